@@ -1,0 +1,29 @@
+/* Findings to alerts: opened once, kept over restarts, told to people, resolved once.
+ *
+ * A finding_sink with a thread of its own for sending. State lives in the store under "alerts" with compare-and-set:
+ * what was decided and not yet sent survives kill -9 and is sent after the restart; what was sent is not sent again. */
+#ifndef SEISMO_ALERT_ALERTS_H
+#define SEISMO_ALERT_ALERTS_H
+
+#include "event/finding.h"
+
+struct bus;
+struct store;
+struct alerts;
+
+struct alerts_options {
+    struct store *store;
+    struct bus *bus;           /* each change also goes to TOPIC_ALERTS; may be NULL */
+    const char *slack_webhook; /* NULL or "": none; a secret */
+    const char *live_url;      /* base of links in messages: "http://127.0.0.1:8081" */
+    int max_firing;            /* at once; more are counted, not told */
+    /* Told on any change of state, on some thread of ours; may be NULL: live page. */
+    void (*changed)(void *ctx);
+    void *ctx;
+};
+
+enum err alerts_open(struct alerts **ret_alerts, const struct alerts_options *options, struct err_text *text);
+struct finding_sink *alerts_sink(struct alerts *alerts);
+void alerts_close(struct alerts *alerts, int deadline_ms); /* takes NULL */
+
+#endif

@@ -1,0 +1,109 @@
+#include "base/metric.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define MAX_METRICS 4096
+#define VALUE_BYTES 100
+
+struct metric {
+    enum metric_type type;
+    const char *name, *label, *help;
+    char value[VALUE_BYTES + 1];
+    _Atomic int64_t count;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct metric *metrics[MAX_METRICS];
+static size_t n_metrics;
+static struct metric overflow = {
+    METRIC_COUNTER, "seismo_metrics_overflow_total", NULL, "metrics that found no place", "", 0};
+
+static bool matches(const struct metric *m, const char *name, const char *label, const char *value)
+{
+    return strcmp(m->name, name) == 0 &&
+           (!label || (m->label && strcmp(m->label, label) == 0 && strncmp(m->value, value, VALUE_BYTES) == 0));
+}
+
+static struct metric *make(enum metric_type type, const char *name, const char *label, const char *value,
+                           const char *help)
+{
+    struct metric *m = calloc(1, sizeof *m);
+    if (!m)
+        abort();
+    m->type = type;
+    m->name = name;
+    m->label = label;
+    m->help = help;
+    if (value)
+        strncpy(m->value, value, VALUE_BYTES);
+    return m;
+}
+
+struct metric *metric_get(enum metric_type type, const char *name, const char *label, const char *value,
+                          const char *help)
+{
+    struct metric *found = NULL;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < n_metrics && !found; i++)
+        if (matches(metrics[i], name, label, value))
+            found = metrics[i];
+    if (!found && n_metrics < MAX_METRICS)
+        found = metrics[n_metrics++] = make(type, name, label, value, help);
+    pthread_mutex_unlock(&mutex);
+    return found ? found : &overflow;
+}
+
+void metric_add(struct metric *metric, int64_t n)
+{
+    atomic_fetch_add_explicit(&metric->count, n, memory_order_relaxed);
+}
+
+void metric_set(struct metric *metric, int64_t value)
+{
+    atomic_store_explicit(&metric->count, value, memory_order_relaxed);
+}
+
+int64_t metric_value(const struct metric *metric)
+{
+    return atomic_load_explicit(&metric->count, memory_order_relaxed);
+}
+
+static void write_value(struct buf *buf, const struct metric *m)
+{
+    buf_text(buf, m->name);
+    if (m->label) {
+        buf_printf(buf, "{%s=", m->label);
+        buf_json_string(buf, slice_of(m->value));
+        buf_char(buf, '}');
+    }
+    buf_char(buf, ' ');
+    buf_int(buf, metric_value(m));
+    buf_char(buf, '\n');
+}
+
+static void write_family(struct buf *buf, size_t first)
+{
+    const char *name = metrics[first]->name;
+    buf_printf(buf, "# HELP %s %s\n# TYPE %s %s\n", name, metrics[first]->help, name,
+               metrics[first]->type == METRIC_COUNTER ? "counter" : "gauge");
+    for (size_t i = first; i < n_metrics; i++)
+        if (strcmp(metrics[i]->name, name) == 0)
+            write_value(buf, metrics[i]);
+}
+
+void metrics_write(struct buf *buf)
+{
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < n_metrics; i++) {
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = strcmp(metrics[j]->name, metrics[i]->name) == 0;
+        if (!seen)
+            write_family(buf, i);
+    }
+    if (metric_value(&overflow))
+        write_value(buf, &overflow);
+    pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,30 @@
+/* The doors behind rollup: windows that are final go to detect, what detect finds goes to alert.
+ * All calls come on the one thread that owns the series' partition. */
+#ifndef SEISMO_EVENT_FINDING_H
+#define SEISMO_EVENT_FINDING_H
+
+#include "event/alert.h"
+
+/* Takes final windows, in order of time within a series. */
+struct window_sink {
+    /* Borrowed for the call. history: read back at a start, to learn from, not to judge. */
+    void (*window)(struct window_sink *sink, const struct rollup *rollup, bool history);
+    /* No window that ends at or before this time will come any more. */
+    void (*watermark)(struct window_sink *sink, int64_t watermark_ms);
+};
+
+/* Takes what detect says of a series: opened, worse, over. */
+struct finding {
+    enum alert_kind kind;
+    enum alert_state state;  /* FIRING: begins or goes on; RESOLVED: quiet for long enough */
+    struct series_key key;   /* borrowed */
+    int64_t since_ms, at_ms; /* when it began; the end of the newest window behind it */
+    double observed, expected, sessions, events;
+    bool young;
+    int32_t history_s;
+};
+struct finding_sink {
+    void (*finding)(struct finding_sink *sink, const struct finding *finding);
+};
+
+#endif

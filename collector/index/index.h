@@ -1,0 +1,26 @@
+/* Bus to store: what was acknowledged becomes documents; the position is committed after them, or with them.
+ *
+ * One thread a cursor. What can't be decoded or is refused by the store goes to TOPIC_REJECTS and the store's rejects,
+ * with its reason and count, and never blocks what follows; a burst of refusals pauses and tells. */
+#ifndef SEISMO_INDEX_INDEX_H
+#define SEISMO_INDEX_INDEX_H
+
+#include "base/err.h"
+
+struct bus;
+struct store;
+struct index;
+
+struct index_options {
+    struct bus *bus;
+    struct store *store;
+    int batch_records; /* at most that many beacons a write */
+    /* Told after each commit on index's thread: documents newly stored. May be NULL. */
+    void (*stored)(void *ctx, unsigned long documents);
+    void *ctx;
+};
+
+enum err index_start(struct index **ret_index, const struct index_options *options, struct err_text *text);
+void index_stop(struct index *index); /* ends after the write under way; takes NULL */
+
+#endif

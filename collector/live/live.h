@@ -1,0 +1,42 @@
+/* The inner listener: the live page, its API, /metrics, health.
+ *
+ * Default on loopback. Host and Origin are checked against the listener's own names; off loopback it refuses to start
+ * without a token (access_token) or a trusted header. The page is static files in the binary under a strict CSP, live
+ * by server-sent events. The API is described in docs/live-api.md. */
+#ifndef SEISMO_LIVE_LIVE_H
+#define SEISMO_LIVE_LIVE_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "event/rollup.h"
+
+struct store;
+struct live;
+
+struct live_asset {
+    const char *path, *content_type; /* "/", "/live.js" */
+    struct slice bytes;
+};
+
+struct live_options {
+    const char *address;
+    const char *access_token; /* NULL or "": only loopback; a secret */
+    struct store *store;
+    const struct live_asset *assets;
+    size_t n_assets;
+    /* Windows that are still open, by whoever owns them; may be NULL. */
+    void (*open_windows)(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
+                         void *each_ctx);
+    void *open_ctx;
+    bool (*ready)(void *ctx); /* may be NULL */
+    void *ready_ctx;
+    const char *public_url, *demo_key; /* for the tag that an empty page shows */
+};
+
+enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text);
+int live_port(const struct live *live);
+void live_changed(
+    struct live *live); /* something new can be read; any thread; coalesced to at most 4 pushes a second */
+void live_stop(struct live *live, int deadline_ms); /* takes NULL */
+
+#endif

@@ -1,0 +1,35 @@
+/* Facts to windows: counts and sketches per series, 10 s and 1 min wide.
+ *
+ * Two stages, so that any number of instances can share the work. Partial (group "rollup", TOPIC_EVENTS): each owner of
+ * an events partition folds records into partial windows, drops beacon ids seen in the last minutes, and about once a
+ * second publishes the partials, its event-time watermark and the ids it counted, in one transaction with its position.
+ * Merge (group "merge", TOPIC_ROLLUPS): the owner of a series merges the partials of all partitions, closes a window
+ * once the smallest watermark has passed its end (or after a stated wait, as incomplete), writes it to the store and
+ * hands it to detect. Later events are counted, never merged. */
+#ifndef SEISMO_ROLLUP_ROLLUP_H
+#define SEISMO_ROLLUP_ROLLUP_H
+
+#include "event/finding.h"
+
+struct bus;
+struct store;
+struct rollup_stage;
+
+struct rollup_options {
+    struct bus *bus;
+    struct store *store;
+    struct window_sink *windows; /* detect, or NULL */
+    int flush_ms;                /* how often partials leave: 1000 */
+    int close_wait_ms;           /* after the end of a window by the wall clock, when a watermark lags: 30000 */
+    int idle_ms;    /* a partition without records lets its watermark follow the wall clock, this far behind: 2000 */
+    int dedupe_ms;  /* how long beacon ids are remembered: 600000 */
+    int max_series; /* per application; the rare are evicted and counted */
+};
+
+enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_options *options, struct err_text *text);
+void rollup_stop(struct rollup_stage *stage); /* flushes, commits; takes NULL */
+/* Calls each with every open window of the given width; any thread; holds a lock meanwhile, so be quick. */
+void rollup_open_windows(struct rollup_stage *stage, int32_t width_s,
+                         void (*each)(void *ctx, const struct rollup *rollup), void *ctx);
+
+#endif

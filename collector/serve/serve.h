@@ -1,0 +1,71 @@
+/* HTTP in: listeners on libh2o, requests handed to one function, answers from any thread.
+ *
+ * A server has loops (threads); each listener has one SO_REUSEPORT socket a loop. The handler runs on the loop that
+ * owns the connection and must not block. HTTP/1.1 only (http1.upgrade_to_http2 is off: decisions/0001-serve.md).
+ * A request pointer is valid only inside the handler; to answer later take a ticket (serve_defer), which outlives a
+ * client that goes away. */
+#ifndef SEISMO_SERVE_SERVE_H
+#define SEISMO_SERVE_SERVE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+struct serve;
+struct serve_request;
+struct serve_ticket;
+struct serve_stream;
+
+struct serve_options {
+    const char *address;    /* "127.0.0.1:8080", "[::1]:0", ":8080" */
+    int loops;              /* threads, 1 to 64 */
+    size_t max_body;        /* bytes; a larger body is answered 413 by on_refused's text */
+    int max_connections;    /* over all loops; more are closed at once and counted */
+    int request_timeout_ms; /* for idle + headers + body together */
+};
+
+typedef void serve_handler_fn(void *ctx, struct serve_request *request);
+
+/* Binds and starts its threads. ERR_LISTEN fills text. The handler may be called before this returns. */
+enum err serve_start(struct serve **ret_serve, const struct serve_options *options, serve_handler_fn *handler,
+                     void *ctx, struct err_text *text);
+int serve_port(const struct serve *serve); /* the port taken, also for port 0 */
+/* Stops accepting, lets open requests and tickets end within the deadline, ends streams, joins the threads, frees. */
+void serve_stop(struct serve *serve, int deadline_ms);
+
+/* ---- inside the handler ---- */
+struct slice serve_method(const struct serve_request *request);
+struct slice serve_path(const struct serve_request *request);  /* decoded and normalised, without the query */
+struct slice serve_query(const struct serve_request *request); /* raw, without '?'; len 0 if none */
+/* One query parameter, percent-decoded into memory of the request; false if absent. */
+bool serve_parameter(struct serve_request *request, const char *name, struct slice *ret_value);
+struct slice serve_header(const struct serve_request *request, const char *lower_case_name); /* len 0 if absent */
+struct slice serve_body(const struct serve_request *request);
+struct slice serve_peer(struct serve_request *request); /* address as text, no port */
+
+struct serve_field {
+    const char *name; /* lower case, static */
+    struct slice value;
+};
+/* Answers now; header values and body are copied. Content-Length is always sent. */
+void serve_reply(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
+                 struct slice body);
+/* The same, body not copied: it must be static. */
+void serve_reply_static(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
+                        struct slice body);
+
+/* Answer later: exactly one serve_ticket_reply must follow, from any thread, even when the client has gone. */
+struct serve_ticket *serve_defer(struct serve_request *request);
+void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct serve_field *fields, size_t n,
+                        struct slice body);
+
+/* Server-sent events: an open answer. write and close from any thread; bytes are copied; at most max_buffered bytes
+ * wait for a slow reader, then the stream is closed. write returns false once the reader has gone; serve_stream_close
+ * must be called exactly once in the end, whoever ended it. */
+struct serve_stream *serve_stream_open(struct serve_request *request, const struct serve_field *fields, size_t n,
+                                       size_t max_buffered);
+bool serve_stream_write(struct serve_stream *stream, struct slice bytes);
+void serve_stream_close(struct serve_stream *stream);
+
+#endif

@@ -1,0 +1,99 @@
+/* The store: documents written idempotently, read by the live page and by export; small state with compare-and-set.
+ *
+ * Two implementations: store_sqlite.c (day files, one row a beacon, expanded on read) and store_elastic.c (data streams
+ * through libcurl). Nothing outside this room knows which one runs. All calls block, any thread. */
+#ifndef SEISMO_STORE_STORE_H
+#define SEISMO_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/alert.h"
+#include "event/position.h"
+#include "event/rollup.h"
+
+struct store;
+
+struct store_options {
+    const char *kind;                                /* "sqlite" or "elastic" */
+    const char *path;                                /* sqlite: folder of the files; exists */
+    const char *url;                                 /* elastic: base addresses, separated by commas */
+    const char *api_key, *user, *password, *ca_file; /* elastic; NULL or "" = none; never logged */
+    const char *namespace_;                          /* elastic: last part of the data streams' names, "default" */
+    int retention_days; /* raw documents; rollups and alerts are kept eight times as long */
+};
+
+enum err store_open(struct store **ret_store, const struct store_options *options, struct err_text *text);
+/* Templates, indices, tables: makes what is missing, checks the rest, says in text what it left out. Repeatable. */
+enum err store_setup(const struct store_options *options, struct err_text *text);
+void store_close(struct store *store); /* takes NULL */
+bool store_is_ready(struct store *store);
+
+/* ---- writing ---- */
+enum store_item_kind {
+    STORE_BEACON, /* value: a bus record (event/record.h); becomes one document an event */
+    STORE_ROLLUP, /* value: rollup_write's form of one final window */
+    STORE_ALERT,  /* value: alert_write's form */
+    STORE_REJECT, /* value: the JSON object of a reject document */
+};
+struct store_item {
+    enum store_item_kind kind;
+    struct slice value;
+    struct slice id; /* STORE_REJECT: the document's id; others derive theirs */
+    bool done;       /* set by store_write: stored, or refused for good and reported */
+    uint32_t stored; /* documents newly stored; repeats do not count */
+};
+/* Told of every document that the store refuses for good. event is the index in the item's beacon, -1 if none. */
+typedef void store_reject_fn(void *ctx, const struct store_item *item, int event, const char *reason);
+/* Writes all items, and keeps the positions in the same transaction where the store can (store_keeps_positions).
+ * Same id twice = stored once. ERR_OK: every item is done. Else those with done=true are; call again with the same
+ * items after a pause, done ones are skipped. ERR_AGAIN, ERR_HTTP: later. ERR_STORE_AUTH: stop and tell. */
+enum err store_write(struct store *store, struct store_item *items, size_t n, const char *group,
+                     const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx);
+/* Whether positions live here. If not, the caller commits them on the bus after store_write. */
+bool store_keeps_positions(struct store *store);
+/* ERR_MISSING when the group has none here for that partition. */
+enum err store_position(struct store *store, const char *group, enum topic topic, int32_t partition, int64_t *ret_next);
+/* Drops what is older than the retention allows; safe to call at any time. */
+enum err store_expire(struct store *store, int64_t now_ms);
+
+/* ---- state: small values under a key, with compare-and-set ---- */
+#define STORE_STATE_BYTES 1048576
+/* ERR_MISSING: none; *ret_version is 0 then. */
+enum err store_state_get(struct store *store, const char *key, struct buf *ret_value, uint64_t *ret_version);
+/* Puts value if the present version is still `version` (0: must not exist). ERR_CONFLICT otherwise. */
+enum err store_state_put(struct store *store, const char *key, struct slice value, uint64_t version,
+                         uint64_t *ret_version);
+
+/* ---- reading ---- */
+struct store_event_query {
+    struct slice application;                                      /* len 0: all */
+    struct slice service, session, code, kind, user, beacon, page; /* exact; len 0: any; page is a page route */
+    int64_t from_ms, to_ms; /* [from, to) by the event's corrected time; to 0: no end */
+    bool newest_first;      /* else oldest first */
+    size_t limit;           /* 0: no limit (export) */
+};
+/* Calls each(ctx, id, document) for every stored event document; each returns false to stop. */
+typedef bool store_document_fn(void *ctx, struct slice id, struct slice json);
+enum err store_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,
+                           void *ctx);
+
+struct store_rollup_query {
+    struct slice application, service, environment, name, detail; /* len 0: any */
+    enum series_kind kind;                                        /* 0: any */
+    int32_t width_s;                                              /* 10 or 60 */
+    int64_t from_ms, to_ms;                                       /* [from, to) by the window's start */
+};
+/* Oldest first. The rollup and its text are borrowed for the call. */
+typedef bool store_rollup_fn(void *ctx, const struct rollup *rollup);
+enum err store_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
+                            void *ctx);
+
+/* Newest first, each alert once in its latest state. limit >= 1. */
+typedef bool store_alert_fn(void *ctx, const struct alert *alert);
+enum err store_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
+                           store_alert_fn *each, void *ctx);
+
+/* Number that grows with every write that readers can see, from any instance as far as is cheap to know: live page. */
+uint64_t store_generation(struct store *store);
+
+#endif
