@@ -1,0 +1,244 @@
+# The steps of `./run test`. Sourced by run, whose functions (step, need_packages, build_with, ...) are used here.
+#
+# A step that fails does not stop those after it; a tool or a test that is missing, and a test that was skipped, counts as failed. The
+# last line adds up: every test of a runner that tells its tests, and one for each step that does not.
+
+passed=0
+failed=0
+
+# check NAME COMMAND...: a step that is one test.
+check() {
+  step_detail=:
+  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# suite NAME COMMAND...: a step whose COMMAND calls `counted`. A suite that failed counts at least one failed test.
+suite() {
+  local code=0 counts
+  step_detail=say_counts
+  step "$@" || code=1
+  read_counts
+  passed=$((passed + counts[0]))
+  if [ "$code" = 1 ] && [ "${counts[1]}" = 0 ]; then counts[1]=1; fi
+  failed=$((failed + counts[1]))
+}
+
+# Adds up the lines `counted: PASSED FAILED` of the step's log into counts.
+read_counts() { read -r -a counts <<<"$(awk '$1 == "counted:" { p += $2; f += $3 } END { print p + 0, f + 0 }' "$step_log")"; }
+say_counts() {
+  local counts
+  read_counts
+  printf ', %s passed, %s failed' "${counts[@]}"
+}
+
+# counted RUNNER COMMAND...: runs COMMAND, whose output RUNNER (a count_ function) turns into `PASSED FAILED`. Fails when COMMAND failed,
+# when a test failed or was skipped, and when there was none.
+counted() {
+  local runner=$1 code=0 output counts
+  shift
+  output=$(mktemp "$home/var/counted.XXXXXX")
+  "$@" 2>&1 | tee "$output" || code=$?
+  read -r -a counts <<<"$("count_$runner" <"$output")"
+  rm -f "$output"
+  echo "counted: ${counts[*]}"
+  [ "$code" = 0 ] && [ "${counts[1]}" = 0 ] && [ "${counts[0]}" != 0 ]
+}
+
+count_ctest() {
+  awk '/tests passed, .* tests failed out of/ { for (i = 1; i < NF; i++) if ($(i + 1) == "tests" && $(i + 2) == "failed") f += $i; all += $NF }
+       /^[ \t]*[0-9]+ - .*\((Skipped|Disabled)\)/ { skipped++ }
+       END { print all - f - skipped, f + skipped }'
+}
+count_node() {
+  awk '($1 == "#" || $1 == "ℹ") && NF == 3 { n[$2] += $3 } END { print n["pass"] + 0, n["fail"] + n["cancelled"] + n["skipped"] + n["todo"] }'
+}
+count_tap() { awk '/^ok / { p++ } /^not ok / { f++ } END { print p + 0, f + 0 }'; }
+
+# ---- what is needed ---------------------------------------------------------------------------------------------------------------
+
+install_for_tests() {
+  local packages=("${packages_test[@]}")
+  [ -z "$all" ] || packages+=("${packages_all[@]}")
+  if node_is_at_least 18; then need_packages "${packages_build[@]}" "${packages[@]}"; else
+    need_packages "${packages_build[@]}" "${packages_node[@]}" "${packages[@]}"
+  fi
+  use_newer_node
+  use_browser
+}
+
+# The browser tests need Node 20; Debian 12 has 18. A newer one comes out of the package registry and stays in var/.
+use_newer_node() {
+  node_is_at_least 20 && return
+  [ -x var/node/node_modules/node/bin/node ] || step 'fetch a newer Node' npm install --no-save --no-package-lock --prefix var/node node@22
+  export PATH=$home/var/node/node_modules/node/bin:$PATH
+}
+
+# Ubuntu's chromium is a snap, which containers cannot run: there playwright's own is fetched.
+use_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if [ -z "${SEISMO_CHROMIUM:-}" ] && "$name" --version >/dev/null 2>&1; then SEISMO_CHROMIUM=$(command -v "$name"); fi
+  done
+  if [ -z "${SEISMO_CHROMIUM:-}" ]; then
+    export PLAYWRIGHT_BROWSERS_PATH=$home/var/browsers
+    step 'fetch a browser' npx --yes playwright-core install --with-deps --only-shell chromium
+    SEISMO_CHROMIUM=$(find var/browsers -type f -name '*headless*shell*' -perm -u+x | head -n 1)
+  fi
+  export SEISMO_CHROMIUM
+}
+
+# newest TOOL: the tool in the version that the formatting was agreed on, where it can be had beside others.
+newest() { command -v "$1-14" || command -v "$1" || { echo "$1 is missing" >&2; return 1; }; }
+
+c_files() { find collector tests -name node_modules -prune -o -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print | LC_ALL=C sort; }
+
+# ---- the daily steps --------------------------------------------------------------------------------------------------------------
+
+check_format() { c_files | xargs "$(newest clang-format)" --dry-run -Werror; }
+check_includes() { tests/tools/check_includes; }
+check_generated() { node schemas/generate.mjs --check; }
+check_types() { npm run typecheck; }
+
+unit_js() { counted node npm test --workspaces --if-present; }
+
+sanitized() { build_with "build-$1" -DCMAKE_BUILD_TYPE=Debug -DSEISMO_TESTS=ON "-DSEISMO_SANITIZE=$2"; }
+run_ctest() { ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 120 -j "$(nproc)"; }
+unit_c() { sanitized dev address,undefined && counted ctest run_ctest build-dev; }
+
+# Every executable tests/flow/NN_name in order, each with its own log; a flow of the other kind of parts says `only: embedded` or
+# `only: stack` in its head.
+flows() { counted tap run_flows "$1"; }
+run_flows() {
+  local flow
+  mkdir -p "var/log/flow-$1"
+  for flow in tests/flow/[0-9][0-9]_*; do
+    [ -f "$flow" ] || continue
+    only_for_other "$flow" "$1" || one_flow "$flow" "var/log/flow-$1/$(basename "$flow").log"
+  done
+}
+only_for_other() {
+  local only
+  only=$(head -n 20 "$1" | sed -n 's/.*only: \(embedded\|stack\).*/\1/p' | head -n 1)
+  [ -n "$only" ] && [ "$only" != "$2" ] && echo "# ${1##*/} is $only only"
+}
+one_flow() {
+  local began=$SECONDS code=0
+  timeout --kill-after=15 "${SEISMO_FLOW_SECONDS:-180}" "$1" >"$2" 2>&1 </dev/null || code=$?
+  if [ "$code" = 0 ]; then echo "ok ${1##*/} ($((SECONDS - began)) s)"; return; fi
+  tail -n 25 "$2" | sed 's/^/  | /'
+  echo "not ok ${1##*/} ($((SECONDS - began)) s) exit code $code, $2"
+}
+
+# One file after the other: two cores, and each starts a browser and a collector.
+browser() {
+  local tests=(tests/browser/[0-9][0-9]_*.test.mjs)
+  [ -f "${tests[0]}" ] || { echo "tests/browser has no test"; return 1; }
+  counted node timeout --kill-after=15 900 node --test --test-concurrency=1 "${tests[@]}"
+}
+
+daily_steps() {
+  check 'format' check_format
+  check 'include table' check_includes
+  check 'generated files' check_generated
+  check 'typescript types' check_types
+  suite 'unit, javascript' unit_js
+  suite 'unit and cases, c, address and undefined sanitizers' unit_c
+  check 'release build' build_collector
+  suite 'flows, embedded' flows embedded
+  suite 'browser, embedded' browser
+}
+
+# ---- what CI adds -----------------------------------------------------------------------------------------------------------------
+
+run_cppcheck() {
+  cppcheck --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
+    --error-exitcode=1 --quiet -j "$(nproc)" -I collector collector
+}
+
+run_tidy() {
+  local tidy
+  tidy=$(newest clang-tidy)
+  find collector -name '*.c' | LC_ALL=C sort | xargs -n 4 -P "$(nproc)" "$tidy" -p build-dev --quiet --warnings-as-errors='*'
+}
+
+# The thread sanitizer of this generation cannot place its memory where addresses are scattered widely.
+unscattered() { if setarch -R true 2>/dev/null; then setarch -R "$@"; else "$@"; fi; }
+unit_threads() {
+  sanitized tsan thread
+  [ ! -f tests/tools/tsan.supp ] || export TSAN_OPTIONS="suppressions=$home/tests/tools/tsan.supp"
+  counted ctest unscattered ctest --test-dir build-tsan --output-on-failure --no-tests=error --timeout 240
+}
+
+# Each fuzz target for some seconds on a copy of its corpus; what a target finds is kept in var/fuzz/NAME.
+fuzz() { counted tap run_fuzzers; }
+run_fuzzers() {
+  local target name dir
+  CC=$(newest clang) CXX=$(newest clang++) build_with build-fuzz -DCMAKE_BUILD_TYPE=Debug -DSEISMO_FUZZ=ON >&2
+  for target in build-fuzz/fuzz_*; do
+    [ -x "$target" ] && [ -f "$target" ] || continue
+    name=${target#build-fuzz/fuzz_} dir=var/fuzz/${target#build-fuzz/fuzz_}
+    rm -rf "$dir"
+    mkdir -p "$dir/corpus"
+    [ ! -d "tests/fuzz/corpus/$name" ] || cp "tests/fuzz/corpus/$name"/* "$dir/corpus/"
+    one_fuzzer "$target" "$name" "$dir"
+  done
+}
+one_fuzzer() {
+  if timeout 120 "$1" -max_total_time="${SEISMO_FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 "-artifact_prefix=$3/" "$3/corpus" >"$3/log" 2>&1; then
+    echo "ok $2, $(grep -a '^Done' "$3/log")"
+  else
+    tail -n 25 "$3/log" | sed 's/^/  | /'
+    echo "not ok $2, see $3"
+  fi
+}
+
+stack_start() { tests/stack/kafka-up var/stack/kafka >var/stack/kafka.address && tests/stack/es-up var/stack/es >var/stack/es.address; }
+stack_stop() { tests/stack/down var/stack/kafka var/stack/es; }
+
+# Steps inside use the addresses through the environment, as tests/stack/with-stack gives them.
+stack_steps() {
+  local address
+  tests/stack/down var/stack/kafka var/stack/es >/dev/null
+  rm -rf var/stack
+  mkdir -p var/stack
+  trap 'stack_stop >/dev/null; rm -rf "$home/var/stack"' EXIT
+  check 'start a real Kafka and Elasticsearch' stack_start
+  read -r _ KAFKA_BROKERS <var/stack/kafka.address || KAFKA_BROKERS=none
+  read -r _ address <var/stack/es.address || address=none
+  export KAFKA_BROKERS ELASTIC_URL=http://$address SEISMO_TEST_STACK=1
+  suite 'flows, Kafka and Elasticsearch' flows stack
+  suite 'browser, Kafka and Elasticsearch' browser
+  unset SEISMO_TEST_STACK KAFKA_BROKERS ELASTIC_URL
+  check 'stop them' stack_stop
+}
+
+check_compose() {
+  local compose=(docker-compose)
+  command -v docker-compose >/dev/null || compose=(docker compose)
+  "${compose[@]}" -f docker-compose.yml config --quiet && haproxy -c -f deploy/haproxy.cfg
+}
+
+all_steps() {
+  check 'cppcheck' run_cppcheck
+  [ ! -f .clang-tidy ] || check 'clang-tidy' run_tidy
+  suite 'unit, thread sanitizer' unit_threads
+  suite 'fuzz targets' fuzz
+  check 'compose file and load balancer' check_compose
+  stack_steps
+}
+
+run_tests() {
+  all=
+  case "${1:-}" in
+    '') ;;
+    --all) all=yes ;;
+    *) echo "run: unknown option $1" >&2; usage >&2; exit 64 ;;
+  esac
+  trap '[ -z "$step_pid" ] || kill -TERM -- "-$step_pid" 2>/dev/null; exit 130' INT TERM HUP
+  install_for_tests
+  check 'build the browser parts' build_web
+  daily_steps
+  [ -z "$all" ] || all_steps
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}
