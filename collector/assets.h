@@ -1,0 +1,13 @@
+/* The web files inside the binary: the agent and the live page. Made by assets.S from what `npm run build` left. */
+#ifndef SEISMO_ASSETS_H
+#define SEISMO_ASSETS_H
+
+#include "base/slice.h"
+
+struct slice asset_agent(void);      /* js-agent/dist/seismo.js */
+struct slice asset_agent_gzip(void); /* the same, gzip -9 */
+struct slice asset_page_html(void);
+struct slice asset_page_js(void);
+struct slice asset_page_css(void);
+
+#endif

@@ -1,0 +1,230 @@
+/* The subcommands beside `run`. stdout is the answer, stderr the log. */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "enrich/enrich.h"
+
+#define PATH_BYTES 1024
+
+int complain(const char *what, enum err err, const struct err_text *text)
+{
+    fprintf(stderr, "seismo %s: %s %s%s%s\n", what, err_code(err), err_sentence(err), text && text->at[0] ? ": " : "",
+            text ? text->at : "");
+    return EXIT_FAILED;
+}
+
+/* mkdir -p */
+static enum err make_folder(const char *path, struct err_text *text)
+{
+    char part[PATH_BYTES];
+    size_t n = strlen(path);
+    if (n == 0 || n >= sizeof part)
+        return err_set(text, ERR_CONFIG, "data_dir: a path of 1 to %d bytes is expected", PATH_BYTES - 1);
+    memcpy(part, path, n + 1);
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return err_set(text, ERR_IO, "%s: %s", part, strerror(errno));
+        if (!slash)
+            return ERR_OK;
+        *slash = '/';
+    }
+}
+
+enum err options_of_bus(const struct config *c, struct bus_options *ret_options, struct err_text *text)
+{
+    static char path[PATH_BYTES + 16];
+    *ret_options = (struct bus_options){
+        .kind = config_text(c, SETTING_BUS_KIND),
+        .path = path,
+        .partitions = (int)config_int(c, SETTING_BUS_PARTITIONS),
+        .brokers = config_text(c, SETTING_KAFKA_BROKERS),
+        .prefix = config_text(c, SETTING_BUS_PREFIX),
+        .properties = config_list(c, SETTING_KAFKA_PROPERTIES),
+        .max_pending_bytes = (size_t)config_int(c, SETTING_BUS_MAX_PENDING_BYTES),
+        .max_file_bytes = (size_t)config_int(c, SETTING_BUS_MAX_FILE_BYTES),
+        .retention_ms = config_int(c, SETTING_BUS_RETENTION_MS),
+    };
+    enum err err = make_folder(config_text(c, SETTING_DATA_DIR), text);
+    if (!err)
+        snprintf(path, sizeof path, "%s/bus.db", config_text(c, SETTING_DATA_DIR));
+    return err;
+}
+
+enum err options_of_store(const struct config *c, struct store_options *ret_options, struct err_text *text)
+{
+    static char path[PATH_BYTES + 16];
+    *ret_options = (struct store_options){
+        .kind = config_text(c, SETTING_STORE_KIND),
+        .path = path,
+        .url = config_text(c, SETTING_ELASTIC_URL),
+        .api_key = config_text(c, SETTING_ELASTIC_API_KEY),
+        .user = config_text(c, SETTING_ELASTIC_USER),
+        .password = config_text(c, SETTING_ELASTIC_PASSWORD),
+        .ca_file = config_text(c, SETTING_ELASTIC_CA_FILE),
+        .namespace_ = config_text(c, SETTING_STORE_NAMESPACE),
+        .retention_days = (int)config_int(c, SETTING_STORE_RETENTION_DAYS),
+    };
+    snprintf(path, sizeof path, "%s/store", config_text(c, SETTING_DATA_DIR));
+    return make_folder(path, text);
+}
+
+/* ---- setup, check-config ---- */
+
+int command_setup(const struct config *config, int argc, char **argv)
+{
+    (void)argv;
+    struct err_text text = {""};
+    struct bus_options bus;
+    struct store_options store;
+    if (argc) {
+        fputs("usage: seismo setup [--config FILE]\n", stderr);
+        return EXIT_USAGE;
+    }
+    enum err err = options_of_bus(config, &bus, &text);
+    if (!err)
+        err = bus_setup(&bus, &text);
+    if (!err) {
+        printf("bus %s: ready%s%s\n", bus.kind, text.at[0] ? "; " : "", text.at);
+        text.at[0] = '\0';
+        err = options_of_store(config, &store, &text);
+    }
+    if (!err)
+        err = store_setup(&store, &text);
+    if (err)
+        return complain("setup", err, &text);
+    printf("store %s: ready%s%s\n", store.kind, text.at[0] ? "; " : "", text.at);
+    return EXIT_OK;
+}
+
+int command_check_config(const struct config *config, int argc, char **argv)
+{
+    size_t n;
+    if (argc > 1 || (argc == 1 && strcmp(argv[0], "--print") != 0)) {
+        fputs("usage: seismo check-config [--config FILE] [--print]\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (argc == 1) {
+        struct buf buf;
+        buf_init(&buf, CONFIG_MAX_FILE_BYTES);
+        config_print(config, &buf);
+        fwrite(buf.at, 1, buf.len, stdout);
+        buf_done(&buf);
+    }
+    config_applications(config, &n);
+    printf("the configuration is right: %d settings, %zu applications\n", (int)SETTING_COUNT, n);
+    return EXIT_OK;
+}
+
+/* ---- export ---- */
+
+static bool print_document(void *ctx, struct slice id, struct slice json)
+{
+    bool *failed = ctx;
+    (void)id;
+    *failed = fwrite(json.at, 1, json.len, stdout) != json.len || putchar('\n') == EOF;
+    return !*failed;
+}
+
+/* "2026-11-22T10:00:00Z", ms since the epoch, or "15m", "2h", "3d" ago; -1 when it is none of them. */
+static int64_t parse_since(const char *text)
+{
+    int64_t at = clock_parse(text, strlen(text));
+    char *end;
+    if (at >= 0)
+        return at;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || number < 0)
+        return -1;
+    switch (*end) {
+    case '\0': return number;
+    case 's': return clock_wall_ms() - number * 1000;
+    case 'm': return clock_wall_ms() - number * 60000;
+    case 'h': return clock_wall_ms() - number * 3600000;
+    case 'd': return clock_wall_ms() - number * 86400000;
+    default: return -1;
+    }
+}
+
+static bool parse_export(int argc, char **argv, struct store_event_query *query)
+{
+    for (int i = 0; i + 1 < argc; i += 2) {
+        struct slice value = slice_of(argv[i + 1]);
+        if (strcmp(argv[i], "--service") == 0)
+            query->service = value;
+        else if (strcmp(argv[i], "--session") == 0)
+            query->session = value;
+        else if (strcmp(argv[i], "--since") == 0)
+            query->from_ms = parse_since(value.at);
+        else
+            return false;
+    }
+    return argc % 2 == 0 && query->from_ms >= 0;
+}
+
+int command_export(const struct config *config, int argc, char **argv)
+{
+    struct store_event_query query = {0};
+    struct store_options options;
+    struct store *store = NULL;
+    struct err_text text = {""};
+    bool failed = false;
+    if (!parse_export(argc, argv, &query)) {
+        fputs(
+            "usage: seismo export [--config FILE] [--service S] [--session ID] [--since 2026-11-22T10:00:00Z | 15m | "
+            "2h]\n",
+            stderr);
+        return EXIT_USAGE;
+    }
+    enum err err = options_of_store(config, &options, &text);
+    if (!err)
+        err = store_open(&store, &options, &text);
+    if (!err)
+        err = store_read_events(store, &query, print_document, &failed);
+    if (fflush(stdout) != 0)
+        failed = true;
+    store_close(store);
+    return err ? complain("export", err, &text) : failed ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- code ---- */
+
+#define LINE_MAX_BYTES 1048576
+
+/* The line without its end, cut at the bound; false at the end of the input. */
+static bool read_line(struct buf *line)
+{
+    int c;
+    buf_clear(line);
+    while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
+        buf_char(line, (char)c);
+    return c != EOF || line->len > 0;
+}
+
+int command_code(const struct config *config, int argc, char **argv)
+{
+    (void)config;
+    (void)argv;
+    if (argc) {
+        fputs("usage: seismo code < messages\n", stderr);
+        return EXIT_USAGE;
+    }
+    struct buf line, masked;
+    char code[ENRICH_CODE_BYTES];
+    buf_init(&line, LINE_MAX_BYTES);
+    buf_init(&masked, LINE_MAX_BYTES);
+    while (read_line(&line)) {
+        buf_clear(&masked);
+        enrich_line_code(SLICE(""), buf_slice(&line), code, &masked);
+        puts(code);
+    }
+    buf_done(&line);
+    buf_done(&masked);
+    return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+}

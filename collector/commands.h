@@ -1,0 +1,23 @@
+/* The subcommands beside `run`, and what all of them share. Each returns the program's exit code. */
+#ifndef SEISMO_COMMANDS_H
+#define SEISMO_COMMANDS_H
+
+#include "bus/bus.h"
+#include "config/config.h"
+#include "store/store.h"
+
+enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+int command_setup(const struct config *config, int argc, char **argv);
+int command_export(const struct config *config, int argc, char **argv);
+int command_code(const struct config *config, int argc, char **argv);
+int command_check_config(const struct config *config, int argc, char **argv);
+
+/* Options of the seams from the settings; paths are borrowed from static memory. Makes data_dir. */
+enum err options_of_bus(const struct config *config, struct bus_options *ret_options, struct err_text *text);
+enum err options_of_store(const struct config *config, struct store_options *ret_options, struct err_text *text);
+
+/* Says what failed on stderr, in one line with its code, and returns EXIT_FAILED. */
+int complain(const char *what, enum err err, const struct err_text *text);
+
+#endif

@@ -1,0 +1,434 @@
+/* Seismo: wiring only. `run` reads like the picture in README.md; every part of it is a room with a header. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "alert/alerts.h"
+#include "assets.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "commands.h"
+#include "config/config.h"
+#include "detect/detect.h"
+#include "enrich/enrich.h"
+#include "index/index.h"
+#include "ingest/ingest.h"
+#include "live/live.h"
+#include "rollup/rollup.h"
+#include "store/store.h"
+#include "validate/validate.h"
+
+extern char **environ;
+
+enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
+
+/* Everything that runs, in the order in which data meets it. */
+struct seismo {
+    const struct config *config;
+    unsigned roles;
+    struct bus *bus;
+    struct store *store;
+    struct sink *to_enrich, *to_validate;
+    struct ingest *ingest;
+    struct index *index;
+    struct rollup_stage *rollup;
+    struct window_sink *detect;
+    struct alerts *alerts;
+    struct live *live;
+};
+
+/* ---- doors between rooms that do not know each other ---- */
+
+static bool beacons_are_welcome(void *ctx)
+{
+    return bus_is_ready(((struct seismo *)ctx)->bus);
+}
+
+static bool all_is_ready(void *ctx)
+{
+    struct seismo *seismo = ctx;
+    return bus_is_ready(seismo->bus) && store_is_ready(seismo->store);
+}
+
+static void documents_were_stored(void *ctx, unsigned long documents)
+{
+    struct live *live = ((struct seismo *)ctx)->live;
+    if (live && documents)
+        live_changed(live);
+}
+
+static void alerts_have_changed(void *ctx)
+{
+    struct live *live = ((struct seismo *)ctx)->live;
+    if (live)
+        live_changed(live);
+}
+
+static void open_windows(void *ctx, int32_t width_s, void (*each)(void *, const struct rollup *), void *each_ctx)
+{
+    struct rollup_stage *rollup = ((struct seismo *)ctx)->rollup;
+    if (rollup)
+        rollup_open_windows(rollup, width_s, each, each_ctx);
+}
+
+/* ---- the parts, one function each ---- */
+
+static enum err open_seams(struct seismo *seismo, struct err_text *text)
+{
+    struct bus_options bus;
+    struct store_options store;
+    enum err err = options_of_bus(seismo->config, &bus, text);
+    if (!err)
+        err = options_of_store(seismo->config, &store, text);
+    if (!err)
+        err = bus_open(&seismo->bus, &bus, text);
+    return err ? err : store_open(&seismo->store, &store, text);
+}
+
+static enum err start_live(struct seismo *seismo, struct err_text *text)
+{
+    static struct live_asset assets[3];
+    assets[0] = (struct live_asset){"/", "text/html; charset=utf-8", asset_page_html()};
+    assets[1] = (struct live_asset){"/live.js", "text/javascript; charset=utf-8", asset_page_js()};
+    assets[2] = (struct live_asset){"/live.css", "text/css; charset=utf-8", asset_page_css()};
+    const struct config *c = seismo->config;
+    struct live_options options = {
+        .address = config_text(c, SETTING_LISTEN_INNER),
+        .access_token = config_text(c, SETTING_INNER_TOKEN),
+        .store = seismo->store,
+        .assets = assets,
+        .n_assets = sizeof assets / sizeof *assets,
+        .open_windows = open_windows,
+        .open_ctx = seismo,
+        .ready = all_is_ready,
+        .ready_ctx = seismo,
+        .public_url = config_text(c, SETTING_LISTEN_PUBLIC_URL),
+        .demo_key = "demo",
+    };
+    return live_start(&seismo->live, &options, text);
+}
+
+static enum err start_alerts(struct seismo *seismo, struct err_text *text)
+{
+    const struct config *c = seismo->config;
+    struct alerts_options options = {
+        .store = seismo->store,
+        .bus = seismo->bus,
+        .slack_webhook = config_text(c, SETTING_SLACK_WEBHOOK),
+        .live_url = config_text(c, SETTING_LISTEN_INNER_URL),
+        .max_firing = (int)config_int(c, SETTING_ALERT_MAX_FIRING),
+        .changed = alerts_have_changed,
+        .ctx = seismo,
+    };
+    return alerts_open(&seismo->alerts, &options, text);
+}
+
+static void start_detect(struct seismo *seismo)
+{
+    const struct config *c = seismo->config;
+    struct detect_options options = {
+        .open_ms = config_int(c, SETTING_DETECT_OPEN_MS),
+        .quiet_ms = config_int(c, SETTING_DETECT_QUIET_MS),
+        .history_ms = config_int(c, SETTING_DETECT_HISTORY_MS),
+        .young_ms = config_int(c, SETTING_DETECT_YOUNG_MS),
+        .ratio = config_real(c, SETTING_DETECT_RATIO),
+        .min_events = config_int(c, SETTING_DETECT_MIN_EVENTS),
+        .min_sessions = config_int(c, SETTING_DETECT_MIN_SESSIONS),
+        .max_series = (int)config_int(c, SETTING_ROLLUP_MAX_SERIES),
+    };
+    seismo->detect = detect_new(&options, alerts_sink(seismo->alerts));
+}
+
+static enum err start_rollup(struct seismo *seismo, struct err_text *text)
+{
+    const struct config *c = seismo->config;
+    struct rollup_options options = {
+        .bus = seismo->bus,
+        .store = seismo->store,
+        .windows = seismo->detect,
+        .flush_ms = (int)config_int(c, SETTING_ROLLUP_FLUSH_MS),
+        .close_wait_ms = (int)config_int(c, SETTING_ROLLUP_CLOSE_WAIT_MS),
+        .idle_ms = (int)config_int(c, SETTING_ROLLUP_IDLE_MS),
+        .dedupe_ms = (int)config_int(c, SETTING_ROLLUP_DEDUPE_MS),
+        .max_series = (int)config_int(c, SETTING_ROLLUP_MAX_SERIES),
+    };
+    return rollup_start(&seismo->rollup, &options, text);
+}
+
+static enum err start_index(struct seismo *seismo, struct err_text *text)
+{
+    struct index_options options = {
+        .bus = seismo->bus,
+        .store = seismo->store,
+        .batch_records = (int)config_int(seismo->config, SETTING_INDEX_BATCH_RECORDS),
+        .stored = documents_were_stored,
+        .ctx = seismo,
+    };
+    return index_start(&seismo->index, &options, text);
+}
+
+/* With no application configured anyone on this machine may try: key "demo", loopback only. */
+static enum err applications(const struct seismo *seismo, const struct application **ret_list, size_t *ret_n,
+                             struct err_text *text)
+{
+    static const char *const keys[] = {"demo", NULL}, *const any[] = {"*", NULL}, *const none[] = {NULL};
+    static const struct application trial = {"default", keys, any, none, none, true};
+    const char *address = config_text(seismo->config, SETTING_LISTEN_PUBLIC);
+    *ret_list = config_applications(seismo->config, ret_n);
+    if (*ret_n)
+        return ERR_OK;
+    if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0 && strncmp(address, "localhost", 9) != 0)
+        return err_set(text, ERR_CONFIG,
+                       "listen.public is %s, which others can reach, and no applications are configured: name them "
+                       "with their keys and origins",
+                       address);
+    *ret_list = &trial;
+    *ret_n = 1;
+    return ERR_OK;
+}
+
+static enum err start_ingest(struct seismo *seismo, struct err_text *text)
+{
+    const struct config *c = seismo->config;
+    const struct enrich_options enrich = {config_int(c, SETTING_INGEST_LATE_MS),
+                                          config_int(c, SETTING_INGEST_FUTURE_MS)};
+    seismo->to_enrich = enrich_sink_new(&enrich, bus_sink(seismo->bus));
+    seismo->to_validate = validate_sink_new(seismo->to_enrich);
+    struct ingest_options options = {
+        .address = config_text(c, SETTING_LISTEN_PUBLIC),
+        .prefix = config_text(c, SETTING_LISTEN_PREFIX),
+        .loops = (int)config_int(c, SETTING_LISTEN_LOOPS),
+        .max_connections = (int)config_int(c, SETTING_LISTEN_MAX_CONNECTIONS),
+        .max_body = (size_t)config_int(c, SETTING_INGEST_MAX_BODY),
+        .max_inflated = (size_t)config_int(c, SETTING_INGEST_MAX_INFLATED),
+        .sink = seismo->to_validate,
+        .agent = asset_agent(),
+        .agent_gzip = asset_agent_gzip(),
+        .ready = beacons_are_welcome,
+        .ready_ctx = seismo,
+    };
+    enum err err = applications(seismo, &options.applications, &options.n_applications, text);
+    return err ? err : ingest_start(&seismo->ingest, &options, text);
+}
+
+/* ---- all of it ---- */
+
+static enum err start(struct seismo *seismo, struct err_text *text)
+{
+    enum err err = open_seams(seismo, text);
+    if (!err && seismo->roles & ROLE_LIVE)
+        err = start_live(seismo, text);
+    if (!err && seismo->roles & ROLE_DETECT) {
+        err = start_alerts(seismo, text);
+        if (!err)
+            start_detect(seismo);
+    }
+    if (!err && seismo->roles & ROLE_ROLLUP)
+        err = start_rollup(seismo, text);
+    if (!err && seismo->roles & ROLE_INDEX)
+        err = start_index(seismo, text);
+    if (!err && seismo->roles & ROLE_INGEST)
+        err = start_ingest(seismo, text);
+    return err;
+}
+
+/* Against the stream: first nothing new comes in, then each part finishes what it has. */
+static void stop(struct seismo *seismo)
+{
+    int deadline_ms = (int)config_int(seismo->config, SETTING_DRAIN_DEADLINE_MS);
+    ingest_stop(seismo->ingest, (int)config_int(seismo->config, SETTING_DRAIN_GRACE_MS), deadline_ms);
+    validate_sink_free(seismo->to_validate);
+    enrich_sink_free(seismo->to_enrich);
+    index_stop(seismo->index);
+    rollup_stop(seismo->rollup);
+    detect_free(seismo->detect);
+    alerts_close(seismo->alerts, 2000);
+    live_stop(seismo->live, 1000);
+    store_close(seismo->store);
+    bus_close(seismo->bus, deadline_ms);
+}
+
+static void say_addresses(const struct seismo *seismo)
+{
+    if (seismo->ingest) {
+        printf("listening public http://127.0.0.1:%d/\n", ingest_port(seismo->ingest));
+        printf(
+            "tag <script async src=\"http://127.0.0.1:%d/seismo.js\" data-key=\"demo\" "
+            "data-service=\"my-app\"></script>\n",
+            ingest_port(seismo->ingest));
+    }
+    if (seismo->live)
+        printf("live page http://127.0.0.1:%d/\n", live_port(seismo->live));
+    printf("ready\n");
+    fflush(stdout);
+}
+
+static void wait_for_the_end(void)
+{
+    sigset_t set;
+    int signal_number;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    while (sigwait(&set, &signal_number) == EINTR)
+        ;
+    log_info("main", "signal %d: draining", signal_number);
+}
+
+/* Signals go to wait_for_the_end alone: blocked before the first thread is made. */
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static enum err parse_roles(const char *list, unsigned *ret_roles, struct err_text *text)
+{
+    static const char *const names[] = {"ingest", "index", "rollup", "detect", "sources", "live"};
+    unsigned roles = 0;
+    while (*list) {
+        size_t n = strcspn(list, ","), i = 0;
+        while (i < 6 && (strlen(names[i]) != n || strncmp(names[i], list, n) != 0))
+            i++;
+        if (strncmp(list, "all", n) == 0 && n == 3)
+            roles |= 63;
+        else if (i == 6)
+            return err_set(text, ERR_USAGE,
+                           "no role is called '%.*s'; there are ingest, index, rollup, detect, sources, live and all",
+                           (int)n, list);
+        else
+            roles |= 1u << i;
+        list += n + (list[n] == ',');
+    }
+    if ((roles & ROLE_DETECT) && !(roles & ROLE_ROLLUP))
+        return err_set(text, ERR_USAGE,
+                       "detect needs rollup in the same process: it judges the windows that rollup closes");
+    *ret_roles = roles;
+    return ERR_OK;
+}
+
+static int command_run(const struct config *config, int argc, char **argv)
+{
+    struct err_text text = {""};
+    struct seismo seismo = {.config = config};
+    const char *roles = config_text(config, SETTING_ROLES);
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--roles") == 0 && i + 1 < argc) {
+            roles = argv[++i];
+        } else {
+            fprintf(stderr, "seismo run: unknown argument '%s'; usage: seismo run [--config FILE] [--roles LIST]\n",
+                    argv[i]);
+            return EXIT_USAGE;
+        }
+    }
+    enum err err = parse_roles(roles, &seismo.roles, &text);
+    if (err) {
+        fprintf(stderr, "seismo run: %s: %s\n", err_code(err), text.at);
+        return EXIT_USAGE;
+    }
+    block_signals();
+    err = start(&seismo, &text);
+    if (!err) {
+        say_addresses(&seismo);
+        wait_for_the_end();
+    }
+    stop(&seismo);
+    if (err)
+        complain("run", err, &text);
+    return err == ERR_CONFIG ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
+}
+
+static int version(void)
+{
+    printf("seismo %s\n", SEISMO_VERSION);
+    return EXIT_OK;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(const struct config *config, int argc, char **argv);
+    const char *sentence;
+} commands[] = {
+    {"run", command_run, "[--roles LIST]: take beacons in, store them, show them, tell people"},
+    {"setup", command_setup, "make what the bus and the store need: topics, templates, tables; may be repeated"},
+    {"check-config", command_check_config, "[--print]: check the configuration and stop"},
+    {"export", command_export, "[--service S] [--session ID] [--since TIME]: stored documents, one a line"},
+    {"code", command_code, "read messages from stdin, print each one's error code"},
+};
+
+static int usage(FILE *to)
+{
+    fputs("usage: seismo COMMAND [--config FILE] [ARGUMENTS]\n\n", to);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].sentence);
+    fputs(
+        "  version       print the version and stop\n\nSettings: docs/reference/config.md; each one also as "
+        "SEISMO_NAME.\n",
+        to);
+    return to == stdout ? EXIT_OK : EXIT_USAGE;
+}
+
+/* Takes `--config FILE` out of the arguments. */
+static bool take_config_file(int *argc, char **argv, const char **ret_file)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "--config") != 0) {
+            argv[kept++] = argv[i];
+        } else if (i + 1 == *argc) {
+            fputs("seismo: --config needs a file\n", stderr);
+            return false;
+        } else {
+            *ret_file = argv[++i];
+        }
+    }
+    *argc = kept;
+    return true;
+}
+
+static void set_log_level(const struct config *config)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(config_text(config, SETTING_LOG_LEVEL), names[i]) == 0)
+            log_set_level((enum log_level)i);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    const char *file = NULL;
+    struct config *config;
+    struct err_text text = {""};
+    if (!take_config_file(&argc, argv, &file))
+        return EXIT_USAGE;
+    if (config_load(&config, file, (const char *const *)environ, &text)) {
+        fprintf(stderr, "seismo: %s: %s\n", err_code(ERR_CONFIG), text.at);
+        return EXIT_CONFIG;
+    }
+    set_log_level(config);
+    int code = command->run(config, argc, argv);
+    config_free(config);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage(stderr);
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
+        return version();
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return usage(stdout);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return run_command(&commands[i], argc - 2, argv + 2);
+    fprintf(stderr, "seismo: no command is called '%s'\n", argv[1]);
+    return usage(stderr);
+}
