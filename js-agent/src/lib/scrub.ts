@@ -1,0 +1,87 @@
+// Takes secrets out of what leaves the page. The rule for addresses is an absence of rules: the value of every query
+// parameter goes, whatever its name; its name stays. Paths, messages and names lose what looks like an e-mail
+// address, a token or a card number. The collector scrubs again; this is the first of two locks.
+// No look-behind in the patterns: a syntax error in an older Safari would cost the whole agent.
+
+export const REDACTED = "[redacted]";
+
+const JWT = /\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g;
+const EMAIL = /[\w.!#$'*+^`{|}~-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+/gi;
+/* Standing alone: the groups of a UUID are none. */
+const CARD = /(^|[^a-z\d-])(?:\d[ -]?){12,18}\d(?![a-z\d-])/gi;
+const BEARER = /\b(bearer|basic) +[\w.~+/=-]{8,}/gi;
+/* name=value, name: value; "token" only with = or quotes, because of "Unexpected token: }". */
+const NAMED =
+  /((?:passw(?:or)?d|pwd|secret|api[_-]?key|authorization)["']?\s*[:=]\s*["']?|token=["']?|token["']\s*:\s*["']?)[^\s"'&,;)<>[\]]+/gi;
+/* A query parameter inside a text; what follows may be the :line:column of a stack. */
+const PARAMETER = /([?&][\w.[\]%-]+=)[^&\s#"'<>)]*?(?=(?::\d+){1,2}(?:[\s)]|$)|[&\s#"'<>)]|$)/g;
+
+/** The text without what looks like a secret, at most `limit` characters. */
+export function scrubText(text: string, limit: number): string {
+  /* The patterns see a bounded text, so that a huge message costs a bounded time. */
+  const clean = String(text)
+    .slice(0, limit * 2)
+    .replace(PARAMETER, `$1${REDACTED}`)
+    .replace(JWT, REDACTED)
+    .replace(BEARER, `$1 ${REDACTED}`)
+    .replace(NAMED, `$1${REDACTED}`)
+    .replace(EMAIL, REDACTED)
+    .replace(CARD, `$1${REDACTED}`);
+  return cut(clean, limit);
+}
+
+/** At most `limit` characters, never half a character. */
+export function cut(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const last = text.charCodeAt(limit - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
+}
+
+/** The address without secrets: absolute, or the path alone when it is on `origin`. */
+export function scrubUrl(address: string, base: string, origin?: string): string {
+  let url: URL;
+  try {
+    url = new URL(address, base);
+  } catch {
+    return scrubText(address.split(/[?#]/)[0] || "invalid", 2048);
+  }
+  if (!/^(?:https?|wss?|file):$/.test(url.protocol)) return url.protocol;
+  const host = url.origin === origin || url.protocol === "file:" ? "" : `${url.protocol}//${url.host}`;
+  return cut(host + scrubPath(url.pathname) + scrubQuery(url.search) + scrubHash(url.hash), 2048);
+}
+
+/** A path without secrets; `;name=value` loses its value, and long random segments (reset links) go. */
+export function scrubPath(path: string): string {
+  return path
+    .split("/")
+    .map((segment) => (isRandom(segment) ? REDACTED : scrubText(segment, 1024).replace(/(;[\w.-]+=)[^;]*/g, `$1${REDACTED}`)))
+    .join("/");
+}
+
+/** A fragment only when it is a route (#/..., #!/...), which then is a path with a query of its own. */
+export function scrubHash(hash: string): string {
+  if (!/^#!?\//.test(hash)) return "";
+  const [path, query] = hash.split("?", 2);
+  return scrubPath(path) + (query ? scrubQuery(`?${query}`) : "");
+}
+
+function scrubQuery(search: string): string {
+  if (search.length < 2) return "";
+  const pairs = search.slice(1).split("&").filter(Boolean).slice(0, 50).map(scrubPair);
+  return pairs.length ? `?${pairs.join("&")}` : "";
+}
+
+function scrubPair(pair: string): string {
+  const equals = pair.indexOf("=");
+  const name = equals < 0 ? pair : pair.slice(0, equals);
+  /* A name of its own that is long is a value without a name. */
+  const safe = name.length > 40 || isRandom(name) ? REDACTED : scrubText(name, 40);
+  if (equals < 0) return safe;
+  return `${safe}=${equals === pair.length - 1 ? "" : REDACTED}`;
+}
+
+/* A run of 24 letters and digits that holds both is a token; words joined by hyphens and plain UUIDs are not. */
+function isRandom(segment: string): boolean {
+  const run = /[a-z\d]{24,}/i.exec(segment)?.[0] ?? "";
+  return /\d/.test(run) && /[a-z]/i.test(run);
+}
