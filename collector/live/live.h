@@ -21,6 +21,9 @@ struct live_asset {
 struct live_options {
     const char *address;
     const char *access_token; /* NULL or "": only loopback; a secret */
+    /* What Host may say besides the address itself: "seismo.example" (any port) or "seismo.example:8443"; NULL-ended,
+     * may be NULL. Needed behind a proxy and where a container's port is published under another number. */
+    const char *const *host_names;
     struct store *store;
     const struct live_asset *assets;
     size_t n_assets;
