@@ -10,8 +10,9 @@
 #include "base/buf.h"
 
 #define SKETCH_ACCURACY 0.01
-#define SKETCH_MIN 1e-4   /* a CLS of 0.0001, or 0.1 microseconds */
-#define SKETCH_MAX 8.64e7 /* a day in ms */
+#define SKETCH_MIN 1e-4     /* a CLS of 0.0001, or 0.1 microseconds */
+#define SKETCH_MAX 8.64e7   /* a day in ms */
+#define SKETCH_BUCKETS 1408 /* what the range from SKETCH_MIN to SKETCH_MAX can need, 5.5 kB */
 
 struct sketch {
     double count, sum, min, max, zero; /* weighted; min and max are exact; min > max while empty */
@@ -26,7 +27,8 @@ void sketch_add(struct sketch *sketch, double value, double weight); /* value >=
 void sketch_merge(struct sketch *into, const struct sketch *from);
 /* q in [0, 1]; NAN while empty. */
 double sketch_quantile(const struct sketch *sketch, double q);
-/* Weight of all values above the limit, within the accuracy. */
+/* Weight of all values above the limit: of those whose bucket lies above the limit's. Two sketches that are asked with
+ * the same limit cut at the same place, so their shares may be compared. */
 double sketch_count_above(const struct sketch *sketch, double limit);
 void sketch_write(const struct sketch *sketch, struct buf *buf);
 /* ERR_CORRUPT on anything that sketch_write does not write; ret_sketch is then empty but valid. */
