@@ -15,20 +15,21 @@ need() { for tool; do command -v "$tool" >/dev/null || die "$tool is missing; ./
 alive() { [ -n "${1:-}" ] && kill -0 "$1" 2>/dev/null; }
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Prints a port on which nobody listens. Picked below the range from which the kernel lends ports to outgoing connections, so that
-# nobody gets it by chance before the part binds it.
-free_port() {
-  local port
-  for _ in {1..200}; do
-    port=$((20000 + RANDOM % 12000))
-    port_answers "$port" || { echo "$port"; return; }
+# free_ports N: prints N different ports on which nobody listens. They lie below the range from which the kernel lends ports to outgoing
+# connections, so that nobody gets one by chance before the part binds it.
+free_ports() {
+  local port=$((20000 + RANDOM % 11000)) found=()
+  while [ ${#found[@]} -lt "$1" ]; do
+    port=$((port + 1))
+    [ "$port" -lt 32000 ] || die "no free port left below 32000"
+    port_answers "$port" || found+=("$port")
   done
-  die "no free port between 20000 and 32000"
+  echo "${found[@]}"
 }
 
 # port_or_free PORT: the port asked for, once it is known to be free; a free one for 0 or nothing.
 port_or_free() {
-  if [ "${1:-0}" = 0 ]; then free_port; return; fi
+  if [ "${1:-0}" = 0 ]; then free_ports 1; return; fi
   port_answers "$1" && die "port $1 is taken"
   echo "$1"
 }

@@ -8,18 +8,26 @@ failed=0
 
 # check NAME COMMAND...: a step that is one test.
 check() {
+  local code
   step_detail=:
-  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  set +e # not `if step`: errexit is dead in whatever a condition calls
+  step "$@"
+  code=$?
+  set -e
+  if [ "$code" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 # suite NAME COMMAND...: a step whose COMMAND calls `counted`. A suite that failed counts at least one failed test.
 suite() {
-  local code=0 counts
+  local code counts
   step_detail=say_counts
-  step "$@" || code=1
+  set +e
+  step "$@"
+  code=$?
+  set -e
   read_counts
   passed=$((passed + counts[0]))
-  if [ "$code" = 1 ] && [ "${counts[1]}" = 0 ]; then counts[1]=1; fi
+  if [ "$code" != 0 ] && [ "${counts[1]}" = 0 ]; then counts[1]=1; fi
   failed=$((failed + counts[1]))
 }
 
@@ -34,10 +42,13 @@ say_counts() {
 # counted RUNNER COMMAND...: runs COMMAND, whose output RUNNER (a count_ function) turns into `PASSED FAILED`. Fails when COMMAND failed,
 # when a test failed or was skipped, and when there was none.
 counted() {
-  local runner=$1 code=0 output counts
+  local runner=$1 code output counts
   shift
   output=$(mktemp "$home/var/counted.XXXXXX")
-  "$@" 2>&1 | tee "$output" || code=$?
+  set +e
+  (set -e; "$@") 2>&1 | tee "$output"
+  code=${PIPESTATUS[0]}
+  set -e
   read -r -a counts <<<"$("count_$runner" <"$output")"
   rm -f "$output"
   echo "counted: ${counts[*]}"
@@ -192,20 +203,25 @@ one_fuzzer() {
   fi
 }
 
-stack_start() { tests/stack/kafka-up var/stack/kafka >var/stack/kafka.address && tests/stack/es-up var/stack/es >var/stack/es.address; }
-stack_stop() { tests/stack/down var/stack/kafka var/stack/es; }
+# Under /tmp, since Elasticsearch runs as a user who may not reach the checkout.
+stack_dir=
+stack_start() { tests/stack/kafka-up "$stack_dir/kafka" >"$stack_dir/kafka.address" && tests/stack/es-up "$stack_dir/es" >"$stack_dir/es.address"; }
+stack_stop() { tests/stack/down "$stack_dir/kafka" "$stack_dir/es"; }
+stack_remove() {
+  stack_stop >/dev/null
+  rm -rf "$stack_dir"
+}
 
-# Steps inside use the addresses through the environment, as tests/stack/with-stack gives them.
+# Steps find the addresses in the environment, as tests/stack/with-stack gives them.
 stack_steps() {
-  local address
-  tests/stack/down var/stack/kafka var/stack/es >/dev/null
-  rm -rf var/stack
-  mkdir -p var/stack
-  trap 'stack_stop >/dev/null; rm -rf "$home/var/stack"' EXIT
+  local brokers=none address=none
+  stack_dir=$(mktemp -d /tmp/seismo-stack.XXXXXX)
+  chmod 755 "$stack_dir"
+  trap stack_remove EXIT
   check 'start a real Kafka and Elasticsearch' stack_start
-  read -r _ KAFKA_BROKERS <var/stack/kafka.address || KAFKA_BROKERS=none
-  read -r _ address <var/stack/es.address || address=none
-  export KAFKA_BROKERS ELASTIC_URL=http://$address SEISMO_TEST_STACK=1
+  read -r _ brokers <"$stack_dir/kafka.address" || true
+  read -r _ address <"$stack_dir/es.address" || true
+  export KAFKA_BROKERS=$brokers ELASTIC_URL=http://$address SEISMO_TEST_STACK=1
   suite 'flows, Kafka and Elasticsearch' flows stack
   suite 'browser, Kafka and Elasticsearch' browser
   unset SEISMO_TEST_STACK KAFKA_BROKERS ELASTIC_URL
