@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// The plainest road: one beacon in, 202, its documents out, within two seconds of receipt, on the live page's API too.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { beacon, exported, metric, onStack, place, post, root, start, until } from '../lib/seismo.mjs';
+
+test('a beacon of every kind becomes documents with stable ids and names', async () => {
+  const where = place();
+  const seismo = await start(where);
+  try {
+    const example = JSON.parse(readFileSync(join(root, 'schemas/examples/beacon/valid/all_kinds.json'), 'utf8'));
+    const shift = Date.now() - example.sent;
+    example.sent += shift;
+    for (const event of example.events) event.at += shift;
+
+    const began = Date.now();
+    const answer = await post(seismo.publicUrl, example, { headers: { origin: 'http://shop.test' } });
+    assert.equal(answer.status, 202, answer.text);
+    assert.deepEqual(answer.json, { accepted: example.events.length, rejected: [] });
+    assert.equal(answer.headers.get('access-control-allow-origin'), 'http://shop.test');
+
+    const documents = await until('documents', async () => {
+      const all = await exported(where, ['--session', example.session]);
+      return all.length === example.events.length && all;
+    }, { within: onStack ? 10000 : 2500 });
+    const seen = Date.now() - began;
+    console.log(`# visible after ${seen} ms`);
+
+    const byKind = (kind) => documents.filter((document) => document['event.action'] === kind);
+    const [page] = byKind('page');
+    assert.equal(page['service.name'], 'shop');
+    assert.equal(page['session.id'], example.session);
+    assert.equal(page['user.id'], 'u-17');
+    assert.equal(page['seismo.duration_ms'], 412.5);
+    assert.equal(page['seismo.phase.dom_ms'], 180);
+    assert.equal(Date.parse(page['@timestamp']), Math.trunc(example.events[0].at));
+    const calls = byKind('api');
+    assert.deepEqual(calls.map((call) => call['http.response.status_code']), [200, 500]);
+    assert.equal(calls[0]['seismo.route'], 'GET /api/products/:id');
+    assert.equal(byKind('click')[0]['seismo.click.name'], 'Add to cart');
+    assert.match(byKind('error')[0]['error.code'], /^E-[0-9A-HJKMNP-TV-Z]{8}$/);
+    assert.equal(byKind('vital').length, 2);
+    const [other] = byKind('purchase');
+    assert.match(other['event.original'], /"amount":19\.9/, 'what is not known is kept');
+
+    const timeline = await (await fetch(`${seismo.innerUrl}/api/session?id=${example.session}`)).json();
+    assert.ok(JSON.stringify(timeline).includes('Add to cart'));
+    assert.equal(await metric(seismo.innerUrl, 'seismo_beacons_accepted_total'), 1);
+    assert.equal(await metric(seismo.innerUrl, 'seismo_events_accepted_total'), example.events.length);
+    await until('stored counter', async () => (await metric(seismo.innerUrl, 'seismo_events_stored_total')) === example.events.length);
+  } finally {
+    await seismo.stop();
+    where.remove();
+  }
+});
+
+test('the same beacon again, and again after a restart, changes nothing', async () => {
+  const where = place();
+  const one = beacon();
+  let seismo = await start(where);
+  try {
+    for (let i = 0; i < 3; i++) assert.equal((await post(seismo.publicUrl, { ...one, sent: Date.now() })).status, 202);
+    await until('documents', async () => (await exported(where)).length === one.events.length);
+    await seismo.stop();
+    seismo = await start(where);
+    assert.equal((await post(seismo.publicUrl, { ...one, sent: Date.now() })).status, 202);
+    const second = beacon();
+    assert.equal((await post(seismo.publicUrl, second)).status, 202);
+    await until('the second beacon', async () => (await exported(where, ['--session', second.session])).length === second.events.length);
+    assert.equal((await exported(where)).length, one.events.length + second.events.length);
+  } finally {
+    await seismo.stop();
+    where.remove();
+  }
+});
+
+test('a stop loses nothing that was acknowledged', async () => {
+  const where = place();
+  const sent = [];
+  const seismo = await start(where);
+  let going = true;
+  const load = Array.from({ length: 8 }, async () => {
+    while (going) {
+      const next = beacon();
+      const answer = await post(seismo.publicUrl, next).catch(() => null);
+      if (answer?.status === 202) sent.push(next);
+    }
+  });
+  await until('some load', () => sent.length > 200);
+  await seismo.stop();
+  going = false;
+  await Promise.all(load);
+  const again = await start(where);
+  try {
+    await until('every acknowledged event once', async () => {
+      const documents = await exported(where);
+      const sessions = new Map();
+      for (const document of documents) sessions.set(document['session.id'], (sessions.get(document['session.id']) ?? 0) + 1);
+      return sent.every((each) => sessions.get(each.session) === each.events.length) ? true : `${documents.length} documents of ${sent.length} beacons`.length === 0;
+    }, { within: 20000, every: 300 });
+  } finally {
+    await again.stop();
+    where.remove();
+  }
+});

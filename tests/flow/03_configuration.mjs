@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+// only: embedded
+// A wrong configuration is refused with file, line, column and the nearest right name; exit codes are those of sysexits.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { command, place, root, start } from '../lib/seismo.mjs';
+
+const where = place();
+const check = (yaml, environment = {}) => {
+  const file = join(where.folder, 'seismo.yaml');
+  writeFileSync(file, yaml);
+  return command({ environment }, ['check-config', '--config', file]);
+};
+
+const wrong = [
+  ['an unknown key', 'listen:\n  publc: 127.0.0.1:1\n', /seismo\.yaml:2:3: unknown key 'listen\.publc'; did you mean 'listen\.public'\?/],
+  ['a wrong type', 'listen:\n  loops: many\n', /seismo\.yaml:2:10: listen\.loops: expected a whole number, found 'many'/],
+  ['out of range', 'listen:\n  loops: 9000\n', /seismo\.yaml:2:10: listen\.loops: expected 1 to \d+/],
+  ['not YAML', 'listen: [1, 2\nx: }\n', /seismo\.yaml:\d+:\d+: not YAML/],
+  ['a mapping where a value belongs', 'listen:\n  public: {a: 1}\n', /seismo\.yaml:2:11: listen\.public: expected one value, found a mapping/],
+  ['an application without a key', 'applications:\n  - name: shop\n    origins: ["*"]\n', /seismo\.yaml:2:5: application shop: it has no keys/],
+  ['a misspelt member', 'applications:\n  - nmae: shop\n', /unknown key 'applications\.nmae'; did you mean name/],
+  ['a key twice', 'applications:\n  - {name: a, keys: [k], origins: ["*"]}\n  - {name: b, keys: [k], origins: ["*"]}\n', /a key is empty or belongs to another application/],
+];
+for (const [name, yaml, message] of wrong)
+  test(name, async () => {
+    const result = await check(yaml);
+    assert.equal(result.code, 78, result.stderr);
+    assert.match(result.stderr, message);
+    assert.match(result.stderr, /SE-4001/);
+  });
+
+test('a right one, with durations, sizes, environment and a secret out of a file', async () => {
+  const secret = join(where.folder, 'webhook');
+  writeFileSync(secret, 'https://hooks.slack.example/services/T/B/x\n');
+  const file = join(where.folder, 'right.yaml');
+  writeFileSync(file, `detect:\n  open_ms: 20s\ningest:\n  max_body: 128KiB\nslack:\n  webhook_file: ${secret}\napplications:\n  - {name: shop, keys: [k], origins: ["*"]}\n`);
+  const result = await command({ environment: { SEISMO_LISTEN_LOOPS: '3' } }, ['check-config', '--print', '--config', file]);
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(result.stdout, /^detect\.open_ms: 20000/m);
+  assert.match(result.stdout, /^ingest\.max_body: 131072/m);
+  assert.match(result.stdout, /^listen\.loops: 3 .*SEISMO_LISTEN_LOOPS/m);
+  assert.match(result.stdout, /^slack\.webhook: \*\*\*/m);
+  assert.ok(!result.stdout.includes('hooks.slack'), 'a secret is never printed');
+});
+
+test('the demo\'s file is right', async () => {
+  const result = await command({ environment: {} }, ['check-config', '--config', join(root, 'demo/seismo.yaml')]);
+  assert.equal(result.code, 0, result.stderr);
+});
+
+test('wrong words on the command line', async () => {
+  assert.equal((await command({ environment: {} }, [])).code, 64);
+  assert.equal((await command({ environment: {} }, ['runn'])).code, 64);
+  assert.equal((await command({ environment: {} }, ['run', '--roles', 'ingest,nonsense'])).code, 64);
+  assert.equal((await command({ environment: {} }, ['export', '--since', 'yesterday'])).code, 64);
+  assert.equal((await command({ environment: {} }, ['check-config', '--config', '/nonexistent'])).code, 78);
+  const version = await command({ environment: {} }, ['--version']);
+  assert.match(version.stdout, /^seismo \d+\.\d+\.\d+\n$/);
+  assert.equal((await command({ environment: {} }, ['version'])).stdout, version.stdout);
+});
+
+test('listening beyond this machine wants applications and a token', async () => {
+  const open = { ...where.environment, SEISMO_APPLICATIONS: '[]' };
+  let result = await command({ environment: { ...open, SEISMO_LISTEN_PUBLIC: '0.0.0.0:0' } }, ['run']);
+  assert.equal(result.code, 78, result.stderr);
+  result = await command({ environment: { ...where.environment, SEISMO_LISTEN_INNER: '0.0.0.0:0' } }, ['run']);
+  assert.notEqual(result.code, 0);
+  assert.match(result.stderr, /token/);
+});
+
+test('with no file and no settings it runs, and says how to use it', async () => {
+  const plain = place();
+  plain.environment = { SEISMO_DATA_DIR: plain.folder, SEISMO_LISTEN_PUBLIC: '127.0.0.1:0', SEISMO_LISTEN_INNER: '127.0.0.1:0' };
+  const began = process.hrtime.bigint();
+  const seismo = await start(plain);
+  console.log(`# ready after ${Number(process.hrtime.bigint() - began) / 1e6} ms`);
+  await seismo.stop();
+  plain.remove();
+  where.remove();
+});
+
+test('codes: one line in, exactly one out, whatever the bytes', async () => {
+  const input = Buffer.concat([Buffer.from('user 17 not found\nuser 4711 not found\n\n'), Buffer.from([0xff, 0x00, 0x0a]), Buffer.from('{"level":"error","message":"disk full"}\nlast without an end')]);
+  const result = await command({ environment: {} }, ['code'], { input });
+  const lines = result.stdout.split('\n').slice(0, -1);
+  assert.equal(lines.length, 6);
+  for (const line of lines) assert.match(line, /^E-[0-9A-HJKMNP-TV-Z]{8}$/);
+  assert.equal(lines[0], lines[1]);
+  assert.equal((await command({ environment: {} }, ['code'], { input })).stdout, result.stdout);
+});

@@ -1,0 +1,19 @@
+// Debian's Chromium under playwright-core, and the demo shop, for a test.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { root, until } from './seismo.mjs';
+
+export const openBrowser = () => chromium.launch({
+  executablePath: process.env.SEISMO_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+// { url, stop() }: demo/server.mjs on a free port, its tag pointing at the collector.
+export async function openShop(collector, live) {
+  const child = spawn(process.execPath, [join(root, 'demo/server.mjs'), '--port', '0', '--collector', collector, '--live', live], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.on('data', (data) => (out += data));
+  const url = await until('the shop', () => /shop (http:\/\/\S+?)\/?$/m.exec(out)?.[1]);
+  return { url, stop: () => new Promise((resolve) => { child.on('exit', resolve); child.kill('SIGTERM'); }) };
+}
