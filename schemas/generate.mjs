@@ -1,0 +1,56 @@
+// Makes from the schemas what must agree with them: tables for C, types for TypeScript, pages of the reference.
+//
+//   node schemas/generate.mjs           writes what has changed
+//   node schemas/generate.mjs --check   writes nothing; fails when something is stale
+//
+// A field without type, bounds, unit or description is an error.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { writeSettings, writeWire } from "./generate/c.mjs";
+import { findFaults, listGroups } from "./generate/fields.mjs";
+import { writeReference } from "./generate/markdown.mjs";
+import { writeTypes } from "./generate/typescript.mjs";
+
+const NAMES = ["beacon", "record", "document", "rollup", "alert", "answer", "config"];
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const schemas = Object.fromEntries(
+  NAMES.map((name) => [name, JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), "utf8"))]));
+
+function check() {
+  const faults = NAMES.flatMap((name) =>
+    listGroups(name, schemas[name]).flatMap(({ fields }) => fields.flatMap((field) => findFaults(field, name))));
+  if (faults.length) {
+    console.error(faults.join("\n"));
+    process.exit(1);
+  }
+}
+
+function outputs() {
+  return new Map([
+    ["collector/event/wire_gen.h", writeWire(schemas.beacon)],
+    ["collector/config/settings_gen.h", writeSettings(schemas.config)],
+    ["js-agent/src/wire_gen.ts", writeTypes(schemas.beacon)],
+    ...NAMES.map((name) => [`docs/reference/${name}.md`, writeReference(name, schemas[name])]),
+  ]);
+}
+
+function read(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+check();
+const stale = [...outputs()].filter(([path, text]) => read(join(root, path)) !== text);
+if (process.argv.includes("--check")) {
+  for (const [path] of stale) console.error(`${path} is stale: run node schemas/generate.mjs`);
+  process.exit(stale.length ? 1 : 0);
+}
+for (const [path, text] of stale) {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  console.log(path);
+}
