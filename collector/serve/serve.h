@@ -17,21 +17,31 @@ struct serve_request;
 struct serve_ticket;
 struct serve_stream;
 
+typedef void serve_handler_fn(void *ctx, struct serve_request *request);
+/* Answers, with one serve_reply and in the handler's place, a request that the handler never sees: 413 body too large,
+ * 400 broken framing or path, 417 unknown expectation, 503 still pending at the end of serve_stop. The loop's thread;
+ * path and query are empty when they were what is wrong; the body is empty. */
+typedef void serve_refused_fn(void *ctx, struct serve_request *request, int status);
+
 struct serve_options {
-    const char *address;    /* "127.0.0.1:8080", "[::1]:0", ":8080" */
-    int loops;              /* threads, 1 to 64 */
-    size_t max_body;        /* bytes; a larger body is answered 413 by on_refused's text */
-    int max_connections;    /* over all loops; more are closed at once and counted */
-    int request_timeout_ms; /* for idle + headers + body together */
+    const char *address;       /* "127.0.0.1:8080", "[::1]:0", ":8080" */
+    int loops;                 /* threads, 1 to 64 */
+    size_t max_body;           /* bytes; a larger body is refused with 413 */
+    int max_connections;       /* over all loops; more are closed at once and counted */
+    int request_timeout_ms;    /* for idle + headers + body together; 0: 30 s */
+    const char *name;          /* label of the metrics; NULL: "http" */
+    serve_refused_fn *refused; /* NULL: a line of plain text; gets the handler's ctx */
 };
 
-typedef void serve_handler_fn(void *ctx, struct serve_request *request);
-
-/* Binds and starts its threads. ERR_LISTEN fills text. The handler may be called before this returns. */
+/* Binds and starts its threads. ERR_LISTEN fills text, also when another process has the port. The handler may be
+ * called before this returns. ret_serve is set before the first call. */
 enum err serve_start(struct serve **ret_serve, const struct serve_options *options, serve_handler_fn *handler,
                      void *ctx, struct err_text *text);
 int serve_port(const struct serve *serve); /* the port taken, also for port 0 */
-/* Stops accepting, lets open requests and tickets end within the deadline, ends streams, joins the threads, frees. */
+/* From now on each answer closes its connection, so that clients move to another instance. Accepts still. */
+void serve_drain(struct serve *serve);
+/* Stops accepting, lets open requests and tickets end within the deadline, ends streams, joins the threads, frees.
+ * A ticket that is still out is answered 503 at the deadline; its late serve_ticket_reply is harmless. Takes NULL. */
 void serve_stop(struct serve *serve, int deadline_ms);
 
 /* ---- inside the handler ---- */
@@ -48,7 +58,9 @@ struct serve_field {
     const char *name; /* lower case, static */
     struct slice value;
 };
-/* Answers now; header values and body are copied. Content-Length is always sent. */
+#define SERVE_MAX_FIELDS 16
+/* Answers now; a field whose value holds control characters is left out; header values and body are copied.
+ * Content-Length is always sent (but for 204 and 304, which have none). HEAD gets the fields of GET and no body. */
 void serve_reply(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
                  struct slice body);
 /* The same, body not copied: it must be static. */
@@ -62,7 +74,8 @@ void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct se
 
 /* Server-sent events: an open answer. write and close from any thread; bytes are copied; at most max_buffered bytes
  * wait for a slow reader, then the stream is closed. write returns false once the reader has gone; serve_stream_close
- * must be called exactly once in the end, whoever ended it. */
+ * must be called exactly once in the end, whoever ended it. Opens with an empty comment, so that the reader sees the
+ * header fields at once. A reader that goes away is noticed within a second. */
 struct serve_stream *serve_stream_open(struct serve_request *request, const struct serve_field *fields, size_t n,
                                        size_t max_buffered);
 bool serve_stream_write(struct serve_stream *stream, struct slice bytes);

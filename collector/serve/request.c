@@ -1,0 +1,201 @@
+/* A request inside the handler, and answers. */
+#include <netdb.h>
+#include <stdio.h>
+
+#include "serve/serve_int.h"
+
+/* The head of a request that has a body: h2o keeps it in front of the entity until the answer is out. */
+static struct slice head_of(const h2o_req_t *req)
+{
+    const h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    const char *from = sock->input->bytes;
+    return req->entity.base ? (struct slice){from, (size_t)(req->entity.base - from)} : SLICE("");
+}
+
+bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *req)
+{
+    *request = (struct serve_request){.loop = loop, .req = req, .path = SLICE(""), .query = SLICE("")};
+    struct slice target = {req->input.path.base, req->input.path.len};
+    return path_decode(target, h2o_mem_alloc_pool(&req->pool, target.len + 1), &request->path, &request->query) &&
+           framing_is_plain(head_of(req));
+}
+
+bool is_head(const h2o_req_t *req)
+{
+    return req->input.method.len == 4 && memcmp(req->input.method.base, "HEAD", 4) == 0;
+}
+
+struct slice serve_method(const struct serve_request *request)
+{
+    return (struct slice){request->req->input.method.base, request->req->input.method.len};
+}
+
+struct slice serve_path(const struct serve_request *request)
+{
+    return request->path;
+}
+
+struct slice serve_query(const struct serve_request *request)
+{
+    return request->query;
+}
+
+bool serve_parameter(struct serve_request *request, const char *name, struct slice *ret_value)
+{
+    char *out = h2o_mem_alloc_pool(&request->req->pool, request->query.len + 1);
+    return query_find(request->query, name, out, ret_value);
+}
+
+struct slice serve_header(const struct serve_request *request, const char *lower_case_name)
+{
+    const h2o_req_t *req = request->req;
+    if (strcmp(lower_case_name, "host") == 0) /* h2o keeps it apart */
+        return (struct slice){req->input.authority.base, req->input.authority.len};
+    ssize_t at = h2o_find_header_by_str(&req->headers, lower_case_name, strlen(lower_case_name), -1);
+    if (at == -1)
+        return SLICE("");
+    return (struct slice){req->headers.entries[at].value.base, req->headers.entries[at].value.len};
+}
+
+struct slice serve_body(const struct serve_request *request)
+{
+    return request->refusing ? SLICE("") : (struct slice){request->req->entity.base, request->req->entity.len};
+}
+
+struct slice serve_peer(struct serve_request *request)
+{
+    if (!request->peer) {
+        h2o_conn_t *conn = request->req->conn;
+        struct sockaddr_storage at;
+        socklen_t len = conn->callbacks->get_peername(conn, (struct sockaddr *)&at);
+        request->peer = h2o_mem_alloc_pool(&request->req->pool, NI_MAXHOST);
+        size_t n = len ? h2o_socket_getnumerichost((struct sockaddr *)&at, len, request->peer) : SIZE_MAX;
+        request->peer[n == SIZE_MAX ? 0 : n] = '\0';
+    }
+    /* a dual-stack listener sees IPv4 clients like this */
+    return slice_of(strncmp(request->peer, "::ffff:", 7) == 0 && strchr(request->peer, '.') ? request->peer + 7
+                                                                                            : request->peer);
+}
+
+const char *status_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {{200, "OK"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {304, "Not Modified"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {409, "Conflict"},
+                   {413, "Content Too Large"},
+                   {415, "Unsupported Media Type"},
+                   {417, "Expectation Failed"},
+                   {421, "Misdirected Request"},
+                   {429, "Too Many Requests"},
+                   {500, "Internal Server Error"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"}};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Other";
+}
+
+static bool is_clean(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (((unsigned char)value.at[i] < 0x20 && value.at[i] != '\t') || value.at[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static struct slice pool_copy(h2o_req_t *req, struct slice from)
+{
+    char *to = h2o_mem_alloc_pool(&req->pool, from.len + 1);
+    if (from.len)
+        memcpy(to, from.at, from.len);
+    return (struct slice){to, from.len};
+}
+
+void add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n)
+{
+    assert(n <= SERVE_MAX_FIELDS);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_clean(fields[i].value))
+            continue; /* would split the answer in two */
+        struct slice value = pool_copy(req, fields[i].value);
+        h2o_add_header_by_str(&req->pool, &req->res.headers, fields[i].name, strlen(fields[i].name), 1, NULL, value.at,
+                              value.len);
+    }
+}
+
+void answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
+            struct slice body, bool copy)
+{
+    static h2o_generator_t none; /* everything is sent in one go */
+    bool bodiless = status == 204 || status == 304;
+    req->res.status = status;
+    req->res.reason = status_reason(status);
+    req->res.content_length = bodiless ? SIZE_MAX : body.len;
+    add_fields(req, fields, n);
+    loop->answering = true;
+    h2o_start_response(req, &none);
+    loop->answering = false;
+    if (bodiless || body.len == 0 || is_head(req)) {
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+        return;
+    }
+    struct slice bytes = copy ? pool_copy(req, body) : body;
+    h2o_iovec_t out = {(char *)bytes.at, bytes.len};
+    h2o_send(req, &out, 1, H2O_SEND_STATE_FINAL);
+}
+
+static void reply(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
+                  struct slice body, bool copy)
+{
+    assert(!request->answered);
+    request->answered = true;
+    h2o_req_t *req = request->req;
+    if (!request->refusing) {
+        answer(request->loop, req, status, fields, n, body, copy);
+        return;
+    }
+    req->res.status = status;
+    req->res.reason = status_reason(status);
+    memset(&req->res.headers, 0, sizeof req->res.headers); /* their memory is the pool's */
+    add_fields(req, fields, n);
+    request->refusal = copy ? pool_copy(req, body) : body;
+    req->res.content_length = body.len;
+}
+
+void serve_reply(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
+                 struct slice body)
+{
+    reply(request, status, fields, n, body, true);
+}
+
+void serve_reply_static(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
+                        struct slice body)
+{
+    reply(request, status, fields, n, body, false);
+}
+
+void request_refuse(struct serve_request *request, int status)
+{
+    struct serve *serve = request->loop->serve;
+    if (serve->options.refused) {
+        serve->options.refused(serve->ctx, request, status);
+    } else {
+        struct serve_field type = {"content-type", SLICE("text/plain; charset=utf-8")};
+        char line[64];
+        int n = snprintf(line, sizeof line, "%d %s\n", status, status_reason(status));
+        serve_reply(request, status, &type, 1, (struct slice){line, (size_t)n});
+    }
+    assert(request->answered);
+}

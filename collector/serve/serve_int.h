@@ -1,0 +1,136 @@
+/* Inside serve: the loop, what outlives it, and how answers reach h2o.
+ *
+ * Threads. A loop's thread alone touches its h2o context, its connections and the `req` of tickets and streams.
+ * Other threads hold a ticket or a stream, and through it a `home`:
+ *
+ *   other thread ──message──> home ──(while its loop lives)──> the loop's queue ──> message->run on the loop's thread
+ *
+ * Invariants
+ *  1. home->loop is NULL once the loop has ended; messages are sent only under home->mutex, so none can be lost in a
+ *     queue that is being torn down.
+ *  2. A ticket's or stream's req is NULL as soon as h2o disposes of the request (a hook in the request's pool), so
+ *     that nobody can touch a request whose client has gone.
+ *  3. Locks are taken in the order stream, home, h2o's queue. */
+#ifndef SEISMO_SERVE_INT_H
+#define SEISMO_SERVE_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* h2o's headers are not clean under our warnings */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define H2O_USE_LIBUV 0 /* the library is the evloop build */
+#include <h2o.h>
+#include <h2o/http1.h>
+#pragma GCC diagnostic pop
+
+#include "base/buf.h"
+#include "base/metric.h"
+#include "serve/serve.h"
+
+struct home {
+    pthread_mutex_t mutex;
+    struct loop *loop;
+    atomic_int refs; /* the loop, each ticket, each stream */
+};
+
+struct message {
+    h2o_multithread_message_t super;
+    void (*run)(struct message *message); /* on the loop's thread */
+};
+
+struct loop {
+    struct serve *serve;
+    struct home *home;
+    pthread_t thread;
+    bool started;
+    h2o_loop_t *evloop;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+    h2o_multithread_receiver_t receiver;
+    h2o_socket_t *listener; /* NULL once closed */
+    int listen_fd;          /* -1 once the listener owns it */
+    bool paused;            /* accepting, for want of file descriptors; taken up again by the sweep */
+    bool answering;         /* we are the ones who start a response: refuse.c lets it pass */
+    int connections;
+    h2o_linklist_t tickets, streams, lingers;
+    int n_lingers;
+    int64_t swept_ms, stop_ms; /* monotonic; stop_ms is when the deadline ends */
+};
+
+enum phase { PHASE_RUN, PHASE_DRAIN, PHASE_STOP };
+
+struct serve {
+    struct serve_options options;
+    serve_handler_fn *handler;
+    void *ctx;
+    h2o_globalconf_t config;
+    int port;
+    atomic_int connections, phase;
+    int deadline_ms; /* written before phase turns PHASE_STOP */
+    struct metric *open, *surplus, *stuck;
+    int n_loops;
+    struct loop loops[];
+};
+
+struct serve_request {
+    struct loop *loop;
+    h2o_req_t *req;
+    struct slice path, query;
+    char *peer;
+    bool answered;
+    bool refusing; /* h2o is sending an answer of its own; serve_reply replaces it */
+    struct slice refusal;
+};
+
+/* serve.c */
+int64_t mono_ms(void);
+struct loop *loop_of(h2o_req_t *req);
+bool loop_is_mine(const struct home *home); /* this thread is that loop's */
+void home_release(struct home *home);       /* drops one reference */
+/* False when the loop has ended: the message stays the caller's. */
+bool home_send(struct home *home, struct message *message);
+int request_fd(h2o_req_t *req);
+void request_break(h2o_req_t *req); /* shuts the connection down; h2o notices and closes it */
+
+/* loop.c: the life of one thread; its loop is set up, run and torn down within. */
+void *loop_run(void *arg);
+
+/* listen.c: n sockets on one address; ret_fds are the caller's. */
+enum err listen_all(const char *address, int *ret_fds, int n, int *ret_port, struct err_text *text);
+
+/* path.c */
+/* Decodes a request target's path into out (len bytes suffice). False if it is not plain: no leading '/', a broken
+ * escape, a control character or NUL, a '.' or '..' segment, plain or escaped. */
+bool path_decode(struct slice target, char *out, struct slice *ret_path, struct slice *ret_query);
+/* Decodes the first parameter of that name; out holds query.len bytes. */
+bool query_find(struct slice query, const char *name, char *out, struct slice *ret_value);
+/* The header block as h2o left it (names in lower case): whether it frames its body in one way only. */
+bool framing_is_plain(struct slice head);
+
+/* request.c */
+bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *req);
+void request_refuse(struct serve_request *request, int status);
+const char *status_reason(int status);
+void add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n);
+bool is_head(const h2o_req_t *req);
+void answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
+            struct slice body, bool copy);
+
+/* refuse.c */
+void refuse_register(struct serve *serve, h2o_pathconf_t *path);
+void linger_sweep(struct loop *loop, int64_t now_ms);
+void linger_end(struct loop *loop);
+
+/* ticket.c, stream.c */
+void tickets_abandon(struct loop *loop);
+void streams_sweep(struct loop *loop);
+void streams_end(struct loop *loop);
+
+#endif
