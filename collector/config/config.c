@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "config/config_int.h"
 
-#define ROW(name, key, type, initial, min, max, unit, secret, sentence) \
-    {key, TYPE_##type, initial, min, max, unit, secret, sentence},
+#define ROW(name, key, type, initial, min, max, unit, words, secret, sentence) \
+    {key, TYPE_##type, initial, min, max, unit, words, secret, sentence},
 const struct setting_row setting_rows[SETTING_COUNT] = {SETTINGS_TABLE(ROW)};
 #undef ROW
 

@@ -13,6 +13,7 @@ struct setting_row {
     const char *initial; /* as it would stand in the file */
     double min, max;
     const char *unit;
+    const char *words; /* "sqlite|kafka"; empty: any text */
     bool secret;
     const char *sentence;
 };

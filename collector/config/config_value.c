@@ -110,19 +110,38 @@ enum err config_set_list(struct config *config, enum setting setting, const char
     return ERR_OK;
 }
 
+static bool is_word_of(const char *words, struct slice text)
+{
+    for (;;) {
+        size_t n = strcspn(words, "|");
+        if (slice_equal((struct slice){words, n}, text))
+            return true;
+        if (!words[n])
+            return false;
+        words += n + 1;
+    }
+}
+
+static enum err set_text(struct value *value, const struct setting_row *row, const char *text, struct place place,
+                         struct err_text *error)
+{
+    if (*row->words && !is_word_of(row->words, slice_of(text)))
+        return err_set(error, ERR_CONFIG, "%s: %s: expected one of %s, found '%.60s'", place.text, row->key, row->words,
+                       text);
+    value->text = text;
+    return ERR_OK;
+}
+
 enum err config_set(struct config *config, enum setting setting, struct slice text, struct place place,
                     struct err_text *error)
 {
     const struct setting_row *row = &setting_rows[setting];
     struct value *value = &config->values[setting];
     const char *copy = config_copy(config, text);
-    enum err err = ERR_OK;
     if (row->type == TYPE_LIST)
         return set_words(config, setting, copy, place, error);
-    if (row->type == TYPE_STRING)
-        value->text = copy;
-    else
-        err = set_number(value, row, copy, place, error);
+    enum err err = row->type == TYPE_STRING ? set_text(value, row, copy, place, error)
+                                            : set_number(value, row, copy, place, error);
     if (!err)
         value->source = place.text;
     return err;

@@ -3,55 +3,55 @@
 #ifndef SEISMO_CONFIG_SETTINGS_GEN_H
 #define SEISMO_CONFIG_SETTINGS_GEN_H
 
-/* name, key, type, default as it would stand in the file, least, most (equal: no bounds), unit, secret, sentence */
+/* name, key, type, default as it would stand in the file, least, most (equal: no bounds), unit, words allowed (empty: any), secret, sentence */
 #define SETTINGS_TABLE(X) \
-    X(ROLES, "roles", STRING, "all", 0, 0, "", false, "What this instance does: all, or some of ingest, index, rollup, detect, sources and live, joined by commas.") \
-    X(DATA_DIR, "data_dir", STRING, "./var/seismo", 0, 0, "", false, "Folder for the embedded bus, spool and store; made when it is missing.") \
-    X(LOG_LEVEL, "log.level", STRING, "info", 0, 0, "", false, "The least level that is printed: debug, info, warn or error.") \
-    X(LISTEN_PUBLIC, "listen.public", STRING, "127.0.0.1:8080", 0, 0, "", false, "Address and port for browsers; port 0 takes a free one and prints it.") \
-    X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", false, "Address and port for the live page, its API and the metrics; off loopback it needs inner.token.") \
-    X(LISTEN_PREFIX, "listen.prefix", STRING, "/in", 0, 0, "", false, "Path prefix under which beacons are taken in.") \
-    X(LISTEN_LOOPS, "listen.loops", INT, "1", 1, 256, "threads", false, "Event loops of the public listener, each with its own thread and socket.") \
-    X(LISTEN_MAX_CONNECTIONS, "listen.max_connections", INT, "10000", 1, 1000000, "connections", false, "Connections that the public listener keeps open at once; more are closed at once and counted.") \
-    X(LISTEN_PUBLIC_URL, "listen.public_url", STRING, "", 0, 0, "", false, "Address under which browsers reach the public listener, when it is not the listener's own.") \
-    X(LISTEN_INNER_URL, "listen.inner_url", STRING, "", 0, 0, "", false, "Address under which people reach the live page; links in messages begin with it.") \
-    X(INNER_TOKEN, "inner.token", STRING, "", 0, 0, "", true, "Token that readers of the inner listener must show; empty allows all of this machine.") \
-    X(INGEST_MAX_BODY, "ingest.max_body", BYTES, "262144", 1024, 2097152, "bytes", false, "Largest body of one request as sent.") \
-    X(INGEST_MAX_INFLATED, "ingest.max_inflated", BYTES, "2097152", 1024, 2097152, "bytes", false, "Largest body of one request after gzip is undone.") \
-    X(INGEST_LATE_MS, "ingest.late_ms", MS, "3600000", 1000, 2592000000, "ms", false, "Events older than this at receipt are stored and kept out of detection.") \
-    X(INGEST_FUTURE_MS, "ingest.future_ms", MS, "60000", 0, 86400000, "ms", false, "Events further ahead of the receipt than this are stored and kept out of detection.") \
-    X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", false, "sqlite for one instance with nothing to install, or kafka.") \
-    X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", false, "Partitions of each topic when it is made; the number is never changed later.") \
-    X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
-    X(BUS_MAX_FILE_BYTES, "bus.max_file_bytes", BYTES, "4294967296", 16777216, 1099511627776, "bytes", false, "Largest file of the embedded bus or the spool; past it beacons are answered with 503.") \
-    X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", false, "How long the embedded bus keeps records that every reader has done with.") \
-    X(BUS_PREFIX, "bus.prefix", STRING, "seismo", 0, 0, "", false, "First part of the topics' names, as in seismo.events.") \
-    X(KAFKA_BROKERS, "kafka.brokers", STRING, "", 0, 0, "", false, "Brokers to begin with, host:port joined by commas.") \
-    X(KAFKA_PROPERTIES, "kafka.properties", LIST, "", 0, 0, "", true, "Further properties of librdkafka, name=value each; they may hold passwords.") \
-    X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", false, "sqlite for one instance with nothing to install, or elastic.") \
-    X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", false, "How long documents are kept.") \
-    X(STORE_NAMESPACE, "store.namespace", STRING, "default", 0, 0, "", false, "Last part of the data streams' names.") \
-    X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", false, "Address of Elasticsearch, as http://127.0.0.1:9200.") \
-    X(ELASTIC_API_KEY, "elastic.api_key", STRING, "", 0, 0, "", true, "API key, encoded as Elasticsearch gives it out.") \
-    X(ELASTIC_USER, "elastic.user", STRING, "", 0, 0, "", false, "User name, when there is no API key.") \
-    X(ELASTIC_PASSWORD, "elastic.password", STRING, "", 0, 0, "", true, "The user's password.") \
-    X(ELASTIC_CA_FILE, "elastic.ca_file", STRING, "", 0, 0, "", false, "Certificates, PEM, that are trusted besides the system's.") \
-    X(INDEX_BATCH_RECORDS, "index.batch_records", INT, "500", 1, 10000, "records", false, "Records that are stored and committed together.") \
-    X(ROLLUP_FLUSH_MS, "rollup.flush_ms", MS, "1000", 10, 60000, "ms", false, "How often partial windows are published.") \
-    X(ROLLUP_CLOSE_WAIT_MS, "rollup.close_wait_ms", MS, "30000", 100, 600000, "ms", false, "How long a window waits for a silent partition before it is closed as incomplete.") \
-    X(ROLLUP_IDLE_MS, "rollup.idle_ms", MS, "2000", 10, 600000, "ms", false, "A partition without records for this long no longer holds the watermark back.") \
-    X(ROLLUP_DEDUPE_MS, "rollup.dedupe_ms", MS, "600000", 1000, 86400000, "ms", false, "How long beacon ids are remembered, so that a repeat is not counted again.") \
-    X(ROLLUP_MAX_SERIES, "rollup.max_series", INT, "10000", 10, 1000000, "series", false, "Series kept for one application; past it the rarest gives way.") \
-    X(DETECT_OPEN_MS, "detect.open_ms", MS, "120000", 10000, 86400000, "ms", false, "How long something must be abnormal before it is said.") \
-    X(DETECT_QUIET_MS, "detect.quiet_ms", MS, "300000", 10000, 86400000, "ms", false, "How long it must be normal before it is over.") \
-    X(DETECT_HISTORY_MS, "detect.history_ms", MS, "1800000", 60000, 2592000000, "ms", false, "History that an expectation rests on.") \
-    X(DETECT_YOUNG_MS, "detect.young_ms", MS, "600000", 0, 2592000000, "ms", false, "A series with less history than this is judged with wider limits.") \
-    X(DETECT_RATIO, "detect.ratio", REAL, "1.5", 1, 100, "times the usual", false, "What is less than this many times the usual is never said.") \
-    X(DETECT_MIN_EVENTS, "detect.min_events", INT, "20", 1, 1000000, "events", false, "Fewest events in the judged windows.") \
-    X(DETECT_MIN_SESSIONS, "detect.min_sessions", INT, "2", 1, 1000000, "sessions", false, "Fewest sessions behind a finding: one visitor alone never makes an alert.") \
-    X(ALERT_MAX_FIRING, "alert.max_firing", INT, "200", 1, 10000, "alerts", false, "Alerts that fire at once; further ones are counted.") \
-    X(SLACK_WEBHOOK, "slack.webhook", STRING, "", 0, 0, "", true, "Address of an incoming webhook; empty sends nothing.") \
-    X(DRAIN_GRACE_MS, "drain.grace_ms", MS, "0", 0, 600000, "ms", false, "How long readiness says no before the listener closes, for load balancers.") \
-    X(DRAIN_DEADLINE_MS, "drain.deadline_ms", MS, "10000", 0, 600000, "ms", false, "How long requests that were taken may still be answered.")
+    X(ROLES, "roles", STRING, "all", 0, 0, "", "", false, "What this instance does: all, or some of ingest, index, rollup, detect, sources and live, joined by commas.") \
+    X(DATA_DIR, "data_dir", STRING, "./var/seismo", 0, 0, "", "", false, "Folder for the embedded bus, spool and store; made when it is missing.") \
+    X(LOG_LEVEL, "log.level", STRING, "info", 0, 0, "", "debug|info|warn|error", false, "The least level that is printed: debug, info, warn or error.") \
+    X(LISTEN_PUBLIC, "listen.public", STRING, "127.0.0.1:8080", 0, 0, "", "", false, "Address and port for browsers; port 0 takes a free one and prints it.") \
+    X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", "", false, "Address and port for the live page, its API and the metrics; off loopback it needs inner.token.") \
+    X(LISTEN_PREFIX, "listen.prefix", STRING, "/in", 0, 0, "", "", false, "Path prefix under which beacons are taken in.") \
+    X(LISTEN_LOOPS, "listen.loops", INT, "1", 1, 256, "threads", "", false, "Event loops of the public listener, each with its own thread and socket.") \
+    X(LISTEN_MAX_CONNECTIONS, "listen.max_connections", INT, "10000", 1, 1000000, "connections", "", false, "Connections that the public listener keeps open at once; more are closed at once and counted.") \
+    X(LISTEN_PUBLIC_URL, "listen.public_url", STRING, "", 0, 0, "", "", false, "Address under which browsers reach the public listener, when it is not the listener's own.") \
+    X(LISTEN_INNER_URL, "listen.inner_url", STRING, "", 0, 0, "", "", false, "Address under which people reach the live page; links in messages begin with it.") \
+    X(INNER_TOKEN, "inner.token", STRING, "", 0, 0, "", "", true, "Token that readers of the inner listener must show; empty allows all of this machine.") \
+    X(INGEST_MAX_BODY, "ingest.max_body", BYTES, "262144", 1024, 2097152, "bytes", "", false, "Largest body of one request as sent.") \
+    X(INGEST_MAX_INFLATED, "ingest.max_inflated", BYTES, "2097152", 1024, 2097152, "bytes", "", false, "Largest body of one request after gzip is undone.") \
+    X(INGEST_LATE_MS, "ingest.late_ms", MS, "3600000", 1000, 2592000000, "ms", "", false, "Events older than this at receipt are stored and kept out of detection.") \
+    X(INGEST_FUTURE_MS, "ingest.future_ms", MS, "60000", 0, 86400000, "ms", "", false, "Events further ahead of the receipt than this are stored and kept out of detection.") \
+    X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", "sqlite|kafka", false, "sqlite for one instance with nothing to install, or kafka.") \
+    X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", "", false, "Partitions of each topic when it is made; the number is never changed later.") \
+    X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
+    X(BUS_MAX_FILE_BYTES, "bus.max_file_bytes", BYTES, "4294967296", 16777216, 1099511627776, "bytes", "", false, "Largest file of the embedded bus or the spool; past it beacons are answered with 503.") \
+    X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", "", false, "How long the embedded bus keeps records that every reader has done with.") \
+    X(BUS_PREFIX, "bus.prefix", STRING, "seismo", 0, 0, "", "", false, "First part of the topics' names, as in seismo.events.") \
+    X(KAFKA_BROKERS, "kafka.brokers", STRING, "", 0, 0, "", "", false, "Brokers to begin with, host:port joined by commas.") \
+    X(KAFKA_PROPERTIES, "kafka.properties", LIST, "", 0, 0, "", "", true, "Further properties of librdkafka, name=value each; they may hold passwords.") \
+    X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", "sqlite|elastic", false, "sqlite for one instance with nothing to install, or elastic.") \
+    X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", "", false, "How long documents are kept.") \
+    X(STORE_NAMESPACE, "store.namespace", STRING, "default", 0, 0, "", "", false, "Last part of the data streams' names.") \
+    X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", "", false, "Address of Elasticsearch, as http://127.0.0.1:9200.") \
+    X(ELASTIC_API_KEY, "elastic.api_key", STRING, "", 0, 0, "", "", true, "API key, encoded as Elasticsearch gives it out.") \
+    X(ELASTIC_USER, "elastic.user", STRING, "", 0, 0, "", "", false, "User name, when there is no API key.") \
+    X(ELASTIC_PASSWORD, "elastic.password", STRING, "", 0, 0, "", "", true, "The user's password.") \
+    X(ELASTIC_CA_FILE, "elastic.ca_file", STRING, "", 0, 0, "", "", false, "Certificates, PEM, that are trusted besides the system's.") \
+    X(INDEX_BATCH_RECORDS, "index.batch_records", INT, "500", 1, 10000, "records", "", false, "Records that are stored and committed together.") \
+    X(ROLLUP_FLUSH_MS, "rollup.flush_ms", MS, "1000", 10, 60000, "ms", "", false, "How often partial windows are published.") \
+    X(ROLLUP_CLOSE_WAIT_MS, "rollup.close_wait_ms", MS, "30000", 100, 600000, "ms", "", false, "How long a window waits for a silent partition before it is closed as incomplete.") \
+    X(ROLLUP_IDLE_MS, "rollup.idle_ms", MS, "2000", 10, 600000, "ms", "", false, "A partition without records for this long no longer holds the watermark back.") \
+    X(ROLLUP_DEDUPE_MS, "rollup.dedupe_ms", MS, "600000", 1000, 86400000, "ms", "", false, "How long beacon ids are remembered, so that a repeat is not counted again.") \
+    X(ROLLUP_MAX_SERIES, "rollup.max_series", INT, "10000", 10, 1000000, "series", "", false, "Series kept for one application; past it the rarest gives way.") \
+    X(DETECT_OPEN_MS, "detect.open_ms", MS, "120000", 10000, 86400000, "ms", "", false, "How long something must be abnormal before it is said.") \
+    X(DETECT_QUIET_MS, "detect.quiet_ms", MS, "300000", 10000, 86400000, "ms", "", false, "How long it must be normal before it is over.") \
+    X(DETECT_HISTORY_MS, "detect.history_ms", MS, "1800000", 60000, 2592000000, "ms", "", false, "History that an expectation rests on.") \
+    X(DETECT_YOUNG_MS, "detect.young_ms", MS, "600000", 0, 2592000000, "ms", "", false, "A series with less history than this is judged with wider limits.") \
+    X(DETECT_RATIO, "detect.ratio", REAL, "1.5", 1, 100, "times the usual", "", false, "What is less than this many times the usual is never said.") \
+    X(DETECT_MIN_EVENTS, "detect.min_events", INT, "20", 1, 1000000, "events", "", false, "Fewest events in the judged windows.") \
+    X(DETECT_MIN_SESSIONS, "detect.min_sessions", INT, "2", 1, 1000000, "sessions", "", false, "Fewest sessions behind a finding: one visitor alone never makes an alert.") \
+    X(ALERT_MAX_FIRING, "alert.max_firing", INT, "200", 1, 10000, "alerts", "", false, "Alerts that fire at once; further ones are counted.") \
+    X(SLACK_WEBHOOK, "slack.webhook", STRING, "", 0, 0, "", "", true, "Address of an incoming webhook; empty sends nothing.") \
+    X(DRAIN_GRACE_MS, "drain.grace_ms", MS, "0", 0, 600000, "ms", "", false, "How long readiness says no before the listener closes, for load balancers.") \
+    X(DRAIN_DEADLINE_MS, "drain.deadline_ms", MS, "10000", 0, 600000, "ms", "", false, "How long requests that were taken may still be answered.")
 
 #endif

@@ -9,6 +9,7 @@ const EVENT_SLOTS = {
   kind: ["kind_text", "SLICE"], at: ["at", "DOUBLE"], page: ["page", "SLICE"], view: ["view", "SLICE"], url: ["url", "SLICE"],
   method: ["method", "SLICE"], name: ["name", "SLICE"], type: ["type", "SLICE"], message: ["message", "SLICE"],
   stack: ["stack", "SLICE"], status: ["status", "U16"], count: ["count", "U32"],
+  outcome: ["outcome", "SLICE"],
 };
 const ENVELOPE_SLOTS = {
   id: ["id", "SLICE"], service: ["service", "SLICE"], version: ["version", "SLICE"], environment: ["environment", "SLICE"],
@@ -184,7 +185,7 @@ export function writeSettings(config) {
       const initial = schema.type === "array" ? schema.default.join(", ") : String(schema.default);
       if (schema.default === undefined) throw new Error(`config: ${path}: default is missing`);
       return `    X(${path.toUpperCase().replaceAll(".", "_")}, ${text(path)}, ${type}, ${text(initial)}, ` +
-        `${schema.minimum ?? 0}, ${schema.maximum ?? 0}, ${text(schema["x-unit"] ?? "")}, ${schema["x-secret"] === true}, ` +
+        `${schema.minimum ?? 0}, ${schema.maximum ?? 0}, ${text(schema["x-unit"] ?? "")}, ${text((schema.enum ?? []).join("|"))}, ${schema["x-secret"] === true}, ` +
         `${text(schema.description)})`;
     });
   return `/* Made by schemas/generate.mjs from schemas/config.schema.json; do not edit. */
@@ -192,7 +193,7 @@ export function writeSettings(config) {
 #ifndef SEISMO_CONFIG_SETTINGS_GEN_H
 #define SEISMO_CONFIG_SETTINGS_GEN_H
 
-/* name, key, type, default as it would stand in the file, least, most (equal: no bounds), unit, secret, sentence */
+/* name, key, type, default as it would stand in the file, least, most (equal: no bounds), unit, words allowed (empty: any), secret, sentence */
 #define SETTINGS_TABLE(X) \\
 ${lines.join(" \\\n")}
 
