@@ -1,0 +1,242 @@
+#include "live/live.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/metric.h"
+#include "live/live_int.h"
+
+#define MAX_CONNECTIONS 512
+#define REQUEST_TIMEOUT_MS 15000
+
+static const struct {
+    const char *path;
+    live_answer_fn *answer;
+} answers[] = {
+    {"/api/overview", live_answer_overview}, {"/api/series", live_answer_series},   {"/api/alerts", live_answer_alerts},
+    {"/api/sessions", live_answer_sessions}, {"/api/session", live_answer_session}, {"/api/errors", live_answer_errors},
+    {"/api/status", live_answer_status},
+};
+
+static void answer(struct live *live, struct serve_request *request, live_answer_fn *fn)
+{
+    struct live_query query;
+    struct err_text text = {{0}};
+    struct arena *arena = arena_new(1024, 65536);
+    enum err err = live_query_read(request, arena, clock_wall_ms(), &query, &text);
+    if (err != ERR_OK) {
+        live_reply_error(request, 400, err, text.at);
+        arena_free(arena);
+    } else {
+        live_jobs_push(live->jobs, request, fn, &query, arena);
+    }
+}
+
+static void reply_metrics(struct serve_request *request)
+{
+    struct buf buf;
+    buf_init(&buf, LIVE_MAX_ANSWER);
+    metrics_write(&buf);
+    live_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(&buf));
+    buf_done(&buf);
+}
+
+static void reply_ready(const struct live *live, struct serve_request *request)
+{
+    const struct live_options *options = &live->options;
+    if (options->ready && !options->ready(options->ready_ctx))
+        live_reply_error(request, 503, ERR_AGAIN, "not ready yet");
+    else
+        live_reply(request, 200, "text/plain", SLICE("ready\n"));
+}
+
+/* The page's own files hold nothing secret; what they would show does. */
+static bool reply_open(struct live *live, struct serve_request *request, struct slice path)
+{
+    struct slice token;
+    if (live->access.token && slice_is(path, "/") && serve_parameter(request, "token", &token))
+        live_token_redirect(live, request, token);
+    else if (slice_is(path, "/healthz"))
+        live_reply(request, 200, "text/plain", SLICE("ok\n"));
+    else if (slice_is(path, "/readyz"))
+        reply_ready(live, request);
+    else
+        return live_asset_reply(live, request, path);
+    return true;
+}
+
+static void reply_guarded(struct live *live, struct serve_request *request, struct slice path)
+{
+    if (slice_is(path, "/metrics")) {
+        reply_metrics(request);
+        return;
+    }
+    if (slice_is(path, "/api/live")) {
+        live_streams_open(live->streams, request);
+        return;
+    }
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        if (slice_is(path, answers[i].path)) {
+            answer(live, request, answers[i].answer);
+            return;
+        }
+    }
+    live_reply_error(request, 404, ERR_NOT_FOUND, NULL);
+}
+
+/* Why the request is refused before anything is looked at; ERR_OK if it is not. */
+static enum err check(const struct live *live, struct serve_request *request, int *ret_status, const char **ret_what)
+{
+    struct slice host = serve_header(request, "host"), origin = serve_header(request, "origin");
+    *ret_what = NULL;
+    *ret_status = 403;
+    if (!live_host_is_ours(&live->access, host))
+        return ERR_FORBIDDEN_HOST;
+    if (origin.len && !live_origin_is_ours(origin, host)) {
+        *ret_what = "requests from pages of other origins are not answered";
+        return ERR_FORBIDDEN;
+    }
+    *ret_status = 405;
+    if (!slice_is(serve_method(request), "GET") && !slice_is(serve_method(request), "HEAD"))
+        return ERR_BAD_METHOD;
+    return ERR_OK;
+}
+
+static void handle(void *ctx, struct serve_request *request)
+{
+    struct live *live = ctx;
+    int status;
+    const char *what;
+    assert(live->magic == LIVE_MAGIC);
+    enum err err = check(live, request, &status, &what);
+    if (err != ERR_OK) {
+        METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
+        live_reply_error(request, status, err, what);
+        return;
+    }
+    struct slice path = serve_path(request);
+    if (reply_open(live, request, path))
+        return;
+    if (!live_token_is_good(&live->access, serve_header(request, "authorization"), serve_header(request, "cookie"))) {
+        METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
+        live_reply_error(request, 401, ERR_FORBIDDEN, "a token is needed: open /?token=... once, or send it as Bearer");
+        return;
+    }
+    if (atomic_load(&live->stopping))
+        live_reply_error(request, 503, ERR_DRAINING, NULL);
+    else
+        reply_guarded(live, request, path);
+}
+
+static const char *copied(struct live *live, const char *text)
+{
+    struct slice copy = arena_copy(live->arena, slice_of(text ? text : ""));
+    assert(copy.at);
+    return copy.at;
+}
+
+static void take_assets(struct live *live)
+{
+    size_t n = live->options.n_assets;
+    live->assets = arena_zero(live->arena, n * sizeof *live->assets);
+    assert(live->assets);
+    for (size_t i = 0; i < n; i++) {
+        const struct live_asset *from = &live->options.assets[i];
+        char digest[33];
+        hash_hex(from->bytes, digest, 32);
+        live->assets[i].path = slice_of(copied(live, from->path));
+        live->assets[i].content_type = slice_of(copied(live, from->content_type));
+        live->assets[i].bytes = from->bytes;
+        snprintf(live->assets[i].etag, sizeof live->assets[i].etag, "\"%s\"", digest);
+    }
+    live->n_assets = n;
+}
+
+static void take_options(struct live *live, const struct live_options *options)
+{
+    live->options = *options;
+    live->options.address = copied(live, options->address);
+    live->options.access_token = copied(live, options->access_token);
+    live->options.public_url = copied(live, options->public_url);
+    live->options.demo_key = copied(live, options->demo_key);
+    size_t n = 0;
+    while (options->host_names && options->host_names[n])
+        n++;
+    const char **names = arena_zero(live->arena, (n + 1) * sizeof *names);
+    assert(names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = copied(live, options->host_names[i]);
+    live->options.host_names = names;
+    take_assets(live);
+}
+
+static void live_free(struct live *live)
+{
+    for (size_t i = 0; i < LIVE_KNOWN_ERRORS; i++)
+        free(live->names[i].name);
+    pthread_mutex_destroy(&live->names_mutex);
+    arena_free(live->arena);
+    live->magic = 0;
+    free(live);
+}
+
+enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text)
+{
+    struct live *live = calloc(1, sizeof *live);
+    if (!live)
+        abort();
+    live->magic = LIVE_MAGIC;
+    live->arena = arena_new(4096, 1048576);
+    pthread_mutex_init(&live->names_mutex, NULL);
+    take_options(live, options);
+    enum err err = live_access_init(&live->access, &live->options, text);
+    if (err != ERR_OK) {
+        live_free(live);
+        return err;
+    }
+    live->jobs = live_jobs_new(live);
+    live->streams = live_streams_new(live);
+    struct serve_options serve = {
+        .address = live->options.address,
+        .loops = 1,
+        .max_body = 1024,
+        .max_connections = MAX_CONNECTIONS,
+        .request_timeout_ms = REQUEST_TIMEOUT_MS,
+    };
+    err = serve_start(&live->serve, &serve, handle, live, text);
+    if (err != ERR_OK) {
+        live_streams_free(live->streams);
+        live_jobs_free(live->jobs);
+        live_free(live);
+        return err;
+    }
+    atomic_store(&live->access.port, serve_port(live->serve));
+    *ret_live = live;
+    return ERR_OK;
+}
+
+int live_port(const struct live *live)
+{
+    return serve_port(live->serve);
+}
+
+void live_changed(struct live *live)
+{
+    live_streams_changed(live->streams);
+}
+
+/* The listener goes first and takes its last requests with it; their answers come from the workers, so those must
+ * still be there. Streams are told to end by serve and closed by their owner after. */
+void live_stop(struct live *live, int deadline_ms)
+{
+    if (!live)
+        return;
+    atomic_store(&live->stopping, true);
+    serve_stop(live->serve, deadline_ms);
+    live_streams_free(live->streams);
+    live_jobs_free(live->jobs);
+    live_free(live);
+}

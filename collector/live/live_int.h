@@ -1,0 +1,167 @@
+/* Inside the live room: what its files share.
+ *
+ *   live.c           start, stop, and the handler: access, then static files, then jobs
+ *   live_access.c    Host, Origin, token
+ *   live_assets.c    headers of every answer, the page's files, errors as JSON
+ *   live_params.c    a request's parameters, checked, copied into the job
+ *   live_jobs.c      the workers: blocking reads away from the loops, answers kept for a moment
+ *   live_stream.c    server-sent events
+ *   live_windows.c   final windows of the store and the open ones, each once
+ *   live_groups.c    windows merged by series and by step of time
+ *   live_overview.c  live_series.c  live_people.c  live_trouble.c  live_status.c    one answer each, or a few
+ */
+#ifndef SEISMO_LIVE_LIVE_INT_H
+#define SEISMO_LIVE_LIVE_INT_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "live/live.h"
+#include "serve/serve.h"
+#include "store/store.h"
+
+#define LIVE_MAX_ANSWER 8388608     /* bytes of one answer */
+#define LIVE_MAX_PARAMETER 2048     /* bytes of one parameter, decoded */
+#define LIVE_MAX_POINTS 1500        /* steps of one chart */
+#define LIVE_MAX_SPAN_MS 2678400000 /* 31 days */
+
+/* ---- parameters ---- */
+/* All text lives in the job's arena. */
+struct live_query {
+    struct slice application, service, environment, name, detail, id, code;
+    enum series_kind kind;          /* 0: none given */
+    int64_t now_ms, from_ms, to_ms; /* [from, to), from aligned down and to aligned up to step_ms */
+    int32_t width_s;                /* of the windows that are read */
+    int64_t step_ms;                /* of the chart's points: a multiple of the width */
+    size_t limit;
+    bool is_timed; /* from or to was given, not only a range */
+};
+enum err live_query_read(struct serve_request *request, struct arena *arena, int64_t now_ms,
+                         struct live_query *ret_query, struct err_text *text);
+
+/* ---- jobs ---- */
+/* Writes one JSON object. Runs on a worker; may block on the store. */
+struct live;
+typedef enum err live_answer_fn(struct live *live, const struct live_query *query, struct buf *buf,
+                                struct err_text *text);
+struct live_jobs;
+struct live_jobs *live_jobs_new(struct live *live); /* starts the workers */
+/* Takes the arena, in which the query's text lives. Answers the request at once when it is busy. */
+void live_jobs_push(struct live_jobs *jobs, struct serve_request *request, live_answer_fn *answer,
+                    const struct live_query *query, struct arena *arena);
+void live_jobs_free(struct live_jobs *jobs); /* answers what waits, then ends the workers; takes NULL */
+
+/* ---- streams ---- */
+struct live_streams;
+struct live_streams *live_streams_new(struct live *live);
+void live_streams_open(struct live_streams *streams, struct serve_request *request);
+void live_streams_changed(struct live_streams *streams);
+void live_streams_free(struct live_streams *streams); /* closes all; takes NULL */
+
+/* ---- access ---- */
+#define LIVE_COOKIE_BYTES 65
+struct live_access {
+    char host[256]; /* of the address, without port and brackets; "" is every interface */
+    bool loopback;
+    atomic_int port; /* known once the listener is up */
+    const char *const *names;
+    const char *token;              /* NULL: none needed */
+    char cookie[LIVE_COOKIE_BYTES]; /* made from the token, so that the token itself is not kept in browsers */
+};
+/* ERR_LISTEN where the address is open to others and there is no token. port is set later. */
+enum err live_access_init(struct live_access *access, const struct live_options *options, struct err_text *text);
+bool live_host_is_ours(const struct live_access *access, struct slice host);
+bool live_origin_is_ours(struct slice origin, struct slice host);
+bool live_token_is_good(const struct live_access *access, struct slice authorization, struct slice cookies);
+bool live_secret_equal(struct slice a, const char *secret); /* in a time that tells nothing of the secret */
+
+/* ---- answers ---- */
+void live_reply(struct serve_request *request, int status, const char *content_type, struct slice body);
+void live_reply_error(struct serve_request *request, int status, enum err err, const char *what);
+void live_ticket_reply(struct serve_ticket *ticket, int status, struct slice body);
+void live_error_json(struct buf *buf, enum err err, const char *what);
+int live_status_of(enum err err);
+/* Fields of every answer, in an array of LIVE_FIELDS; two more may be added behind. */
+#define LIVE_FIELDS 8
+size_t live_fields(struct serve_field fields[LIVE_FIELDS + 2], const char *content_type, const char *cache);
+bool live_asset_reply(const struct live *live, struct serve_request *request, struct slice path);
+/* Where a token in the address becomes a cookie. */
+void live_token_redirect(const struct live *live, struct serve_request *request, struct slice token);
+
+/* ---- windows ---- */
+/* Every window of the query's series in its time: final ones, and open ones that are not final yet. each is never
+ * called from two threads. filter's kind, name and detail narrow; its time and width come from the query. */
+enum err live_windows_read(struct live *live, const struct live_query *query, const struct store_rollup_query *filter,
+                           void (*each)(void *ctx, const struct rollup *rollup), void *ctx);
+
+/* ---- groups: windows of one series merged ---- */
+struct live_group {
+    struct series_key key; /* text in the groups' arena */
+    uint64_t hash, events;
+    double count, failed;
+    int64_t last_ms; /* end of the newest window with something in it */
+    struct sketch values;
+    struct hll sessions;
+    struct live_group *next; /* in the same bucket */
+    struct live_group *twin; /* of a page's loads: its route changes, or NULL */
+};
+#define LIVE_GROUP_BUCKETS 1024
+#define LIVE_MAX_GROUPS 5000
+struct live_groups {
+    struct arena *arena;
+    struct live_group *buckets[LIVE_GROUP_BUCKETS];
+    size_t n;
+    uint64_t left_out; /* windows of series that found no place */
+};
+void live_groups_init(struct live_groups *groups);
+void live_groups_done(struct live_groups *groups);
+/* Merges one window into the group of its application, service, kind, name and detail; NULL when there is no place. */
+struct live_group *live_groups_add(struct live_groups *groups, const struct rollup *rollup);
+/* Calls each in descending order of weight(group), at most limit; groups of weight < 0 are left out. Returns how many
+ * there were. */
+size_t live_groups_top(const struct live_groups *groups, size_t limit, double (*weight)(const struct live_group *),
+                       void (*each)(void *ctx, const struct live_group *group), void *ctx);
+void live_write_quantiles(struct buf *buf, const struct sketch *values);
+
+/* ---- the answers ---- */
+live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
+    live_answer_errors, live_answer_status;
+void live_write_span(struct buf *buf, const struct live_query *query); /* now, from, to, step */
+/* The masked message behind an error code, from its newest document; false when there is none. Remembered. */
+bool live_error_name(struct live *live, struct slice code, struct buf *ret_name);
+
+/* A document as a tree, to be given to json_decref; NULL, and counted, when it cannot be read. */
+json_t *live_document(struct slice json);
+/* Text member of a document (NULL allowed); len 0 when absent. Borrowed from the document. */
+struct slice live_member(const json_t *document, const char *name);
+double live_member_number(const json_t *document, const char *name); /* NAN when absent */
+
+/* ---- the room ---- */
+#define LIVE_MAGIC 0x4c697665
+#define LIVE_KNOWN_ERRORS 1024
+struct live {
+    uint32_t magic;
+    struct live_options options; /* strings are copied into the arena */
+    struct arena *arena;
+    struct live_access access;
+    struct serve *serve;
+    struct live_jobs *jobs;
+    struct live_streams *streams;
+    _Atomic uint64_t generation; /* of what readers may see; grows */
+    atomic_bool stopping;
+    struct {
+        struct slice path, content_type, bytes;
+        char etag[40];
+    } * assets;
+    size_t n_assets;
+    pthread_mutex_t names_mutex;
+    struct {
+        uint64_t hash;
+        char *name;
+    } names[LIVE_KNOWN_ERRORS]; /* of error codes, by hash; a newer one takes an older one's place */
+};
+
+#endif

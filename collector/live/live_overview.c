@@ -1,0 +1,393 @@
+/* /api/overview: the first screen in one answer. */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "live/live_int.h"
+
+#define MAX_ROWS 200
+#define MAX_ERRORS 50
+#define RECENT_MS 300000
+
+/* Where a series stands: the whole service, the whole service for one detail, one page or route. What concerns the
+ * whole is taken from the first of them that has something. */
+enum scope { SCOPE_ALL, SCOPE_DETAIL, SCOPE_ONE, SCOPES };
+
+struct counts {
+    double *points[SERIES_KINDS][SCOPES];
+    double sum[SERIES_KINDS][SCOPES], failed[SERIES_KINDS][SCOPES];
+};
+
+struct overview {
+    struct live *live;
+    const struct live_query *query;
+    struct live_groups groups;
+    size_t n_points;
+    struct counts counts;
+    double *calls_failed[SCOPES];
+    struct hll sessions, recent;
+    struct buf *buf;
+};
+
+/* web.dev/articles/vitals, the limits of good and of poor. */
+static const struct vital {
+    const char *name;
+    double good, poor;
+} vitals[] = {{"LCP", 2500, 4000}, {"INP", 200, 500}, {"CLS", 0.1, 0.25}, {"FCP", 1800, 3000}, {"TTFB", 800, 1800}};
+#define N_VITALS (sizeof vitals / sizeof *vitals)
+
+static double *zeros(size_t n)
+{
+    double *array = calloc(n, sizeof *array);
+    if (!array)
+        abort();
+    return array;
+}
+
+static void overview_init(struct overview *overview, struct live *live, const struct live_query *query, struct buf *buf)
+{
+    size_t n = (size_t)((query->to_ms - query->from_ms) / query->step_ms);
+    *overview = (struct overview){.live = live, .query = query, .n_points = n, .buf = buf};
+    live_groups_init(&overview->groups);
+    for (int kind = 0; kind < SERIES_KINDS; kind++)
+        for (int scope = 0; scope < SCOPES; scope++)
+            overview->counts.points[kind][scope] = zeros(n);
+    for (int scope = 0; scope < SCOPES; scope++)
+        overview->calls_failed[scope] = zeros(n);
+}
+
+static void overview_done(struct overview *overview)
+{
+    for (int kind = 0; kind < SERIES_KINDS; kind++)
+        for (int scope = 0; scope < SCOPES; scope++)
+            free(overview->counts.points[kind][scope]);
+    for (int scope = 0; scope < SCOPES; scope++)
+        free(overview->calls_failed[scope]);
+    live_groups_done(&overview->groups);
+}
+
+static enum scope scope_of(const struct series_key *key)
+{
+    if (!slice_is(key->name, "*"))
+        return SCOPE_ONE;
+    return key->detail.len ? SCOPE_DETAIL : SCOPE_ALL;
+}
+
+static void count(struct overview *overview, const struct rollup *rollup)
+{
+    enum series_kind kind = rollup->key.kind;
+    enum scope scope = scope_of(&rollup->key);
+    size_t at = (size_t)((rollup->start_ms - overview->query->from_ms) / overview->query->step_ms);
+    if (at >= overview->n_points)
+        return;
+    overview->counts.points[kind][scope][at] += rollup->count;
+    overview->counts.sum[kind][scope] += rollup->count;
+    overview->counts.failed[kind][scope] += rollup->failed;
+    if (kind == SERIES_API)
+        overview->calls_failed[scope][at] += rollup->failed;
+}
+
+/* A page's row shows its loads and its route changes: the group of the route changes hangs from that of the loads. */
+static void add_route(struct overview *overview, const struct rollup *rollup)
+{
+    struct live_group *route = live_groups_add(&overview->groups, rollup);
+    struct rollup load;
+    rollup_init(&load);
+    load.key = rollup->key;
+    load.key.kind = SERIES_PAGE;
+    load.start_ms = rollup->start_ms;
+    load.width_s = rollup->width_s;
+    struct live_group *page = route ? live_groups_add(&overview->groups, &load) : NULL;
+    if (page)
+        page->twin = route;
+    rollup_done(&load);
+}
+
+/* An error's row is its code, on whichever page; the pages' windows only count where the service-wide one is absent. */
+static void add_error(struct overview *overview, const struct rollup *rollup)
+{
+    struct rollup copy = *rollup;
+    if (scope_of(&rollup->key) == SCOPE_ONE)
+        copy.key.name = SLICE("");
+    if (rollup->key.detail.len)
+        live_groups_add(&overview->groups, &copy);
+}
+
+static void add(void *ctx, const struct rollup *rollup)
+{
+    struct overview *overview = ctx;
+    count(overview, rollup);
+    hll_merge(&overview->sessions, &rollup->sessions);
+    if (rollup->start_ms >= overview->query->now_ms - RECENT_MS)
+        hll_merge(&overview->recent, &rollup->sessions);
+    if (rollup->key.kind == SERIES_ROUTE)
+        add_route(overview, rollup);
+    else if (rollup->key.kind == SERIES_ERROR)
+        add_error(overview, rollup);
+    else if (rollup->key.kind != SERIES_CLICK)
+        live_groups_add(&overview->groups, rollup);
+}
+
+static enum scope best_scope(const struct counts *counts, enum series_kind kind)
+{
+    enum scope scope = SCOPE_ALL;
+    while (scope < SCOPE_ONE && counts->sum[kind][scope] <= 0)
+        scope++;
+    return scope;
+}
+
+static double total(const struct overview *overview, enum series_kind kind)
+{
+    return overview->counts.sum[kind][best_scope(&overview->counts, kind)];
+}
+
+/* ---- vitals ---- */
+
+static const char *rating(const struct vital *vital, double value)
+{
+    return value <= vital->good ? "good" : value <= vital->poor ? "needs-improvement" : "poor";
+}
+
+static void write_shares(struct buf *buf, const struct vital *vital, const struct sketch *values)
+{
+    double poor = sketch_count_above(values, vital->poor), above = sketch_count_above(values, vital->good);
+    buf_json_number(buf, "good", round((values->count - above) / values->count * 1000) / 1000);
+    buf_json_number(buf, "needs", round((above - poor) / values->count * 1000) / 1000);
+    buf_json_number(buf, "poor", round(poor / values->count * 1000) / 1000);
+}
+
+static void write_vital(struct buf *buf, const struct vital *vital, const struct sketch *values)
+{
+    double p75 = values->count > 0 ? sketch_quantile(values, 0.75) : NAN;
+    buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
+    buf_json_field(buf, "name", slice_of(vital->name));
+    buf_json_number(buf, "p75", round(p75 * 1000) / 1000);
+    buf_json_number(buf, "count", round(values->count));
+    buf_json_name(buf, "rating");
+    if (isnan(p75))
+        buf_text(buf, "null");
+    else
+        buf_json_string(buf, slice_of(rating(vital, p75)));
+    if (!isnan(p75))
+        write_shares(buf, vital, values);
+    buf_json_name(buf, "limits");
+    buf_char(buf, '[');
+    buf_number(buf, vital->good);
+    buf_char(buf, ',');
+    buf_number(buf, vital->poor);
+    buf_text(buf, "]}");
+}
+
+static void write_vitals(struct overview *overview)
+{
+    struct sketch values[N_VITALS];
+    for (size_t i = 0; i < N_VITALS; i++)
+        sketch_init(&values[i]);
+    for (size_t bucket = 0; bucket < LIVE_GROUP_BUCKETS; bucket++)
+        for (struct live_group *group = overview->groups.buckets[bucket]; group; group = group->next)
+            for (size_t i = 0; i < N_VITALS; i++)
+                if (group->key.kind == SERIES_VITAL && slice_is(group->key.detail, vitals[i].name))
+                    sketch_merge(&values[i], &group->values);
+    buf_json_name(overview->buf, "vitals");
+    buf_char(overview->buf, '[');
+    for (size_t i = 0; i < N_VITALS; i++) {
+        write_vital(overview->buf, &vitals[i], &values[i]);
+        sketch_done(&values[i]);
+    }
+    buf_char(overview->buf, ']');
+}
+
+/* ---- totals and traffic ---- */
+
+static void write_totals(struct overview *overview)
+{
+    struct buf *buf = overview->buf;
+    const struct counts *counts = &overview->counts;
+    buf_json_name(buf, "totals");
+    buf_char(buf, '{');
+    buf_json_number(buf, "loads", round(total(overview, SERIES_PAGE)));
+    buf_json_number(buf, "routes", round(total(overview, SERIES_ROUTE)));
+    buf_json_number(buf, "calls", round(total(overview, SERIES_API)));
+    buf_json_number(buf, "failed_calls", round(counts->failed[SERIES_API][best_scope(counts, SERIES_API)]));
+    buf_json_number(buf, "clicks", round(total(overview, SERIES_CLICK)));
+    buf_json_number(buf, "errors", round(total(overview, SERIES_ERROR)));
+    buf_json_number(buf, "sessions", round(hll_estimate(&overview->sessions)));
+    buf_json_number(buf, "sessions_5m", round(hll_estimate(&overview->recent)));
+    buf_char(buf, '}');
+}
+
+static void write_points(struct overview *overview, const char *name, const double *a, const double *b)
+{
+    struct buf *buf = overview->buf;
+    buf_json_name(buf, name);
+    buf_char(buf, '[');
+    for (size_t i = 0; i < overview->n_points; i++) {
+        if (i)
+            buf_char(buf, ',');
+        buf_number(buf, round((a[i] + (b ? b[i] : 0)) * 10) / 10);
+    }
+    buf_char(buf, ']');
+}
+
+static const double *best_points(const struct overview *overview, enum series_kind kind)
+{
+    return overview->counts.points[kind][best_scope(&overview->counts, kind)];
+}
+
+static void write_traffic(struct overview *overview)
+{
+    struct buf *buf = overview->buf;
+    buf_json_name(buf, "traffic");
+    buf_char(buf, '{');
+    write_points(overview, "views", best_points(overview, SERIES_PAGE), best_points(overview, SERIES_ROUTE));
+    write_points(overview, "calls", best_points(overview, SERIES_API), NULL);
+    write_points(overview, "failed", overview->calls_failed[best_scope(&overview->counts, SERIES_API)], NULL);
+    write_points(overview, "errors", best_points(overview, SERIES_ERROR), NULL);
+    write_points(overview, "clicks", best_points(overview, SERIES_CLICK), NULL);
+    buf_char(buf, '}');
+}
+
+/* ---- tables ---- */
+
+static double page_weight(const struct live_group *group)
+{
+    if (group->key.kind != SERIES_PAGE || scope_of(&group->key) != SCOPE_ONE)
+        return -1;
+    return group->count + (group->twin ? group->twin->count : 0);
+}
+
+static double call_weight(const struct live_group *group)
+{
+    return group->key.kind == SERIES_API && scope_of(&group->key) == SCOPE_ONE ? group->count : -1;
+}
+
+static double error_weight(const struct live_group *group)
+{
+    return group->key.kind == SERIES_ERROR && slice_is(group->key.name, "*") ? group->count : -1;
+}
+
+static double page_error_weight(const struct live_group *group)
+{
+    return group->key.kind == SERIES_ERROR ? group->count : -1;
+}
+
+static void begin_row(struct buf *buf, const struct live_group *group)
+{
+    buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
+    buf_json_field(buf, "application", group->key.application);
+    buf_json_field(buf, "service", group->key.service);
+}
+
+static void write_page(void *ctx, const struct live_group *group)
+{
+    struct overview *overview = ctx;
+    struct buf *buf = overview->buf;
+    const struct live_group *twin = group->twin;
+    struct hll sessions = group->sessions;
+    if (twin)
+        hll_merge(&sessions, &twin->sessions);
+    bool of_routes = group->count <= 0 && twin;
+    begin_row(buf, group);
+    buf_json_field(buf, "name", group->key.name);
+    buf_json_field(buf, "kind", slice_of(of_routes ? "route" : "page"));
+    buf_json_number(buf, "count", round(page_weight(group)));
+    buf_json_number(buf, "loads", round(group->count));
+    live_write_quantiles(buf, of_routes ? &twin->values : &group->values);
+    buf_json_number(buf, "sessions", round(hll_estimate(&sessions)));
+    buf_char(buf, '}');
+}
+
+static void write_call(void *ctx, const struct live_group *group)
+{
+    struct overview *overview = ctx;
+    struct buf *buf = overview->buf;
+    begin_row(buf, group);
+    buf_json_field(buf, "name", group->key.name);
+    buf_json_number(buf, "count", round(group->count));
+    buf_json_number(buf, "failed", round(group->failed));
+    buf_json_number(buf, "failed_share", group->count > 0 ? round(group->failed / group->count * 1e4) / 1e4 : NAN);
+    live_write_quantiles(buf, &group->values);
+    buf_json_number(buf, "sessions", round(hll_estimate(&group->sessions)));
+    buf_char(buf, '}');
+}
+
+static void write_error(void *ctx, const struct live_group *group)
+{
+    struct overview *overview = ctx;
+    struct buf *buf = overview->buf, name;
+    char last[CLOCK_TEXT_BYTES];
+    buf_init(&name, 8192);
+    begin_row(buf, group);
+    buf_json_field(buf, "code", group->key.detail);
+    live_error_name(overview->live, group->key.detail, &name);
+    buf_json_field(buf, "message", buf_slice(&name));
+    buf_json_number(buf, "count", round(group->count));
+    buf_json_number(buf, "sessions", round(hll_estimate(&group->sessions)));
+    /* A window's end may lie ahead; what was seen was not. */
+    clock_text(group->last_ms < overview->query->now_ms ? group->last_ms : overview->query->now_ms, last);
+    buf_json_field(buf, "last", slice_of(last));
+    buf_char(buf, '}');
+    buf_done(&name);
+}
+
+static void write_table(struct overview *overview, const char *name, size_t limit,
+                        double (*weight)(const struct live_group *),
+                        void (*write)(void *ctx, const struct live_group *))
+{
+    struct buf *buf = overview->buf;
+    buf_json_name(buf, name);
+    buf_text(buf, "{\"rows\":[");
+    size_t n = live_groups_top(&overview->groups, limit, weight, write, overview);
+    buf_char(buf, ']');
+    buf_json_int(buf, "all", (int64_t)n);
+    buf_char(buf, '}');
+}
+
+static enum err read_all(struct overview *overview)
+{
+    static const struct store_rollup_query parts[] = {
+        {.kind = SERIES_PAGE},  {.kind = SERIES_ROUTE},
+        {.kind = SERIES_API},   {.kind = SERIES_CLICK, .name = {"*", 1}},
+        {.kind = SERIES_ERROR}, {.kind = SERIES_VITAL, .name = {"*", 1}},
+    };
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < sizeof parts / sizeof *parts; i++)
+        err = live_windows_read(overview->live, overview->query, &parts[i], add, overview);
+    return err;
+}
+
+void live_write_span(struct buf *buf, const struct live_query *query)
+{
+    buf_json_int(buf, "now", query->now_ms);
+    buf_json_int(buf, "from", query->from_ms);
+    buf_json_int(buf, "to", query->to_ms);
+    buf_json_int(buf, "step", query->step_ms);
+}
+
+enum err live_answer_overview(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
+{
+    struct overview overview;
+    uint64_t generation = atomic_load(&live->generation);
+    overview_init(&overview, live, query, buf);
+    enum err err = read_all(&overview);
+    if (err == ERR_OK) {
+        bool wide = total(&overview, SERIES_ERROR) > 0 && best_scope(&overview.counts, SERIES_ERROR) != SCOPE_ONE &&
+                    overview.counts.sum[SERIES_ERROR][SCOPE_DETAIL] > 0;
+        buf_char(buf, '{');
+        buf_json_int(buf, "generation", (int64_t)generation);
+        live_write_span(buf, query);
+        write_totals(&overview);
+        write_vitals(&overview);
+        write_traffic(&overview);
+        write_table(&overview, "pages", MAX_ROWS, page_weight, write_page);
+        write_table(&overview, "apis", MAX_ROWS, call_weight, write_call);
+        write_table(&overview, "errors", MAX_ERRORS, wide ? error_weight : page_error_weight, write_error);
+        buf_json_int(buf, "left_out", (int64_t)overview.groups.left_out);
+        buf_text(buf, "}\n");
+    } else {
+        err_set(text, err, "the windows cannot be read: %s", err_sentence(err));
+    }
+    overview_done(&overview);
+    return err;
+}

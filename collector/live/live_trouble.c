@@ -1,0 +1,204 @@
+/* /api/alerts and /api/errors: what is wrong, in the program's words and in the browsers'. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "live/live_int.h"
+
+#define MAX_FIRING 100
+#define MAX_ALERTS 200
+#define MAX_SAMPLES 20
+
+/* ---- alerts ---- */
+
+struct alert_list {
+    const struct live_query *query;
+    struct buf *buf;
+    size_t n, limit;
+    enum alert_state state;
+};
+
+static void write_time(struct buf *buf, const char *name, int64_t ms)
+{
+    char text[CLOCK_TEXT_BYTES];
+    buf_json_name(buf, name);
+    if (ms <= 0) {
+        buf_text(buf, "null");
+        return;
+    }
+    clock_text(ms, text);
+    buf_json_string(buf, slice_of(text));
+}
+
+static bool is_wanted(const struct live_query *query, const struct series_key *key)
+{
+    return (!query->service.len || slice_equal(query->service, key->service)) &&
+           (!query->environment.len || slice_equal(query->environment, key->environment));
+}
+
+static void write_key(struct buf *buf, const struct series_key *key)
+{
+    buf_json_field(buf, "application", key->application);
+    buf_json_field(buf, "service", key->service);
+    buf_json_field(buf, "environment", key->environment);
+    buf_json_field(buf, "series", slice_of(series_kind_name(key->kind)));
+    buf_json_field(buf, "name", key->name);
+    buf_json_field(buf, "detail", key->detail);
+}
+
+static bool write_alert(void *ctx, const struct alert *alert)
+{
+    struct alert_list *list = ctx;
+    struct buf *buf = list->buf;
+    if (alert->state != list->state || !is_wanted(list->query, &alert->key))
+        return true;
+    buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
+    buf_json_field(buf, "id", slice_of(alert->id));
+    buf_json_field(buf, "kind", slice_of(alert_kind_name(alert->kind)));
+    buf_json_field(buf, "state", slice_of(alert_state_name(alert->state)));
+    write_key(buf, &alert->key);
+    write_time(buf, "since", alert->since_ms);
+    write_time(buf, "opened", alert->opened_ms);
+    write_time(buf, "resolved", alert->resolved_ms);
+    buf_json_number(buf, "observed", alert->observed);
+    buf_json_number(buf, "expected", alert->expected);
+    buf_json_number(buf, "sessions", round(alert->sessions));
+    buf_json_number(buf, "events", round(alert->events));
+    buf_json_int(buf, "history_s", alert->history_s);
+    buf_json_name(buf, "young");
+    buf_text(buf, alert->young ? "true}" : "false}");
+    return ++list->n < list->limit;
+}
+
+enum err live_answer_alerts(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
+{
+    struct alert_list list = {.query = query, .buf = buf, .limit = MAX_FIRING, .state = ALERT_FIRING};
+    buf_text(buf, "{\"rows\":[");
+    enum err err = store_read_alerts(live->options.store, query->application, true, MAX_FIRING, write_alert, &list);
+    size_t firing = list.n;
+    list.state = ALERT_RESOLVED;
+    list.limit = firing + query->limit;
+    if (err == ERR_OK)
+        err = store_read_alerts(live->options.store, query->application, false, MAX_ALERTS, write_alert, &list);
+    buf_char(buf, ']');
+    buf_json_int(buf, "firing", (int64_t)firing);
+    buf_text(buf, "}\n");
+    return err == ERR_OK ? err : err_set(text, err, "the alerts cannot be read: %s", err_sentence(err));
+}
+
+/* ---- errors ---- */
+
+static bool first_name(void *ctx, struct slice id, struct slice json)
+{
+    struct buf *name = ctx;
+    (void)id;
+    json_t *document = live_document(json);
+    struct slice text = live_member(document, "error.grouping_name");
+    if (!text.len)
+        text = live_member(document, "error.message");
+    buf_add_slice(name, text);
+    json_decref(document);
+    return false;
+}
+
+static bool known_name(struct live *live, uint64_t hash, struct buf *ret_name)
+{
+    pthread_mutex_lock(&live->names_mutex);
+    size_t at = hash % LIVE_KNOWN_ERRORS;
+    bool known = live->names[at].name && live->names[at].hash == hash;
+    if (known)
+        buf_text(ret_name, live->names[at].name);
+    pthread_mutex_unlock(&live->names_mutex);
+    return known;
+}
+
+static void learn_name(struct live *live, uint64_t hash, const char *name)
+{
+    char *copy = strdup(name);
+    if (!copy)
+        abort();
+    pthread_mutex_lock(&live->names_mutex);
+    size_t at = hash % LIVE_KNOWN_ERRORS;
+    free(live->names[at].name);
+    live->names[at].name = copy;
+    live->names[at].hash = hash;
+    pthread_mutex_unlock(&live->names_mutex);
+}
+
+bool live_error_name(struct live *live, struct slice code, struct buf *ret_name)
+{
+    uint64_t hash = hash_keyed(code);
+    if (known_name(live, hash, ret_name))
+        return true;
+    struct store_event_query filter = {.code = code, .newest_first = true, .limit = 1};
+    enum err err = store_read_events(live->options.store, &filter, first_name, ret_name);
+    if (err != ERR_OK || ret_name->len == 0)
+        return false; /* the window may come before the document: asked again next time */
+    learn_name(live, hash, ret_name->at);
+    return true;
+}
+
+static const struct {
+    const char *from, *to;
+} shown[] = {
+    {"@timestamp", "at"},
+    {"session.id", "session"},
+    {"user.id", "user"},
+    {"seismo.page.route", "page"},
+    {"service.version", "version"},
+    {"user_agent.name", "browser"},
+    {"user_agent.os.name", "os"},
+    {"error.type", "type"},
+    {"error.message", "message"},
+    {"error.stack_trace", "stack"},
+    {"seismo.error.source", "source"},
+    {"seismo.error.file", "file"},
+};
+
+static bool write_sample(void *ctx, struct slice id, struct slice json)
+{
+    struct buf *buf = ctx;
+    (void)id;
+    json_t *document = live_document(json);
+    if (!document)
+        return true;
+    buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct slice text = live_member(document, shown[i].from);
+        if (text.len)
+            buf_json_field(buf, shown[i].to, text);
+    }
+    double line = live_member_number(document, "seismo.error.line");
+    if (!isnan(line))
+        buf_json_number(buf, "line", line);
+    buf_char(buf, '}');
+    json_decref(document);
+    return !buf_failed(buf);
+}
+
+enum err live_answer_errors(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
+{
+    if (!query->code.len)
+        return err_set(text, ERR_BAD_PARAMETER, "code: say which error; the list is in /api/overview");
+    struct store_event_query filter = {
+        .application = query->application,
+        .service = query->service,
+        .code = query->code,
+        .newest_first = true,
+        .limit = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES,
+    };
+    buf_char(buf, '{');
+    buf_json_field(buf, "code", query->code);
+    struct buf name;
+    buf_init(&name, 8192);
+    bool known = live_error_name(live, query->code, &name);
+    buf_json_field(buf, "message", buf_slice(&name));
+    buf_done(&name);
+    buf_text(buf, ",\"rows\":[");
+    enum err err = store_read_events(live->options.store, &filter, write_sample, buf);
+    buf_text(buf, "]}\n");
+    if (err != ERR_OK)
+        return err_set(text, err, "the error cannot be read: %s", err_sentence(err));
+    return known ? ERR_OK : err_set(text, ERR_MISSING, "no event with this code is stored here");
+}
