@@ -27,6 +27,8 @@
     X(DUPLICATE_FIELD, 1012, "a field stands twice in one object") \
     X(NOT_AN_EVENT, 1013, "an element of events is not an object") \
     X(WRONG_SERVICE, 1014, "the key's application does not include this service") \
+    X(TOO_MANY_FIELDS, 1015, "an object has more fields than allowed") \
+    X(FIELD_VALUE, 1016, "a field has a value that is not one of those allowed") \
     X(BODY_TOO_LARGE, 1101, "the body is larger than allowed") \
     X(INFLATED_TOO_LARGE, 1102, "the body inflates to more than allowed") \
     X(BAD_GZIP, 1103, "the body's gzip is damaged or cut short") \

@@ -55,7 +55,7 @@ struct event {
     double value;           /* the schema's x-value: duration in ms or the vital; NAN when absent */
     struct slice json;      /* the whole object, `{…}`, as sent */
     struct slice kind_text; /* of unknown kinds too */
-    struct slice page, view, url, method, name, type, message, stack; /* decoded text; len 0 when absent */
+    struct slice page, view, url, method, name, type, message, stack, outcome; /* decoded; len 0 when absent */
     /* set by enrich */
     int64_t at_ms;      /* ms since the epoch, corrected */
     struct slice route; /* the page's or the call's route name: `/product/:id`, `GET /api/products/:id` */

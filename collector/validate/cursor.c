@@ -1,0 +1,201 @@
+/* Walks the tokens of a body: the grammar of JSON, nothing of beacons. */
+#include <string.h>
+
+#include "event/json_scan.h"
+#include "validate/validate_int.h"
+
+void cursor_blame(struct cursor *cursor, enum err why, struct slice field)
+{
+    if (cursor->fault.why == ERR_OK)
+        cursor->fault = (struct fault){why, field};
+}
+
+/* From the token's first character to its last: up to the next token, without the space between. */
+static struct slice token(const struct cursor *cursor)
+{
+    const char *start = cursor->text + cursor->at[0], *end = cursor->text + cursor->at[1];
+    while (end > start && (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\r' || end[-1] == '\t'))
+        end--;
+    return (struct slice){start, (size_t)(end - start)};
+}
+
+/* ---- strings ----------------------------------------------------------------------------------------------------- */
+
+static enum err decode(struct cursor *cursor, struct slice raw, struct member *ret_member)
+{
+    char *text = arena_alloc(cursor->arena, raw.len);
+    if (!text)
+        return ERR_TOO_LARGE;
+    enum unescaped how = json_unescape(raw, text, &ret_member->text.len);
+    ret_member->text.at = text;
+    ret_member->odd = how == UNESCAPED_ODD;
+    return how == UNESCAPED_BAD ? ERR_BAD_JSON : ERR_OK;
+}
+
+enum err cursor_string(struct cursor *cursor, struct member *ret_member)
+{
+    struct slice raw = token(cursor);
+    if (raw.len < 2 || raw.at[0] != '"' || raw.at[raw.len - 1] != '"')
+        return ERR_BAD_JSON;
+    raw.at++;
+    raw.len -= 2;
+    cursor->at++;
+    ret_member->type = MEMBER_STRING;
+    ret_member->odd = false;
+    if (cursor->has_escapes && memchr(raw.at, '\\', raw.len))
+        return decode(cursor, raw, ret_member);
+    ret_member->text = raw;
+    return ERR_OK;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+static const char *skip_digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+/* Up to 15 digits and 22 places are exact in doubles, and so is their quotient rounded (Clinger 1990). */
+static bool exact_number(struct slice digits, size_t places, bool negative, double *ret_number)
+{
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    if (digits.len > 16 || places > 15 || digits.len - (places > 0) > 15)
+        return false;
+    uint64_t mantissa = 0;
+    for (size_t i = 0; i < digits.len; i++)
+        if (digits.at[i] != '.')
+            mantissa = mantissa * 10 + (uint64_t)(digits.at[i] - '0');
+    double number = (double)mantissa / powers[places];
+    *ret_number = negative ? -number : number;
+    return true;
+}
+
+static enum err read_number(struct cursor *cursor, struct member *ret_member)
+{
+    struct slice text = token(cursor);
+    const char *p = text.at, *end = text.at + text.len;
+    bool negative = *p == '-';
+    p += negative;
+    const char *digits = p;
+    p = skip_digits(p, end);
+    if (p == digits || (*digits == '0' && p > digits + 1))
+        return ERR_BAD_JSON;
+    size_t places = 0;
+    if (p < end && *p == '.') {
+        const char *point = p;
+        p = skip_digits(p + 1, end);
+        if ((places = (size_t)(p - point) - 1) == 0)
+            return ERR_BAD_JSON;
+    }
+    const char *mantissa_end = p;
+    if (p < end && (*p | 32) == 'e') {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        const char *exponent = p;
+        p = skip_digits(p, end);
+        if (p == exponent)
+            return ERR_BAD_JSON;
+    }
+    if (p != end)
+        return ERR_BAD_JSON;
+    cursor->at++;
+    ret_member->type = MEMBER_NUMBER;
+    struct slice mantissa = {digits, (size_t)(mantissa_end - digits)};
+    if (mantissa_end != end || !exact_number(mantissa, places, negative, &ret_member->number))
+        ret_member->number = structure_number(text);
+    return ERR_OK;
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+
+static enum err read_word(struct cursor *cursor, const char *word, enum member_type type, struct member *ret_member)
+{
+    if (!slice_is(token(cursor), word))
+        return ERR_BAD_JSON;
+    cursor->at++;
+    ret_member->type = type;
+    return ERR_OK;
+}
+
+enum err cursor_name(struct cursor *cursor, struct slice *ret_name)
+{
+    struct member member;
+    enum err err = cursor_string(cursor, &member);
+    if (err)
+        return err;
+    *ret_name = member.text;
+    return cursor_take(cursor, ':') ? ERR_OK : ERR_BAD_JSON;
+}
+
+enum err cursor_more(struct cursor *cursor, char close, bool *ret_more)
+{
+    *ret_more = cursor_take(cursor, ',');
+    return *ret_more || cursor_take(cursor, close) ? ERR_OK : ERR_BAD_JSON;
+}
+
+void cursor_note(struct cursor *cursor, struct names *names, struct slice name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (slice_equal(names->list[i], name))
+            cursor_blame(cursor, ERR_DUPLICATE_FIELD, name);
+    if (names->n == VALIDATE_MAX_MEMBERS)
+        cursor_blame(cursor, ERR_TOO_MANY_FIELDS, name);
+    else
+        names->list[names->n++] = name;
+}
+
+static enum err walk_object(struct cursor *cursor, int depth)
+{
+    struct names names;
+    struct slice name;
+    struct member member;
+    names.n = 0;
+    cursor->at++;
+    if (cursor_take(cursor, '}'))
+        return ERR_OK;
+    for (bool more = true; more;) {
+        enum err err = cursor_name(cursor, &name);
+        if (err)
+            return err;
+        cursor_note(cursor, &names, name);
+        if ((err = cursor_value(cursor, depth + 1, &member)) || (err = cursor_more(cursor, '}', &more)))
+            return err;
+    }
+    return ERR_OK;
+}
+
+static enum err walk_array(struct cursor *cursor, int depth)
+{
+    struct member member;
+    cursor->at++;
+    if (cursor_take(cursor, ']'))
+        return ERR_OK;
+    for (bool more = true; more;) {
+        enum err err = cursor_value(cursor, depth + 1, &member);
+        if (err || (err = cursor_more(cursor, ']', &more)))
+            return err;
+    }
+    return ERR_OK;
+}
+
+enum err cursor_value(struct cursor *cursor, int depth, struct member *ret_member)
+{
+    char first = cursor_peek(cursor);
+    switch (first) {
+    case '"': return cursor_string(cursor, ret_member);
+    case 't': return read_word(cursor, "true", MEMBER_BOOL, ret_member);
+    case 'f': return read_word(cursor, "false", MEMBER_BOOL, ret_member);
+    case 'n': return read_word(cursor, "null", MEMBER_NULL, ret_member);
+    case '{':
+    case '[':
+        if (depth >= VALIDATE_MAX_DEPTH)
+            return ERR_TOO_DEEP;
+        ret_member->type = first == '{' ? MEMBER_OBJECT : MEMBER_ARRAY;
+        return first == '{' ? walk_object(cursor, depth) : walk_array(cursor, depth);
+    default: return first == '-' || (first >= '0' && first <= '9') ? read_number(cursor, ret_member) : ERR_BAD_JSON;
+    }
+}

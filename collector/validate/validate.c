@@ -1,0 +1,469 @@
+/* Beacons: what schemas/beacon.schema.json says, by the tables made from it (event/wire_gen.h).
+ *
+ * An event's members may come in any order and what they must be hangs on its kind, so they are first collected by
+ * name and checked when the object ends. Nothing is allocated per event but decoded escapes, in the batch's arena. */
+#include "validate/validate.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/metric.h"
+#include "event/application.h"
+#include "event/wire_gen.h"
+#include "validate/validate_int.h"
+
+#define FIRST_EVENTS 16
+
+/* What is being made of the body; moved into the batch when the beacon is taken. */
+struct decoding {
+    struct cursor cursor;
+    struct batch *batch;
+    struct envelope envelope;
+    uint64_t seen; /* members of the envelope */
+    struct event *events;
+    size_t n_events, room;
+    size_t n_elements; /* of events, refused ones too */
+};
+
+/* ---- one field --------------------------------------------------------------------------------------------------- */
+
+static size_t count_code_points(struct slice text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static bool is_one_of(struct slice word, const char *words)
+{
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (word.len == n && memcmp(word.at, words, n) == 0)
+            return true;
+        words += n + (words[n] == ' ');
+    }
+    return false;
+}
+
+static enum err check_string(const struct wire_field *field, const struct member *member)
+{
+    struct slice text = member->text;
+    if (member->odd)
+        return ERR_FIELD_FORM;
+    if (text.len < field->min_length || (text.len > field->max_length && count_code_points(text) > field->max_length))
+        return ERR_FIELD_LENGTH;
+    if (field->form)
+        for (size_t i = 0; i < text.len; i++)
+            if (!(wire_forms[(unsigned char)text.at[i]] & field->form))
+                return ERR_FIELD_FORM;
+    return field->one_of && !is_one_of(text, field->one_of) ? ERR_FIELD_VALUE : ERR_OK;
+}
+
+static enum err check_number(const struct wire_field *field, double number)
+{
+    if (!(number >= field->min && number <= field->max) || (field->above_min && number == field->min))
+        return ERR_FIELD_RANGE;
+    return field->type == WIRE_INTEGER && number != floor(number) ? ERR_FIELD_TYPE : ERR_OK;
+}
+
+static enum err check_field(const struct wire_field *field, const struct member *member)
+{
+    switch ((enum wire_type)field->type) {
+    case WIRE_STRING: return member->type == MEMBER_STRING ? check_string(field, member) : ERR_FIELD_TYPE;
+    case WIRE_NUMBER:
+    case WIRE_INTEGER: return member->type == MEMBER_NUMBER ? check_number(field, member->number) : ERR_FIELD_TYPE;
+    case WIRE_OBJECT: return member->type == MEMBER_OBJECT ? ERR_OK : ERR_FIELD_TYPE;
+    case WIRE_ARRAY: return member->type == MEMBER_ARRAY ? ERR_OK : ERR_FIELD_TYPE;
+    }
+    abort(); /* the table has no other type */
+}
+
+/* base is the struct event or struct envelope that the table's slots are in. */
+static void keep_field(const struct wire_field *field, const struct member *member, void *base)
+{
+    char *slot = (char *)base + field->slot;
+    switch ((enum wire_store)field->store) {
+    case WIRE_NOWHERE: break;
+    case WIRE_SLICE: *(struct slice *)(void *)slot = member->text; break;
+    case WIRE_DOUBLE: *(double *)(void *)slot = member->number; break;
+    case WIRE_U16: *(uint16_t *)(void *)slot = (uint16_t)member->number; break;
+    case WIRE_U32: *(uint32_t *)(void *)slot = (uint32_t)member->number; break;
+    }
+}
+
+/* ---- one event --------------------------------------------------------------------------------------------------- */
+
+struct collected {
+    uint64_t seen; /* bits of enum wire_name */
+    struct member members[WIRE_NAMES];
+    struct names unknown;
+};
+
+static int find_name(struct slice name)
+{
+    if (name.len == 0)
+        return -1;
+    unsigned char first = (unsigned char)name.at[0], middle = (unsigned char)name.at[name.len / 2],
+                  last = (unsigned char)name.at[name.len - 1];
+    int found = wire_lookup[WIRE_HASH(name.len, first, middle, last)] - 1;
+    return found >= 0 && slice_equal(wire_names[found], name) ? found : -1;
+}
+
+static enum err collect_member(struct cursor *cursor, struct collected *collected)
+{
+    struct slice name;
+    struct member ignored, *into = &ignored;
+    enum err err = cursor_name(cursor, &name);
+    if (err)
+        return err;
+    int found = find_name(name);
+    if (found < 0) {
+        cursor_note(cursor, &collected->unknown, name);
+    } else if (collected->seen >> found & 1) {
+        cursor_blame(cursor, ERR_DUPLICATE_FIELD, name);
+    } else {
+        collected->seen |= UINT64_C(1) << found;
+        into = &collected->members[found];
+    }
+    return cursor_value(cursor, 3, into);
+}
+
+static enum err collect(struct cursor *cursor, struct collected *collected)
+{
+    collected->seen = 0;
+    collected->unknown.n = 0;
+    cursor->at++;
+    if (cursor_take(cursor, '}'))
+        return ERR_OK;
+    for (bool more = true; more;) {
+        enum err err = collect_member(cursor, collected);
+        if (err || (err = cursor_more(cursor, '}', &more)))
+            return err;
+    }
+    return ERR_OK;
+}
+
+static enum event_kind kind_of(struct slice text)
+{
+    for (enum event_kind kind = EVENT_PAGE; kind < EVENT_OTHER; kind++)
+        if (slice_is(text, event_kind_name(kind)))
+            return kind;
+    return EVENT_OTHER;
+}
+
+static enum event_kind collected_kind(const struct collected *collected)
+{
+    const struct member *kind = &collected->members[WIRE_NAME_kind];
+    return collected->seen & 1 << WIRE_NAME_kind && kind->type == MEMBER_STRING ? kind_of(kind->text) : EVENT_OTHER;
+}
+
+/* Checks what was collected against the kind's table and keeps it. */
+static void check_event(struct cursor *cursor, const struct collected *collected, struct event *event)
+{
+    event->kind = collected_kind(collected);
+    event->count = 1;
+    event->value = NAN;
+    uint64_t missing = wire_required[event->kind] & ~collected->seen;
+    if (missing)
+        cursor_blame(cursor, ERR_FIELD_MISSING, wire_names[__builtin_ctzll(missing)]);
+    bool unknown = collected->unknown.n > 0 || event->kind == EVENT_OTHER;
+    for (uint64_t rest = collected->seen; rest && !cursor->fault.why; rest &= rest - 1) {
+        int name = __builtin_ctzll(rest);
+        const struct wire_field *field = &wire_fields[wire_event[event->kind][name]];
+        if (field == wire_fields) {
+            unknown = true;
+            continue;
+        }
+        enum err err = check_field(field, &collected->members[name]);
+        if (err)
+            cursor_blame(cursor, err, wire_names[name]);
+        else
+            keep_field(field, &collected->members[name], event);
+    }
+    if (unknown)
+        event->flags |= EVENT_UNKNOWN_FIELD;
+}
+
+/* Hostile names must not reach an answer or a terminal as they are. */
+static void write_field_name(struct slice name, char text[32])
+{
+    size_t n = name.len < 31 ? name.len : 31;
+    for (size_t i = 0; i < n; i++)
+        text[i] = name.at[i] >= ' ' && name.at[i] <= '~' ? name.at[i] : '?';
+    text[n] = '\0';
+}
+
+static enum err refuse(struct decoding *d, uint16_t index)
+{
+    struct batch *batch = d->batch;
+    if (!batch->refused && !(batch->refused = arena_alloc(batch->arena, BATCH_MAX_EVENTS * sizeof *batch->refused)))
+        return ERR_TOO_LARGE;
+    struct refusal *refusal = &batch->refused[batch->n_refused++];
+    refusal->index = index;
+    refusal->why = d->cursor.fault.why;
+    write_field_name(d->cursor.fault.field, refusal->field);
+    d->cursor.fault = (struct fault){ERR_OK, SLICE_NONE};
+    return ERR_OK;
+}
+
+static struct event *next_event(struct decoding *d)
+{
+    if (d->n_events == d->room) {
+        size_t room = d->room ? d->room * 2 : FIRST_EVENTS;
+        struct event *events = arena_alloc(d->batch->arena, room * sizeof *events);
+        if (!events)
+            return NULL;
+        if (d->n_events)
+            memcpy(events, d->events, d->n_events * sizeof *events);
+        d->events = events;
+        d->room = room;
+    }
+    return memset(&d->events[d->n_events], 0, sizeof *d->events);
+}
+
+static enum err read_element(struct decoding *d, uint16_t index)
+{
+    struct cursor *cursor = &d->cursor;
+    struct collected collected;
+    struct member ignored;
+    const char *start = cursor->text + *cursor->at;
+    if (*start != '{') {
+        cursor_blame(cursor, ERR_NOT_AN_EVENT, SLICE(""));
+        enum err err = cursor_value(cursor, 2, &ignored);
+        return err ? err : refuse(d, index);
+    }
+    struct event *event = next_event(d);
+    enum err err = event ? collect(cursor, &collected) : ERR_TOO_LARGE;
+    if (err)
+        return err;
+    check_event(cursor, &collected, event);
+    if (cursor->fault.why)
+        return refuse(d, index);
+    event->index = index;
+    event->json = (struct slice){start, (size_t)(cursor->text + cursor->at[-1] + 1 - start)};
+    d->n_events++;
+    return ERR_OK;
+}
+
+static enum err read_events(struct decoding *d)
+{
+    struct cursor *cursor = &d->cursor;
+    struct fault outer = cursor->fault; /* the envelope's; each event has its own */
+    cursor->fault = (struct fault){ERR_OK, SLICE_NONE};
+    cursor->at++;
+    if (cursor_take(cursor, ']'))
+        goto out;
+    for (bool more = true; more;) {
+        if (d->n_elements == BATCH_MAX_EVENTS)
+            return ERR_TOO_MANY_EVENTS;
+        enum err err = read_element(d, (uint16_t)d->n_elements++);
+        if (err || (err = cursor_more(cursor, ']', &more)))
+            return err;
+    }
+out:
+    cursor->fault = outer;
+    return ERR_OK;
+}
+
+/* ---- the envelope ------------------------------------------------------------------------------------------------ */
+
+static enum err read_members(struct decoding *d, int depth, const struct wire_field *fields, size_t n_fields,
+                             uint64_t *ret_seen);
+
+/* A member of the envelope that is an object or a list known to the schema; others come back as false. */
+static bool read_inner(struct decoding *d, const struct wire_field *field, enum err *ret_err)
+{
+    uint64_t seen;
+    char first = cursor_peek(&d->cursor);
+    if (field == &wire_envelope[WIRE_ENVELOPE_events] && first == '[')
+        *ret_err = read_events(d);
+    else if (field == &wire_envelope[WIRE_ENVELOPE_user] && first == '{')
+        *ret_err = read_members(d, 1, wire_user, WIRE_USER_FIELDS, &seen);
+    else if (field == &wire_envelope[WIRE_ENVELOPE_agent] && first == '{')
+        *ret_err = read_members(d, 1, wire_agent, WIRE_AGENT_FIELDS, &seen);
+    else
+        return false;
+    return true;
+}
+
+static enum err read_known(struct decoding *d, int depth, const struct wire_field *field)
+{
+    struct member member;
+    enum err err;
+    if (read_inner(d, field, &err))
+        return err;
+    if ((err = cursor_value(&d->cursor, depth + 1, &member)))
+        return err;
+    enum err fault = check_field(field, &member);
+    if (fault)
+        cursor_blame(&d->cursor, fault, (struct slice){field->name, field->name_bytes});
+    else
+        keep_field(field, &member, &d->envelope);
+    return ERR_OK;
+}
+
+static const struct wire_field *find_field(struct slice name, const struct wire_field *fields, size_t n_fields)
+{
+    for (size_t i = 0; i < n_fields; i++)
+        if (fields[i].name_bytes == name.len && memcmp(fields[i].name, name.at, name.len) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+static enum err read_member(struct decoding *d, int depth, const struct wire_field *fields, size_t n_fields,
+                            struct names *unknown, uint64_t *seen)
+{
+    struct slice name;
+    struct member ignored;
+    enum err err = cursor_name(&d->cursor, &name);
+    if (err)
+        return err;
+    const struct wire_field *field = find_field(name, fields, n_fields);
+    if (!field) {
+        cursor_note(&d->cursor, unknown, name);
+        return cursor_value(&d->cursor, depth + 1, &ignored);
+    }
+    uint64_t bit = UINT64_C(1) << (field - fields);
+    if (*seen & bit)
+        return ERR_DUPLICATE_FIELD; /* nothing of this beacon can be trusted: which of the two lists of events? */
+    *seen |= bit;
+    return read_known(d, depth, field);
+}
+
+static enum err read_members(struct decoding *d, int depth, const struct wire_field *fields, size_t n_fields,
+                             uint64_t *ret_seen)
+{
+    struct names unknown;
+    unknown.n = 0;
+    *ret_seen = 0;
+    d->cursor.at++;
+    if (cursor_take(&d->cursor, '}'))
+        return ERR_OK;
+    for (bool more = true; more;) {
+        enum err err = read_member(d, depth, fields, n_fields, &unknown, ret_seen);
+        if (err || (err = cursor_more(&d->cursor, '}', &more)))
+            return err;
+    }
+    return ERR_OK;
+}
+
+/* ---- the beacon -------------------------------------------------------------------------------------------------- */
+
+static enum err read_body(struct decoding *d)
+{
+    struct slice body = d->batch->body;
+    struct cursor *cursor = &d->cursor;
+    enum err err = structure_find(body, &cursor->at, &d->batch->text);
+    if (err)
+        return err;
+    const char *before = cursor->text + body.len;
+    struct member ignored;
+    bool is_object = cursor_peek(cursor) == '{';
+    err = is_object ? read_members(d, 0, wire_envelope, WIRE_ENVELOPE_FIELDS, &d->seen)
+                    : cursor_value(cursor, 0, &ignored);
+    if (!err && cursor->text + *cursor->at != before)
+        err = ERR_BAD_JSON; /* something stands behind the end */
+    if (!err && !is_object)
+        err = ERR_NOT_A_BEACON;
+    if (err == ERR_BAD_JSON)
+        err_set(&d->batch->text, err, "at byte %u", (unsigned)*cursor->at);
+    return err;
+}
+
+static bool service_is_allowed(const struct application *application, struct slice service)
+{
+    if (!application || !application->services || !*application->services)
+        return true;
+    for (const char *const *allowed = application->services; *allowed; allowed++)
+        if (slice_is(service, *allowed))
+            return true;
+    return false;
+}
+
+static enum err check_envelope(struct decoding *d)
+{
+    for (size_t i = 0; i < WIRE_ENVELOPE_FIELDS; i++)
+        if (wire_envelope[i].required && !(d->seen >> i & 1))
+            cursor_blame(&d->cursor, ERR_FIELD_MISSING, slice_of(wire_envelope[i].name));
+    if (d->cursor.fault.why) {
+        char name[32];
+        write_field_name(d->cursor.fault.field, name);
+        return err_set(&d->batch->text, d->cursor.fault.why, "%s: %s", name, err_sentence(d->cursor.fault.why));
+    }
+    if (!service_is_allowed(d->batch->application, d->envelope.service))
+        return err_set(&d->batch->text, ERR_WRONG_SERVICE, "service: not one of the application's");
+    return ERR_OK;
+}
+
+/* With no good event the beacon is refused for the first one's reason. */
+static enum err check_events(struct decoding *d)
+{
+    if (d->n_events)
+        return ERR_OK;
+    if (!d->batch->n_refused)
+        return err_set(&d->batch->text, ERR_NO_EVENTS, "events: the list is empty");
+    const struct refusal *first = &d->batch->refused[0];
+    return err_set(&d->batch->text, first->why, "events[%u]%s%s: %s", first->index, *first->field ? "." : "",
+                   first->field, err_sentence(first->why));
+}
+
+enum err validate_beacon(struct batch *batch)
+{
+    struct decoding d = {.batch = batch, .envelope = {.rate = 1, .offset = NAN}};
+    ((char *)(uintptr_t)batch->body.at)[batch->body.len] = '\0'; /* in the padding: the cursor stops here */
+    d.cursor = (struct cursor){.text = batch->body.at,
+                               .arena = batch->arena,
+                               .has_escapes = memchr(batch->body.at, '\\', batch->body.len) != NULL};
+    batch->refused = NULL;
+    batch->n_refused = 0;
+    enum err err = read_body(&d);
+    if (!err)
+        err = check_envelope(&d);
+    if (!err)
+        err = check_events(&d);
+    if (err && !batch->text.at[0])
+        err_set(&batch->text, err, "%s", err_sentence(err));
+    if (err)
+        return err;
+    batch->envelope = d.envelope;
+    batch->events = d.events;
+    batch->n_events = d.n_events;
+    return ERR_OK;
+}
+
+/* ---- the sink ---------------------------------------------------------------------------------------------------- */
+
+static void count_refusals(const struct batch *batch)
+{
+    static struct metric *_Atomic counters[ERR_COUNT];
+    for (size_t i = 0; i < batch->n_refused; i++) {
+        enum err why = batch->refused[i].why;
+        if (!counters[why])
+            counters[why] = metric_get(METRIC_COUNTER, "seismo_rejects_total", "reason", err_name(why),
+                                       "Events that were refused or could not be stored");
+        metric_add(counters[why], 1);
+    }
+}
+
+static enum err push(struct sink *sink, struct batch *batch)
+{
+    enum err err = validate_beacon(batch);
+    count_refusals(batch);
+    return err ? err : sink_push(sink->next, batch);
+}
+
+struct sink *validate_sink_new(struct sink *next)
+{
+    struct sink *sink = calloc(1, sizeof *sink);
+    if (!sink)
+        abort();
+    sink->push = push;
+    sink->next = next;
+    return sink;
+}
+
+void validate_sink_free(struct sink *sink)
+{
+    free(sink);
+}
