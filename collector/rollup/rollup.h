@@ -2,10 +2,15 @@
  *
  * Two stages, so that any number of instances can share the work. Partial (group "rollup", TOPIC_EVENTS): each owner of
  * an events partition folds records into partial windows, drops beacon ids seen in the last minutes, and about once a
- * second publishes the partials, its event-time watermark and the ids it counted, in one transaction with its position.
+ * second publishes the partials and its event-time watermark in one transaction with its position. (The ids are read
+ * back from the events themselves after a restart: what lies before the position has been counted.)
  * Merge (group "merge", TOPIC_ROLLUPS): the owner of a series merges the partials of all partitions, closes a window
  * once the smallest watermark has passed its end (or after a stated wait, as incomplete), writes it to the store and
- * hands it to detect. Later events are counted, never merged. */
+ * hands it to detect. Later events are counted, never merged.
+ *
+ * Series: service x environment x kind x name x detail; and with the name "*" each service as a whole, by kind, and by
+ * kind and detail (vitals only so). A page, route or call counts in the window in which it ended, a vital in that in
+ * which it was received, clicks and errors when they happened. */
 #ifndef SEISMO_ROLLUP_ROLLUP_H
 #define SEISMO_ROLLUP_ROLLUP_H
 
@@ -24,6 +29,7 @@ struct rollup_options {
     int idle_ms;    /* a partition without records lets its watermark follow the wall clock, this far behind: 2000 */
     int dedupe_ms;  /* how long beacon ids are remembered: 600000 */
     int max_series; /* per application; the rare are evicted and counted */
+    int64_t history_ms; /* how much is read back from the store at a start, for windows->window(…, true); 0: 30 min */
 };
 
 enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_options *options, struct err_text *text);

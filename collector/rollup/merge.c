@@ -1,0 +1,367 @@
+/* Stage two: partials to final windows. The thread, the records, the open windows; closing is merge_close.c.
+ *
+ * What may not go wrong, and why it does not
+ *
+ *  1. A window is final once and holds every partial that came before it closed. `closed_ms` of a partition is the
+ *     time up to which all windows are final: what ends at or before it is never opened again.
+ *  2. Windows that are open live in memory only. They are rebuilt after a crash by reading again from the oldest
+ *     record that is part of any of them: that is the position that is committed.
+ *  3. Position and closed_ms belong together: read from an older position with a newer closed_ms and nothing is
+ *     doubled, because what the records add to closed windows is dropped; but an older closed_ms with a newer position
+ *     would close windows again with a part of their partials missing. So both, with the watermarks, are one value in
+ *     the store under "merge-PARTITION", put with compare-and-set after the windows themselves were stored. A crash
+ *     between the two makes the same windows once more, under the same ids, which the store takes as stored.
+ *     The position is also committed on the bus, whose retention wants to know it; it is never read from there.
+ *  4. The compare-and-set fences: when another instance has taken the partition over, the put fails and what is in
+ *     memory is dropped.
+ *  5. A window that is read back as history and closed again after a restart reaches the window_sink twice; detect
+ *     takes no window of a series that is not newer than the last one.
+ *
+ * When a window closes: the smallest watermark of all sources has passed its end. A source whose watermark has not
+ * moved for close_wait_ms is not waited for; windows that close without it are marked incomplete. (The wait runs by the
+ * lack of progress and not by the wall clock alone, so that a backlog of an hour is worked off without loss: in it all
+ * sources move.) When no source moves at all, windows close close_wait_ms after their end and after they were opened.
+ */
+#include "rollup/merge_int.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define FETCH_MAX 64
+#define WAIT_MS 100
+#define PAUSE_MS 500
+
+/* ---- partitions ---- */
+
+static struct merge_part *find_part(struct merge *merge, int32_t partition)
+{
+    for (size_t i = 0; i < merge->n_parts; i++)
+        if (merge->parts[i]->partition == partition)
+            return merge->parts[i];
+    return NULL;
+}
+
+static void part_free(struct merge_part *part)
+{
+    windows_done(&part->open);
+    free(part->sources);
+    free(part);
+}
+
+static void drop_part(struct merge *merge, struct merge_part *part)
+{
+    pthread_mutex_lock(&merge->mutex);
+    for (size_t i = 0; i < merge->n_parts; i++)
+        if (merge->parts[i] == part)
+            merge->parts[i] = merge->parts[--merge->n_parts];
+    pthread_mutex_unlock(&merge->mutex);
+    part_free(part);
+}
+
+static struct merge_part *new_part(struct merge *merge, int32_t partition)
+{
+    struct merge_part *part = calloc(1, sizeof *part);
+    if (!part)
+        abort();
+    part->partition = partition;
+    part->closed_ms = part->reached_ms = NO_TIME;
+    part->n_sources = (size_t)bus_partitions(merge->stage->options.bus, TOPIC_EVENTS);
+    part->sources = calloc(part->n_sources, sizeof *part->sources);
+    if (!part->sources)
+        abort();
+    for (size_t i = 0; i < part->n_sources; i++)
+        part->sources[i] = (struct merge_source){.watermark_ms = NO_TIME, .moved_ms = clock_mono_ms()};
+    windows_init(&part->open);
+    return part;
+}
+
+static void assigned(void *ctx, enum topic topic, int32_t partition, int64_t *position)
+{
+    struct merge *merge = ctx;
+    (void)topic;
+    if (find_part(merge, partition))
+        drop_part(merge, find_part(merge, partition));
+    struct merge_part *part = new_part(merge, partition);
+    enum err err;
+    /* Without its state nothing of the partition may be touched; there is nothing better to do than to wait. */
+    while ((err = merge_state_load(merge, part)) != ERR_OK && !atomic_load(&merge->stage->stopping)) {
+        log_warn("rollup", err, "the state of partition %d cannot be read; trying again", partition);
+        stage_pause(merge->stage, PAUSE_MS);
+    }
+    if (err != ERR_OK) {
+        part_free(part);
+        return;
+    }
+    if (part->has_state)
+        *position = part->committed;
+    part->next = *position;
+    pthread_mutex_lock(&merge->mutex);
+    merge->parts = realloc(merge->parts, (merge->n_parts + 1) * sizeof *merge->parts);
+    if (!merge->parts)
+        abort();
+    merge->parts[merge->n_parts++] = part;
+    pthread_mutex_unlock(&merge->mutex);
+}
+
+static void revoked(void *ctx, enum topic topic, int32_t partition, bool lost)
+{
+    struct merge *merge = ctx;
+    (void)topic;
+    (void)lost; /* what is open is rebuilt by the next owner */
+    struct merge_part *part = find_part(merge, partition);
+    if (part)
+        drop_part(merge, part);
+}
+
+/* ---- records ---- */
+
+struct arrival {
+    struct merge *merge;
+    struct merge_part *part;
+    int64_t position;
+};
+
+static void take_mark(void *ctx, struct source_mark mark)
+{
+    struct arrival *arrival = ctx;
+    if (mark.partition < 0 || (size_t)mark.partition >= arrival->part->n_sources)
+        return;
+    struct merge_source *source = &arrival->part->sources[mark.partition];
+    if (mark.watermark_ms <= source->watermark_ms)
+        return;
+    source->watermark_ms = mark.watermark_ms;
+    source->moved_ms = clock_mono_ms();
+}
+
+static void merge_into(struct arrival *arrival, const struct series_key *key, const struct rollup *rollup,
+                       int32_t width_s)
+{
+    bool is_new;
+    int64_t start_ms = window_start(rollup->start_ms, width_s);
+    if (start_ms + (int64_t)width_s * 1000 <= arrival->part->closed_ms)
+        return;
+    struct window *window = windows_get(&arrival->part->open, key, start_ms, width_s, &is_new);
+    if (is_new) {
+        window->first_position = arrival->position;
+        window->opened_ms = clock_mono_ms();
+    }
+    window_merge(&window->rollup, rollup);
+}
+
+static void merge_series(struct arrival *arrival, const struct series_key *key, const struct rollup *rollup)
+{
+    if (!series_admit(arrival->merge->series, key, rollup->count))
+        return;
+    merge_into(arrival, key, rollup, FINE_S);
+    merge_into(arrival, key, rollup, COARSE_S);
+}
+
+/* Each goes to its own series and to those of the service as a whole: of its kind, and of its vital or code. */
+static void take_rollup(void *ctx, const struct rollup *rollup)
+{
+    struct arrival *arrival = ctx;
+    if (rollup->width_s != FINE_S || rollup->start_ms < 0 || rollup->start_ms % (FINE_S * 1000) != 0)
+        return; /* none of ours */
+    bool is_late = rollup->start_ms + FINE_S * 1000 <= arrival->part->closed_ms;
+    if (is_late && arrival->position >= arrival->part->reread_until)
+        METRIC_ADD("seismo_rollup_late_total", "events that came after their window had closed",
+                   (int64_t)rollup->events);
+    struct series_key key = rollup->key;
+    merge_series(arrival, &key, rollup);
+    key.name = EVERY_NAME;
+    if (key.kind != SERIES_VITAL) {
+        key.detail = SLICE("");
+        merge_series(arrival, &key, rollup);
+    }
+    key.detail = rollup->key.detail;
+    if (key.detail.len)
+        merge_series(arrival, &key, rollup);
+}
+
+static void take_record(struct merge *merge, const struct bus_record *record)
+{
+    struct merge_part *part = find_part(merge, record->partition);
+    if (!part || merge->halted || part->is_fenced)
+        return;
+    if (record->position < part->next)
+        part->reread_until = 0; /* the bus was replaced and began anew */
+    struct arrival arrival = {merge, part, record->position};
+    const struct message_handler handler = {take_mark, take_rollup, &arrival};
+    pthread_mutex_lock(&merge->mutex);
+    enum err err = message_read(record->value, &handler);
+    pthread_mutex_unlock(&merge->mutex);
+    if (err == ERR_NEWER_VERSION) {
+        log_error("rollup", err, "rollups %d, record %lld; merging stops until this instance is upgraded",
+                  record->partition, (long long)record->position);
+        merge->halted = true;
+        return;
+    }
+    if (err != ERR_OK)
+        METRIC_ADD("seismo_rollup_unreadable_total", "records that could not be read", 1);
+    part->next = record->position + 1;
+}
+
+/* ---- history ---- */
+
+static bool take_history(void *ctx, const struct rollup *rollup)
+{
+    struct merge *merge = ctx;
+    series_admit(merge->series, &rollup->key, rollup->count);
+    if (merge->stage->options.windows)
+        merge->stage->options.windows->window(merge->stage->options.windows, rollup, true);
+    return !atomic_load(&merge->stage->stopping);
+}
+
+/* The last minutes in fine windows, what lies before in coarse ones, which are a sixth of the work. */
+static void read_history(struct merge *merge)
+{
+    const struct rollup_options *options = &merge->stage->options;
+    int64_t now_ms = clock_wall_ms(), turn_ms = window_start(now_ms - HISTORY_FINE_MS, COARSE_S);
+    struct store_rollup_query queries[] = {
+        {.width_s = COARSE_S, .from_ms = now_ms - options->history_ms, .to_ms = turn_ms},
+        {.width_s = FINE_S, .from_ms = turn_ms, .to_ms = now_ms + HISTORY_FINE_MS},
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        if (queries[i].from_ms >= queries[i].to_ms)
+            continue;
+        enum err err = store_read_rollups(options->store, &queries[i], take_history, merge);
+        if (err != ERR_OK)
+            log_warn("rollup", err, "history cannot be read back; what is usual is learnt anew");
+    }
+}
+
+/* ---- the thread ---- */
+
+static enum err join(struct merge *merge, struct err_text *text)
+{
+    struct bus_owner owner = {assigned, revoked, merge};
+    return bus_subscribe(merge->stage->options.bus, TOPIC_ROLLUPS, GROUP_MERGE, &owner, &merge->cursor, text);
+}
+
+static void join_again(struct merge *merge)
+{
+    struct err_text text;
+    log_warn("rollup", ERR_FENCED, "another instance has merged; joining the group again");
+    while (merge->n_parts)
+        drop_part(merge, merge->parts[0]);
+    bus_unsubscribe(merge->cursor);
+    merge->cursor = NULL;
+    while (!atomic_load(&merge->stage->stopping) && join(merge, &text) != ERR_OK) {
+        log_warn("rollup", ERR_BUS_READ, "%s", text.at);
+        stage_pause(merge->stage, PAUSE_MS);
+    }
+}
+
+static void take_records(struct merge *merge)
+{
+    struct bus_record records[FETCH_MAX];
+    size_t n = 0;
+    enum err err = bus_fetch(merge->cursor, records, FETCH_MAX, &n, WAIT_MS);
+    if (err != ERR_OK) {
+        log_warn("rollup", err, "rollups cannot be read; trying again");
+        merge->trouble_ms = clock_mono_ms() | 1;
+        stage_pause(merge->stage, PAUSE_MS);
+        return;
+    }
+    merge->came_empty = n == 0;
+    for (size_t i = 0; i < n; i++)
+        take_record(merge, &records[i]);
+}
+
+static void *run(void *ctx)
+{
+    struct merge *merge = ctx;
+    read_history(merge);
+    merge->decayed_ms = clock_mono_ms();
+    while (!atomic_load(&merge->stage->stopping) && merge->cursor) {
+        if (merge->halted)
+            stage_pause(merge->stage, PAUSE_MS);
+        else
+            take_records(merge);
+        if (!merge->halted && !merge_close(merge))
+            join_again(merge);
+        if (clock_mono_ms() - merge->decayed_ms >= SERIES_HALF_MS) {
+            series_decay(merge->series);
+            merge->decayed_ms = clock_mono_ms();
+        }
+    }
+    return NULL;
+}
+
+/* A state that a newer release wrote must stop the start, not the thread. */
+static enum err check_states(struct merge *merge, struct err_text *text)
+{
+    enum err err = ERR_OK;
+    int n = bus_partitions(merge->stage->options.bus, TOPIC_ROLLUPS);
+    for (int32_t i = 0; err == ERR_OK && i < n; i++) {
+        struct merge_part *part = new_part(merge, i);
+        err = merge_state_load(merge, part);
+        part_free(part);
+        if (err == ERR_NEWER_VERSION || err == ERR_CORRUPT)
+            err_set(text, err, "rollup: the state merge-%d: %s", i, err_sentence(err));
+        else
+            err = ERR_OK; /* a store that is away now may be back when the partition comes */
+    }
+    return err;
+}
+
+enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struct err_text *text)
+{
+    struct merge *merge = calloc(1, sizeof *merge);
+    if (!merge)
+        abort();
+    merge->stage = stage;
+    merge->series = series_new((size_t)(stage->options.max_series > 0 ? stage->options.max_series : 1));
+    pthread_mutex_init(&merge->mutex, NULL);
+    enum err err = check_states(merge, text);
+    if (err == ERR_OK)
+        err = join(merge, text);
+    if (err != ERR_OK) {
+        merge_stop(merge);
+        return err;
+    }
+    if (pthread_create(&merge->thread, NULL, run, merge))
+        abort();
+    merge->is_running = true;
+    *ret_merge = merge;
+    return ERR_OK;
+}
+
+void merge_stop(struct merge *merge)
+{
+    if (!merge)
+        return;
+    if (merge->is_running)
+        pthread_join(merge->thread, NULL); /* a fetch waits for a tenth of a second */
+    bus_unsubscribe(merge->cursor);
+    while (merge->n_parts)
+        drop_part(merge, merge->parts[0]);
+    series_free(merge->series);
+    pthread_mutex_destroy(&merge->mutex);
+    free(merge->parts);
+    free(merge);
+}
+
+struct open_query {
+    int32_t width_s;
+    void (*each)(void *ctx, const struct rollup *rollup);
+    void *ctx;
+};
+
+static void show_window(void *ctx, struct window *window)
+{
+    struct open_query *query = ctx;
+    if (window->rollup.width_s == query->width_s)
+        query->each(query->ctx, &window->rollup);
+}
+
+void merge_open_windows(struct merge *merge, int32_t width_s, void (*each)(void *ctx, const struct rollup *rollup),
+                        void *ctx)
+{
+    struct open_query query = {width_s, each, ctx};
+    pthread_mutex_lock(&merge->mutex);
+    for (size_t i = 0; i < merge->n_parts; i++)
+        windows_each(&merge->parts[i]->open, show_window, &query);
+    pthread_mutex_unlock(&merge->mutex);
+}

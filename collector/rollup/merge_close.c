@@ -1,0 +1,323 @@
+/* Closing windows: which, in which order, and what is written when. The reasons stand at the head of merge.c. */
+#include "rollup/merge_int.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define STATE_VERSION 1
+#define STATE_MAX_BYTES 65536
+#define WRITE_ITEMS 500
+#define COMMIT_MS 15000 /* how often a place is kept while nothing closes */
+#define IDLE_LAG_MS 20000
+
+/* ---- state: u8 version | i64 committed, next, closed_ms | varint n | n x i64 watermark ---- */
+
+static void state_key(const struct merge_part *part, char key[32])
+{
+    snprintf(key, 32, "merge-%d", (int)part->partition);
+}
+
+static enum err read_state(struct merge_part *part, struct slice bytes)
+{
+    struct reader reader = reader_of(bytes);
+    uint8_t version = read_u8(&reader);
+    if (version > STATE_VERSION)
+        return ERR_NEWER_VERSION;
+    part->committed = (int64_t)read_u64(&reader);
+    part->reread_until = (int64_t)read_u64(&reader);
+    part->closed_ms = (int64_t)read_u64(&reader);
+    uint64_t n = read_varint(&reader);
+    for (uint64_t i = 0; i < n && !reader.failed; i++) {
+        int64_t watermark_ms = (int64_t)read_u64(&reader);
+        if (i < part->n_sources)
+            part->sources[i].watermark_ms = watermark_ms;
+    }
+    part->has_state = true;
+    return reader.failed || version < STATE_VERSION ? ERR_CORRUPT : ERR_OK;
+}
+
+enum err merge_state_load(struct merge *merge, struct merge_part *part)
+{
+    char key[32];
+    struct buf value;
+    state_key(part, key);
+    buf_init(&value, STATE_MAX_BYTES);
+    enum err err = store_state_get(merge->stage->options.store, key, &value, &part->version);
+    if (err == ERR_OK)
+        err = read_state(part, buf_slice(&value));
+    else if (err == ERR_MISSING)
+        err = ERR_OK;
+    buf_done(&value);
+    return err;
+}
+
+static void write_state(const struct merge_part *part, int64_t position, struct buf *buf)
+{
+    buf_u8(buf, STATE_VERSION);
+    buf_u64(buf, (uint64_t)position);
+    buf_u64(buf, (uint64_t)part->next);
+    buf_u64(buf, (uint64_t)part->closed_ms);
+    buf_varint(buf, part->n_sources);
+    for (size_t i = 0; i < part->n_sources; i++)
+        buf_u64(buf, (uint64_t)part->sources[i].watermark_ms);
+}
+
+/* A put whose answer was lost looks like a conflict with ourselves. */
+static bool is_ours(struct merge *merge, struct merge_part *part, const char *key, struct slice value)
+{
+    struct buf found;
+    uint64_t version = 0;
+    buf_init(&found, STATE_MAX_BYTES);
+    enum err err = store_state_get(merge->stage->options.store, key, &found, &version);
+    bool ours = err == ERR_OK && slice_equal(buf_slice(&found), value);
+    if (ours)
+        part->version = version;
+    buf_done(&found);
+    return ours;
+}
+
+/* Tries until the store answers. False: fenced, or stopping came first. */
+static bool put_state(struct merge *merge, struct merge_part *part, int64_t position)
+{
+    char key[32];
+    struct buf value;
+    enum err err;
+    state_key(part, key);
+    buf_init(&value, STATE_MAX_BYTES);
+    write_state(part, position, &value);
+    for (int pause_ms = 50;; pause_ms = pause_ms < 5000 ? pause_ms * 2 : 5000) {
+        err = store_state_put(merge->stage->options.store, key, buf_slice(&value), part->version, &part->version);
+        if (err == ERR_CONFLICT && is_ours(merge, part, key, buf_slice(&value)))
+            err = ERR_OK;
+        if (err == ERR_OK || err == ERR_CONFLICT || atomic_load(&merge->stage->stopping))
+            break;
+        log_warn("rollup", err, "the state of partition %d cannot be kept; trying again", part->partition);
+        stage_pause(merge->stage, pause_ms);
+    }
+    part->is_fenced = err == ERR_CONFLICT;
+    buf_done(&value);
+    return err == ERR_OK;
+}
+
+/* ---- which windows ---- */
+
+/* The watermarks of all sources, and of those that still move. */
+static void watermarks(const struct merge *merge, struct merge_part *part, int64_t *ret_moving)
+{
+    int64_t wait_ms = merge->stage->options.close_wait_ms, now_ms = clock_mono_ms();
+    int64_t all = INT64_MAX, moving = INT64_MAX;
+    for (size_t i = 0; i < part->n_sources; i++) {
+        const struct merge_source *source = &part->sources[i];
+        if (source->watermark_ms < all)
+            all = source->watermark_ms;
+        if (now_ms - source->moved_ms < wait_ms && source->watermark_ms < moving)
+            moving = source->watermark_ms;
+    }
+    part->reached_ms = all;
+    *ret_moving = moving == INT64_MAX ? NO_TIME : moving;
+}
+
+struct gathering {
+    const struct merge *merge;
+    struct merge_part *part;
+    int64_t upto_ms, oldest_first;
+    int64_t forsaken_ms; /* the newest end of a window that has waited long enough by itself */
+    int64_t earliest_ms;
+    struct window **windows;
+    size_t n;
+};
+
+static void look(void *ctx, struct window *window)
+{
+    struct gathering *gathering = ctx;
+    int64_t wait_ms = gathering->merge->stage->options.close_wait_ms, end_ms = window_end(window);
+    if (end_ms + wait_ms <= clock_wall_ms() && window->opened_ms + wait_ms <= clock_mono_ms() &&
+        end_ms > gathering->forsaken_ms)
+        gathering->forsaken_ms = end_ms;
+    if (end_ms < gathering->earliest_ms)
+        gathering->earliest_ms = end_ms;
+    if (end_ms > gathering->upto_ms && window->first_position < gathering->oldest_first)
+        gathering->oldest_first = window->first_position;
+}
+
+static void gather(void *ctx, struct window *window)
+{
+    struct gathering *gathering = ctx;
+    if (window_end(window) > gathering->upto_ms)
+        return;
+    window->rollup.incomplete = window_end(window) > gathering->part->reached_ms;
+    gathering->windows[gathering->n++] = window;
+}
+
+/* By end, then fine before coarse, then the service as a whole before its parts: what detect wants to see first. */
+static int by_end(const void *left, const void *right)
+{
+    const struct window *a = *(struct window *const *)left, *b = *(struct window *const *)right;
+    int64_t a_end = window_end(a), b_end = window_end(b);
+    if (a_end != b_end)
+        return a_end < b_end ? -1 : 1;
+    if (a->rollup.width_s != b->rollup.width_s)
+        return a->rollup.width_s < b->rollup.width_s ? -1 : 1;
+    bool a_all = slice_equal(a->rollup.key.name, EVERY_NAME), b_all = slice_equal(b->rollup.key.name, EVERY_NAME);
+    if (a_all != b_all)
+        return a_all ? -1 : 1;
+    return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+static int64_t choose_end(struct merge *merge, struct merge_part *part)
+{
+    int64_t moving_ms;
+    watermarks(merge, part, &moving_ms);
+    struct gathering seen = {
+        .merge = merge, .part = part, .upto_ms = INT64_MAX, .forsaken_ms = NO_TIME, .earliest_ms = INT64_MAX};
+    windows_each(&part->open, look, &seen);
+    int64_t upto_ms = part->reached_ms > moving_ms ? part->reached_ms : moving_ms;
+    if (moving_ms == NO_TIME && seen.forsaken_ms > upto_ms)
+        upto_ms = seen.forsaken_ms;
+    if (part->open.n > MAX_OPEN && seen.earliest_ms > upto_ms) {
+        METRIC_ADD("seismo_rollup_forced_total", "times that windows closed early because too many were open", 1);
+        upto_ms = seen.earliest_ms;
+    }
+    return upto_ms;
+}
+
+/* ---- writing ---- */
+
+static void refused(void *ctx, const struct store_item *item, int event, const char *reason)
+{
+    (void)ctx;
+    (void)item;
+    (void)event;
+    METRIC_ADD("seismo_rollup_refused_total", "windows that the store refused for good", 1);
+    log_warn("rollup", ERR_STORE_WRITE, "a window was refused: %s", reason);
+}
+
+static bool write_some(struct merge *merge, struct window **windows, size_t n)
+{
+    struct store_item items[WRITE_ITEMS];
+    struct buf bytes[WRITE_ITEMS];
+    enum err err;
+    for (size_t i = 0; i < n; i++) {
+        buf_init(&bytes[i], MESSAGE_BYTES);
+        rollup_write(&windows[i]->rollup, &bytes[i]);
+        items[i] = (struct store_item){.kind = STORE_ROLLUP, .value = buf_slice(&bytes[i])};
+    }
+    for (int pause_ms = 50;; pause_ms = pause_ms < 5000 ? pause_ms * 2 : 5000) {
+        err = store_write(merge->stage->options.store, items, n, GROUP_MERGE, NULL, 0, refused, merge);
+        if (err == ERR_OK || atomic_load(&merge->stage->stopping))
+            break;
+        log_warn("rollup", err, "windows cannot be stored; trying again");
+        stage_pause(merge->stage, pause_ms);
+    }
+    for (size_t i = 0; i < n; i++)
+        buf_done(&bytes[i]);
+    return err == ERR_OK;
+}
+
+static bool write_all(struct merge *merge, struct window **windows, size_t n)
+{
+    for (size_t i = 0; i < n; i += WRITE_ITEMS)
+        if (!write_some(merge, windows + i, n - i < WRITE_ITEMS ? n - i : WRITE_ITEMS))
+            return false;
+    return true;
+}
+
+static bool commit(struct merge *merge, struct merge_part *part, int64_t position)
+{
+    if (!put_state(merge, part, position))
+        return false;
+    part->committed = position;
+    part->committed_at = clock_mono_ms();
+    struct position place = {TOPIC_ROLLUPS, part->partition, position};
+    enum err err = position >= 0 ? bus_commit(merge->cursor, &place, 1) : ERR_OK;
+    if (err == ERR_FENCED)
+        part->is_fenced = true;
+    else if (err != ERR_OK) /* only retention wants it; the next one makes up for it */
+        log_warn("rollup", err, "the place in partition %d was not committed", part->partition);
+    return !part->is_fenced;
+}
+
+static void tell_sink(struct merge *merge, struct window **windows, size_t n)
+{
+    struct window_sink *sink = merge->stage->options.windows;
+    for (size_t i = 0; sink && i < n; i++)
+        sink->window(sink, &windows[i]->rollup, window_end(windows[i]) <= merge->told_ms);
+}
+
+static void remove_closed(struct merge *merge, struct merge_part *part, struct window **windows, size_t n)
+{
+    pthread_mutex_lock(&merge->mutex);
+    for (size_t i = 0; i < n; i++)
+        windows_remove(&part->open, windows[i]);
+    pthread_mutex_unlock(&merge->mutex);
+}
+
+/* Documents, then state with position, then the sink; live sees each as open or as final at every moment. */
+static bool close_until(struct merge *merge, struct merge_part *part, int64_t upto_ms)
+{
+    struct gathering gathering = {
+        .merge = merge, .part = part, .upto_ms = upto_ms, .oldest_first = part->next, .earliest_ms = INT64_MAX};
+    gathering.windows = calloc(part->open.n + 1, sizeof(struct window *));
+    if (!gathering.windows)
+        abort();
+    windows_each(&part->open, look, &gathering);
+    pthread_mutex_lock(&merge->mutex);
+    windows_each(&part->open, gather, &gathering);
+    pthread_mutex_unlock(&merge->mutex);
+    qsort(gathering.windows, gathering.n, sizeof *gathering.windows, by_end);
+    int64_t before_ms = part->closed_ms;
+    bool ok = write_all(merge, gathering.windows, gathering.n);
+    part->closed_ms = upto_ms;
+    ok = ok && commit(merge, part, gathering.oldest_first);
+    if (ok) {
+        tell_sink(merge, gathering.windows, gathering.n);
+        remove_closed(merge, part, gathering.windows, gathering.n);
+    } else {
+        part->closed_ms = before_ms;
+    }
+    free(gathering.windows);
+    return ok;
+}
+
+static bool close_part(struct merge *merge, struct merge_part *part)
+{
+    int64_t upto_ms = choose_end(merge, part);
+    struct gathering seen = {.merge = merge, .part = part, .upto_ms = upto_ms, .earliest_ms = INT64_MAX};
+    windows_each(&part->open, look, &seen);
+    if (part->open.n && seen.earliest_ms <= upto_ms)
+        return close_until(merge, part, upto_ms);
+    bool is_due = !part->open.n && part->next > part->committed && clock_mono_ms() - part->committed_at >= COMMIT_MS;
+    return !is_due || commit(merge, part, part->next);
+}
+
+/* Time goes on for the sink when windows close; when none is open and nothing comes, by the wall clock, well behind
+ * any window that could still come on time. In trouble it stands still: the lack of data is then no news. */
+static void tell_time(struct merge *merge)
+{
+    int64_t least_ms = INT64_MAX, wait_ms = merge->stage->options.close_wait_ms;
+    bool in_trouble = merge->trouble_ms && clock_mono_ms() - merge->trouble_ms < wait_ms;
+    for (size_t i = 0; i < merge->n_parts; i++)
+        if (merge->parts[i]->open.n && merge->parts[i]->closed_ms < least_ms)
+            least_ms = merge->parts[i]->closed_ms;
+    if (least_ms == INT64_MAX && merge->came_empty && merge->n_parts && !in_trouble)
+        least_ms = clock_wall_ms() - wait_ms - IDLE_LAG_MS;
+    if (least_ms == INT64_MAX || least_ms / 1000 <= merge->told_ms / 1000)
+        return;
+    merge->told_ms = least_ms;
+    if (merge->stage->options.windows)
+        merge->stage->options.windows->watermark(merge->stage->options.windows, least_ms);
+}
+
+bool merge_close(struct merge *merge)
+{
+    for (size_t i = 0; i < merge->n_parts; i++) {
+        close_part(merge, merge->parts[i]);
+        if (merge->parts[i]->is_fenced)
+            return false;
+    }
+    tell_time(merge);
+    return true;
+}

@@ -1,0 +1,51 @@
+/* Inside stage two: merge.c reads and merges, merge_close.c closes, stores and commits. */
+#ifndef SEISMO_ROLLUP_MERGE_INT_H
+#define SEISMO_ROLLUP_MERGE_INT_H
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "rollup/rollup_int.h"
+
+#define HISTORY_FINE_MS 300000
+#define MAX_OPEN 200000 /* windows of one partition; past it the oldest close as they are */
+
+struct merge_source {
+    int64_t watermark_ms;
+    int64_t moved_ms; /* by the steady clock */
+};
+
+/* Invariants: committed <= next; every open window ends after closed_ms and its first_position >= committed. */
+struct merge_part {
+    int32_t partition;
+    int64_t next;         /* behind the newest record that was merged */
+    int64_t committed;    /* where the next owner begins */
+    int64_t committed_at; /* when that was put, by the steady clock */
+    int64_t reread_until; /* records before it were merged before the restart: what they bring late was counted */
+    int64_t closed_ms;    /* all windows that end by then are final */
+    int64_t reached_ms;   /* the smallest watermark of all sources */
+    uint64_t version;     /* of the state */
+    bool has_state, is_fenced;
+    struct merge_source *sources; /* by partition of events */
+    size_t n_sources;
+    struct windows open;
+};
+
+struct merge {
+    struct rollup_stage *stage;
+    struct bus_cursor *cursor;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* parts and their open windows: the live page looks at them */
+    struct merge_part **parts;
+    size_t n_parts;
+    struct series_table *series;
+    int64_t trouble_ms, decayed_ms; /* by the steady clock; trouble_ms 0: never */
+    int64_t told_ms;                /* the watermark that the window_sink has */
+    bool came_empty, halted, is_running;
+};
+
+/* Fills a fresh part from the store; ERR_OK with has_state = false when there is none. */
+enum err merge_state_load(struct merge *merge, struct merge_part *part);
+/* Closes what can be closed in every part, stores it, commits, tells the window_sink. False: fenced. */
+bool merge_close(struct merge *merge);
+
+#endif

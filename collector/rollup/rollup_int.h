@@ -1,0 +1,130 @@
+/* Inside rollup: the parts that partial.c and merge.c are made of. */
+#ifndef SEISMO_ROLLUP_ROLLUP_INT_H
+#define SEISMO_ROLLUP_ROLLUP_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bus/bus.h"
+#include "rollup/rollup.h"
+#include "store/store.h"
+
+#define FINE_S 10             /* partials are this wide only; */
+#define COARSE_S 60           /* the merger makes these of them */
+#define EVERY_NAME SLICE("*") /* the service as a whole */
+#define NO_TIME INT64_MIN     /* a watermark that nothing is known of */
+#define GROUP_PARTIAL "rollup"
+#define GROUP_MERGE "merge"
+
+/* ---- windows.c: a table of windows by series, start and width; owns them and their text ---- */
+struct window {
+    struct window *chain;
+    uint64_t hash;
+    int64_t first_position; /* merge: of the oldest record that is part of it */
+    int64_t opened_ms;      /* merge: by the steady clock */
+    struct rollup rollup;   /* its key's text stands behind it */
+    char text[];
+};
+struct windows {
+    struct window **slots;
+    size_t n_slots, n;
+    size_t bytes; /* about what all of it takes, without the growth of sketches */
+};
+void windows_init(struct windows *windows);
+void windows_done(struct windows *windows); /* may be used again after */
+/* The window of that series, made when it is missing; *ret_is_new may be NULL. */
+struct window *windows_get(struct windows *windows, const struct series_key *key, int64_t start_ms, int32_t width_s,
+                           bool *ret_is_new);
+void windows_each(const struct windows *windows, void (*each)(void *ctx, struct window *window), void *ctx);
+/* Removes and frees one that is in the table. */
+void windows_remove(struct windows *windows, struct window *window);
+int64_t window_end(const struct window *window);
+/* The start of the window of that width that holds the time; times before the epoch count as 0. */
+int64_t window_start(int64_t at_ms, int32_t width_s);
+/* Adds counts, values and sessions; both are of one series. */
+void window_merge(struct rollup *into, const struct rollup *from);
+
+/* ---- ids.c: beacon ids of the last minutes ----
+ * Two generations, so that an id is remembered for at least `keep_ms` and at most twice that, and never more than
+ * IDS_MAX of them; what had to be forgotten early is counted. */
+#define IDS_MAX (1u << 20)
+struct id_set {
+    uint64_t *ids; /* 0: free */
+    size_t n, size;
+    int64_t since_ms; /* NO_TIME while empty */
+};
+struct ids {
+    struct id_set now, before;
+    int64_t keep_ms;
+    size_t max; /* of each generation */
+};
+void ids_init(struct ids *ids, int64_t keep_ms, size_t max);
+void ids_done(struct ids *ids);
+/* False when it was there already. */
+bool ids_add(struct ids *ids, uint64_t id, int64_t at_ms);
+
+/* ---- series.c: the bound on series, per application ----
+ * Counts decay by half every SERIES_HALF_MS and what falls below a half is forgotten. When an application is full, a
+ * new name has to beat the rarest of a few drawn at random, so that a flood of names evicts itself. */
+#define SERIES_HALF_MS 600000
+struct series_table;
+struct series_table *series_new(size_t max_per_application); /* never NULL */
+void series_free(struct series_table *table);                /* takes NULL */
+/* Whether the series may have windows of its own; weight is what it brings. */
+bool series_admit(struct series_table *table, const struct series_key *key, double weight);
+void series_decay(struct series_table *table);
+size_t series_count(const struct series_table *table, struct slice application);
+
+/* ---- message.c: what travels on TOPIC_ROLLUPS ----
+ *
+ *   "SP" u8 version=1 u8 flags=0 | varint n x { varint source partition, i64 watermark_ms }
+ *   | until the end: string (rollup_write's form)
+ *
+ * Watermarks come in the last message that a flush sends to a partition, so that all which they speak for lies before
+ * them. */
+#define MESSAGE_BYTES 524288
+#define MESSAGE_MAX_SOURCES 4096
+struct source_mark {
+    int32_t partition;
+    int64_t watermark_ms;
+};
+void message_begin(struct buf *buf, const struct source_mark *marks, size_t n);
+void message_add(struct buf *buf, const struct rollup *rollup);
+struct message_handler {
+    void (*mark)(void *ctx, struct source_mark mark);
+    void (*rollup)(void *ctx, const struct rollup *rollup); /* borrowed */
+    void *ctx;
+};
+/* Nothing is handled unless all of it can be read: ERR_CORRUPT, ERR_NEWER_VERSION. */
+enum err message_read(struct slice value, const struct message_handler *handler);
+
+/* ---- delays.c: how late facts arrive, so that the watermark waits as long as it must and no longer ---- */
+#define DELAY_STEP_MS 250
+#define DELAY_STEPS 80       /* 20 s: what comes later is late whatever we do */
+#define DELAY_FIRST_MS 10500 /* until something is known: an agent holds events for up to 10 s */
+struct delays {
+    uint32_t steps[DELAY_STEPS];
+    uint32_t n;
+};
+void delays_add(struct delays *delays, int64_t delay_ms);
+int64_t delays_lag_ms(const struct delays *delays); /* 995 of 1000 arrive within it */
+
+/* ---- the two stages ---- */
+struct partial;
+struct merge;
+struct rollup_stage {
+    struct rollup_options options;
+    struct partial *partial;
+    struct merge *merge;
+    atomic_bool stopping;
+};
+enum err partial_start(struct partial **ret_partial, struct rollup_stage *stage, struct err_text *text);
+void partial_stop(struct partial *partial); /* stage->stopping is set; takes NULL */
+enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struct err_text *text);
+void merge_stop(struct merge *merge); /* as above */
+void merge_open_windows(struct merge *merge, int32_t width_s, void (*each)(void *ctx, const struct rollup *rollup),
+                        void *ctx);
+/* Sleeps, in small steps, until the time is over or the stage stops. */
+void stage_pause(const struct rollup_stage *stage, int ms);
+
+#endif

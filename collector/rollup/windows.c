@@ -1,0 +1,165 @@
+#include "rollup/rollup_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define FIRST_SLOTS 64
+
+void windows_init(struct windows *windows)
+{
+    *windows = (struct windows){0};
+}
+
+static void window_free(struct window *window)
+{
+    rollup_done(&window->rollup);
+    free(window);
+}
+
+void windows_done(struct windows *windows)
+{
+    for (size_t i = 0; i < windows->n_slots; i++) {
+        struct window *next;
+        for (struct window *window = windows->slots[i]; window; window = next) {
+            next = window->chain;
+            window_free(window);
+        }
+    }
+    free(windows->slots);
+    windows_init(windows);
+}
+
+/* Keys come from strangers, so the keyed hash. */
+static uint64_t hash_of(const struct series_key *key, int64_t start_ms, int32_t width_s)
+{
+    const struct slice parts[] = {key->application, key->service, key->environment, key->name, key->detail};
+    uint64_t hash = (uint64_t)start_ms * 0x9e3779b97f4a7c15u + (uint64_t)width_s * SERIES_KINDS + (uint64_t)key->kind;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        hash = (hash ^ hash_keyed(parts[i])) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+static bool is_same(const struct window *window, const struct series_key *key, int64_t start_ms, int32_t width_s)
+{
+    const struct series_key *own = &window->rollup.key;
+    return window->rollup.start_ms == start_ms && window->rollup.width_s == width_s && own->kind == key->kind &&
+           slice_equal(own->name, key->name) && slice_equal(own->service, key->service) &&
+           slice_equal(own->detail, key->detail) && slice_equal(own->environment, key->environment) &&
+           slice_equal(own->application, key->application);
+}
+
+static void grow(struct windows *windows)
+{
+    size_t n_slots = windows->n_slots ? windows->n_slots * 2 : FIRST_SLOTS;
+    struct window **slots = calloc(n_slots, sizeof *slots);
+    if (!slots)
+        abort();
+    for (size_t i = 0; i < windows->n_slots; i++) {
+        struct window *next;
+        for (struct window *window = windows->slots[i]; window; window = next) {
+            next = window->chain;
+            window->chain = slots[window->hash & (n_slots - 1)];
+            slots[window->hash & (n_slots - 1)] = window;
+        }
+    }
+    free(windows->slots);
+    windows->slots = slots;
+    windows->n_slots = n_slots;
+}
+
+static struct slice keep_text(char **at, struct slice text)
+{
+    struct slice kept = {*at, text.len};
+    if (text.len)
+        memcpy(*at, text.at, text.len);
+    *at += text.len;
+    return kept;
+}
+
+static size_t size_of(const struct series_key *key)
+{
+    return sizeof(struct window) + key->application.len + key->service.len + key->environment.len + key->name.len +
+           key->detail.len;
+}
+
+static struct window *make(const struct series_key *key, int64_t start_ms, int32_t width_s)
+{
+    struct window *window = malloc(size_of(key));
+    if (!window)
+        abort();
+    *window = (struct window){0};
+    rollup_init(&window->rollup);
+    char *at = window->text;
+    window->rollup.key = (struct series_key){.kind = key->kind,
+                                             .application = keep_text(&at, key->application),
+                                             .service = keep_text(&at, key->service),
+                                             .environment = keep_text(&at, key->environment),
+                                             .name = keep_text(&at, key->name),
+                                             .detail = keep_text(&at, key->detail)};
+    window->rollup.start_ms = start_ms;
+    window->rollup.width_s = width_s;
+    return window;
+}
+
+struct window *windows_get(struct windows *windows, const struct series_key *key, int64_t start_ms, int32_t width_s,
+                           bool *ret_is_new)
+{
+    uint64_t hash = hash_of(key, start_ms, width_s);
+    struct window *window = windows->n_slots ? windows->slots[hash & (windows->n_slots - 1)] : NULL;
+    while (window && !(window->hash == hash && is_same(window, key, start_ms, width_s)))
+        window = window->chain;
+    if (ret_is_new)
+        *ret_is_new = !window;
+    if (window)
+        return window;
+    if (windows->n >= windows->n_slots)
+        grow(windows);
+    window = make(key, start_ms, width_s);
+    window->hash = hash;
+    window->chain = windows->slots[hash & (windows->n_slots - 1)];
+    windows->slots[hash & (windows->n_slots - 1)] = window;
+    windows->n++;
+    windows->bytes += size_of(key);
+    return window;
+}
+
+void windows_each(const struct windows *windows, void (*each)(void *ctx, struct window *window), void *ctx)
+{
+    for (size_t i = 0; i < windows->n_slots; i++)
+        for (struct window *window = windows->slots[i]; window; window = window->chain)
+            each(ctx, window);
+}
+
+void windows_remove(struct windows *windows, struct window *window)
+{
+    struct window **at = &windows->slots[window->hash & (windows->n_slots - 1)];
+    while (*at != window) {
+        assert(*at); /* it is in the table */
+        at = &(*at)->chain;
+    }
+    *at = window->chain;
+    windows->n--;
+    windows->bytes -= size_of(&window->rollup.key);
+    window_free(window);
+}
+
+int64_t window_end(const struct window *window)
+{
+    return window->rollup.start_ms + (int64_t)window->rollup.width_s * 1000;
+}
+
+int64_t window_start(int64_t at_ms, int32_t width_s)
+{
+    return at_ms < 0 ? 0 : at_ms - at_ms % ((int64_t)width_s * 1000);
+}
+
+void window_merge(struct rollup *into, const struct rollup *from)
+{
+    into->events += from->events;
+    into->count += from->count;
+    into->failed += from->failed;
+    sketch_merge(&into->values, &from->values);
+    hll_merge(&into->sessions, &from->sessions);
+}
