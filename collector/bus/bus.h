@@ -23,10 +23,11 @@ struct bus_options {
     int partitions;                /* sqlite: of each topic, >= 1; kafka: for setup */
     const char *brokers;           /* kafka: host:port,… */
     const char *prefix;            /* kafka: topics are PREFIX.events and so on */
+    const char *instance;          /* kafka: a name that this process keeps over restarts, of no other; or NULL */
     const char *const *properties; /* kafka: NULL-ended "name=value" for librdkafka, secrets included; never logged */
     size_t max_pending_bytes;      /* accepted and not yet durable; past it ERR_AGAIN */
     size_t max_file_bytes;         /* sqlite: size at which publish answers ERR_FULL; 0 = no bound */
-    int64_t retention_ms;          /* sqlite: consumed records are kept at least that long, for seeking back */
+    int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
 };
 
 struct bus_message {
@@ -86,7 +87,8 @@ enum err bus_subscribe(struct bus *bus, enum topic topic, const char *group, con
                        struct bus_cursor **ret_cursor, struct err_text *text);
 void bus_unsubscribe(struct bus_cursor *cursor); /* takes NULL */
 /* Up to max records of any owned partitions, in order within each; waits at most wait_ms for the first.
- * ERR_OK with *ret_n = 0: nothing came. ERR_BUS_READ: try again later. */
+ * ERR_OK with *ret_n = 0: nothing came. ERR_BUS_READ: try again later.
+ * max 0 only keeps the membership alive, for whoever is busy for long: what is lent stays lent; revoked may come. */
 enum err bus_fetch(struct bus_cursor *cursor, struct bus_record *ret_records, size_t max, size_t *ret_n, int wait_ms);
 /* Ends a bus_fetch that waits, from any thread, once. */
 void bus_wake(struct bus_cursor *cursor);

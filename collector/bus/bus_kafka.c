@@ -1,0 +1,207 @@
+/* The Kafka bus (librdkafka): what its parts share, and its ops. Publishing: bus_kafka_producer.c. Reading:
+ * bus_kafka_cursor.c and bus_kafka_group.c. As one with positions: bus_kafka_transact.c.
+ *
+ * Topics are PREFIX.events and so on, groups PREFIX-GROUP. The options' properties go to every client and may hold
+ * secrets: they are never logged, not even when one is wrong. What the promises rest on (acks, idempotence, manual
+ * commits, read_committed) is set after them and cannot be changed by them. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "bus/bus_kafka_int.h"
+
+/* librdkafka prefixes its lines with the client's name; level and text are enough. log_line bounds and escapes. */
+static void pass_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    (void)client;
+    /* syslog's numbers: 4 warning, 6 info. Its errors are warnings here: it retries, and what fails is told by err. */
+    enum log_level ours = level <= 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
+    log_line(ours, "bus", ERR_OK, "kafka: %s: %s", facility, text);
+}
+
+static bool set_one(rd_kafka_conf_t *conf, const char *name, const char *value, struct err_text *text)
+{
+    char why[256];
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+        return true;
+    /* librdkafka quotes the value, which may be a secret. */
+    err_set(text, ERR_BUS_OPEN, "bus: kafka property \"%s\" is unknown, or its value is not allowed", name);
+    return false;
+}
+
+static bool set_property(rd_kafka_conf_t *conf, const char *property, struct err_text *text)
+{
+    char name[128];
+    const char *equals = strchr(property, '=');
+    size_t len = equals ? (size_t)(equals - property) : 0;
+    if (len == 0 || len >= sizeof name) {
+        err_set(text, ERR_BUS_OPEN, "bus: a kafka property is not name=value");
+        return false;
+    }
+    memcpy(name, property, len);
+    name[len] = '\0';
+    return set_one(conf, name, equals + 1, text);
+}
+
+rd_kafka_conf_t *kafka_conf(const struct kafka_bus *bus, const char *const *settings, struct err_text *text)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, pass_log);
+    bool ok = set_one(conf, "bootstrap.servers", bus->brokers, text) && set_one(conf, "client.id", "seismo", text) &&
+              set_one(conf, "log.configuration.warnings", "false", text) &&
+              set_one(conf, "socket.keepalive.enable", "true", text) &&
+              set_one(conf, "reconnect.backoff.max.ms", "2000", text);
+    for (char **property = bus->properties; ok && *property; property++)
+        ok = set_property(conf, *property, text);
+    for (; ok && settings && *settings; settings += 2)
+        ok = set_one(conf, settings[0], settings[1], text);
+    if (ok)
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err_text *text)
+{
+    char why[256] = "";
+    if (!conf)
+        return NULL;
+    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
+    if (!client) {
+        rd_kafka_conf_destroy(conf);
+        err_set(text, ERR_BUS_OPEN, "bus: kafka: %s", why);
+    }
+    return client;
+}
+
+void kafka_topic_name(const struct kafka_bus *bus, enum topic topic, char ret_name[KAFKA_TOPIC_BYTES])
+{
+    snprintf(ret_name, KAFKA_TOPIC_BYTES, "%s.%s", bus->prefix, topic_name(topic));
+}
+
+static char *copy(const char *text)
+{
+    char *copied = strdup(text);
+    if (!copied)
+        abort();
+    return copied;
+}
+
+/* Without a stable name a random one, so that two on one host never fence each other; then what a killed one has left
+ * open ends by transaction.timeout.ms instead of at once. */
+static char *instance_name(const struct bus_options *options)
+{
+    char random[8], text[17];
+    if (options->instance && options->instance[0])
+        return copy(options->instance);
+    hash_random(random, sizeof random);
+    hash_hex((struct slice){random, sizeof random}, text, 16);
+    return copy(text);
+}
+
+static char **copy_properties(const char *const *properties)
+{
+    size_t n = 0;
+    while (properties && properties[n])
+        n++;
+    char **copied = calloc(n + 1, sizeof *copied);
+    if (!copied)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        copied[i] = copy(properties[i]);
+    return copied;
+}
+
+struct kafka_bus *kafka_bus_new(const struct bus_options *options)
+{
+    struct kafka_bus *bus = calloc(1, sizeof *bus);
+    if (!bus)
+        abort();
+    bus->prefix = copy(options->prefix ? options->prefix : "seismo");
+    bus->brokers = copy(options->brokers ? options->brokers : "");
+    bus->instance = instance_name(options);
+    bus->properties = copy_properties(options->properties);
+    bus->max_pending_bytes = options->max_pending_bytes;
+    bus->spool = metric_get(METRIC_GAUGE, "seismo_spool_bytes", NULL, NULL,
+                            "bytes of accepted records not yet passed on or not yet read by every group");
+    pthread_rwlock_init(&bus->lock, NULL);
+    return bus;
+}
+
+void kafka_bus_free(struct kafka_bus *bus)
+{
+    if (!bus)
+        return;
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        if (bus->topics[t])
+            rd_kafka_topic_destroy(bus->topics[t]);
+    }
+    if (bus->producer)
+        rd_kafka_destroy(bus->producer);
+    pthread_rwlock_destroy(&bus->lock);
+    for (char **property = bus->properties; *property; property++)
+        free(*property);
+    free(bus->properties);
+    free(bus->instance);
+    free(bus->brokers);
+    free(bus->prefix);
+    free(bus);
+}
+
+static enum err open_bus(struct bus **ret_bus, const struct bus_options *options, struct err_text *text)
+{
+    struct kafka_bus *bus = kafka_bus_new(options);
+    enum err err = kafka_look_up(bus, text);
+    if (!err)
+        err = kafka_producer_start(bus, text);
+    if (err)
+        kafka_bus_free(bus);
+    else
+        *ret_bus = &bus->bus;
+    return err;
+}
+
+static void close_bus(struct bus *front, int deadline_ms)
+{
+    struct kafka_bus *bus = (struct kafka_bus *)front;
+    kafka_producer_stop(bus, deadline_ms);
+    kafka_bus_free(bus);
+}
+
+static size_t max_message(const struct bus *front)
+{
+    return ((const struct kafka_bus *)front)->max_message;
+}
+
+static uint64_t spool_bytes(struct bus *front)
+{
+    return atomic_load(&((struct kafka_bus *)front)->pending_bytes);
+}
+
+static int partitions(struct bus *front, enum topic topic)
+{
+    return ((struct kafka_bus *)front)->n_partitions[topic];
+}
+
+const struct bus_ops bus_kafka_ops = {
+    .name = "kafka",
+    .open = open_bus,
+    .setup = kafka_setup,
+    .close = close_bus,
+    .publish = kafka_publish,
+    .max_message = max_message,
+    .is_ready = kafka_is_ready,
+    .spool_bytes = spool_bytes,
+    .partitions = partitions,
+    .subscribe = kafka_subscribe,
+    .unsubscribe = kafka_unsubscribe,
+    .fetch = kafka_fetch,
+    .wake = kafka_wake,
+    .commit = kafka_commit,
+    .transact = kafka_transact,
+    .read_back = kafka_read_back,
+    .lag = kafka_lag,
+    .end = kafka_end,
+};

@@ -1,0 +1,182 @@
+/* What a Kafka cluster must have for us: makes it (admin API), or looks it up. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/bus_kafka_int.h"
+
+#define DEFAULT_MAX_MESSAGE 1000000
+#define TOPIC_MAX_MESSAGE "4325376" /* RECORD_MAX_BYTES and room for a batch's header */
+
+static enum err client_of(struct kafka_bus *bus, rd_kafka_t **ret_client, struct err_text *text)
+{
+    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, kafka_conf(bus, NULL, text), text);
+    if (client)
+        *ret_client = client;
+    return client ? ERR_OK : ERR_BUS_OPEN;
+}
+
+/* ---- making ---- */
+
+static rd_kafka_NewTopic_t *new_topic(struct kafka_bus *bus, enum topic topic, int partitions)
+{
+    char name[KAFKA_TOPIC_BYTES], why[128];
+    kafka_topic_name(bus, topic, name);
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(name, partitions, -1, why, sizeof why);
+    if (!made)
+        return NULL;
+    /* The broker's clock says when a record arrived, as bus.h promises; a client's may be wrong. */
+    rd_kafka_NewTopic_set_config(made, "message.timestamp.type", "LogAppendTime");
+    rd_kafka_NewTopic_set_config(made, "max.message.bytes", TOPIC_MAX_MESSAGE);
+    return made;
+}
+
+static enum err check_created(rd_kafka_event_t *event, struct err_text *text)
+{
+    if (!event)
+        return err_set(text, ERR_BUS_OPEN, "bus: kafka did not answer within %d s", KAFKA_ASK_MS / 1000);
+    if (rd_kafka_event_error(event))
+        return err_set(text, ERR_BUS_OPEN, "bus: kafka: making topics: %s", rd_kafka_event_error_string(event));
+    size_t n = 0;
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
+        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            const char *why = rd_kafka_topic_result_error_string(topics[i]);
+            return err_set(text, ERR_BUS_OPEN, "bus: kafka: making %s: %s", rd_kafka_topic_result_name(topics[i]),
+                           why ? why : rd_kafka_err2str(code));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err create(struct kafka_bus *bus, rd_kafka_t *client, int partitions, struct err_text *text)
+{
+    rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    char why[128];
+    size_t n = 0;
+    enum err err = ERR_OK;
+    rd_kafka_AdminOptions_set_request_timeout(options, KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_AdminOptions_set_operation_timeout(options, KAFKA_ASK_MS, why, sizeof why);
+    for (; n < TOPIC_COUNT && !err; n++) {
+        if (!(topics[n] = new_topic(bus, (enum topic)n, partitions))) {
+            err = err_set(text, ERR_BUS_OPEN, "bus: kafka: %d partitions or the prefix are not allowed", partitions);
+            break;
+        }
+    }
+    if (!err) {
+        rd_kafka_CreateTopics(client, topics, n, options, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ASK_MS + 1000);
+        err = check_created(event, text);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_NewTopic_destroy_array(topics, n);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return err;
+}
+
+enum err kafka_setup(const struct bus_options *options, struct err_text *text)
+{
+    struct kafka_bus *bus = kafka_bus_new(options);
+    rd_kafka_t *client = NULL;
+    enum err err = client_of(bus, &client, text);
+    if (!err)
+        err = create(bus, client, options->partitions, text);
+    if (client)
+        rd_kafka_destroy(client);
+    if (!err)
+        err = kafka_look_up(bus, text);
+    kafka_bus_free(bus);
+    return err;
+}
+
+/* ---- looking up ---- */
+
+/* Partitions of a topic; 0: it does not exist (yet). */
+static rd_kafka_resp_err_t count_partitions(rd_kafka_t *client, const char *name, int *ret_n)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, KAFKA_ASK_MS);
+    if (!code) {
+        const struct rd_kafka_metadata_topic *found = metadata->topic_cnt ? &metadata->topics[0] : NULL;
+        *ret_n = found && !found->err ? found->partition_cnt : 0;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    return code;
+}
+
+/* A topic made a moment ago is not yet known to every broker: asks again for a while. */
+static enum err look_up_topic(struct kafka_bus *bus, rd_kafka_t *client, enum topic topic, struct err_text *text)
+{
+    char name[KAFKA_TOPIC_BYTES];
+    kafka_topic_name(bus, topic, name);
+    for (int tries = 0; tries < 20; tries++) {
+        rd_kafka_resp_err_t code = count_partitions(client, name, &bus->n_partitions[topic]);
+        if (code)
+            return err_set(text, ERR_BUS_OPEN, "bus: kafka at %s: %s", bus->brokers, rd_kafka_err2str(code));
+        if (bus->n_partitions[topic] > 0)
+            return ERR_OK;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
+    return err_set(text, ERR_BUS_OPEN, "bus: kafka has no topic %s; `seismo setup` makes it", name);
+}
+
+static size_t max_message_of(rd_kafka_event_t *event)
+{
+    size_t n = 0, n_entries = 0;
+    const rd_kafka_DescribeConfigs_result_t *result = event ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
+    const rd_kafka_ConfigResource_t **resources = result ? rd_kafka_DescribeConfigs_result_resources(result, &n) : NULL;
+    const rd_kafka_ConfigEntry_t **entries = n && !rd_kafka_ConfigResource_error(resources[0])
+                                                 ? rd_kafka_ConfigResource_configs(resources[0], &n_entries)
+                                                 : NULL;
+    for (size_t i = 0; i < n_entries; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (value && strcmp(rd_kafka_ConfigEntry_name(entries[i]), "max.message.bytes") == 0)
+            return (size_t)strtoul(value, NULL, 10);
+    }
+    return 0;
+}
+
+/* What the events' topic takes; when the cluster will not say, what every cluster takes by default. */
+static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
+{
+    char name[KAFKA_TOPIC_BYTES], why[128];
+    kafka_topic_name(bus, TOPIC_EVENTS, name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
+    rd_kafka_AdminOptions_set_request_timeout(options, 3000, why, sizeof why);
+    rd_kafka_DescribeConfigs(client, &resource, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 4000);
+    size_t max = max_message_of(event);
+    if (max == 0)
+        log_info("bus", "kafka does not tell the largest message of %s; %d bytes are assumed", name,
+                 DEFAULT_MAX_MESSAGE);
+    max = max ? max : DEFAULT_MAX_MESSAGE;
+    max = max > 2 * KAFKA_FRAME_BYTES ? max - KAFKA_FRAME_BYTES : KAFKA_FRAME_BYTES;
+    bus->max_message = max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES;
+    rd_kafka_event_destroy(event);
+    rd_kafka_ConfigResource_destroy(resource);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+}
+
+enum err kafka_look_up(struct kafka_bus *bus, struct err_text *text)
+{
+    rd_kafka_t *client = NULL;
+    enum err err = client_of(bus, &client, text);
+    for (int t = 0; t < TOPIC_COUNT && !err; t++)
+        err = look_up_topic(bus, client, (enum topic)t, text);
+    if (!err)
+        look_up_max(bus, client);
+    if (client)
+        rd_kafka_destroy(client);
+    return err;
+}

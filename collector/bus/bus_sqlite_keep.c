@@ -1,0 +1,175 @@
+/* What leaves the SQLite bus and what it weighs: retention, the bound, the WAL.
+ *
+ * A record may go when every known group of its topic has read it and it is older than the retention; once the file
+ * is seven eighths full, its age no longer counts. Of a topic that is consumed by someone else's reading of the
+ * store (alerts, rejects) and has no group, age alone decides; events and rollups wait for their first reader. */
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "bus/bus_sqlite_int.h"
+
+#define LOOK_MS 1000      /* while something is unread or young, look again then */
+#define FUTURE_MS 3600000 /* further ahead than that, an arrival time is the fault of a clock and counts as old */
+
+int64_t sqlite_keep_limit(const struct sqlite_bus *bus, const struct sqlite_partition *part)
+{
+    bool known = false;
+    int64_t limit = part->extent.next;
+    for (size_t i = 0; i < bus->n_groups; i++) {
+        const struct sqlite_group *group = &bus->groups[i];
+        if (group->topic != part->topic)
+            continue;
+        known = true;
+        if (group->next[part->number] < limit)
+            limit = group->next[part->number];
+    }
+    if (!known && (part->topic == TOPIC_EVENTS || part->topic == TOPIC_ROLLUPS))
+        return part->extent.oldest;
+    return limit > part->extent.oldest ? limit : part->extent.oldest;
+}
+
+static int64_t limit_of(struct sqlite_bus *bus, const struct sqlite_partition *part)
+{
+    pthread_mutex_lock(&bus->mutex);
+    int64_t limit = sqlite_keep_limit(bus, part);
+    pthread_mutex_unlock(&bus->mutex);
+    return limit;
+}
+
+static bool is_crowded(struct sqlite_bus *bus)
+{
+    return bus->max_file_bytes && atomic_load(&bus->used_bytes) > bus->max_file_bytes / 8 * 7;
+}
+
+static bool is_old(const struct sqlite_bus *bus, int64_t published_ms, int64_t now_ms)
+{
+    return published_ms <= now_ms - bus->retention_ms || published_ms > now_ms + FUTURE_MS;
+}
+
+bool sqlite_keep_is_due(struct sqlite_bus *bus)
+{
+    int64_t now_ms = clock_mono_ms();
+    for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++) {
+        const struct sqlite_partition *part = &bus->parts[i];
+        if (now_ms >= part->keep_at_ms && part->extent.oldest < part->extent.next)
+            return true;
+    }
+    return false;
+}
+
+/* Finds how far rows may go, at most `budget` of them; sets `writing` there. False: SQLite failed. */
+static bool find_end(struct sqlite_bus *bus, struct sqlite_partition *part, size_t budget, size_t *ret_found)
+{
+    int64_t limit = limit_of(bus, part), now_ms = clock_wall_ms();
+    bool crowded = is_crowded(bus);
+    int rc = SQLITE_ROW;
+    size_t found = 0;
+    sqlite3_bind_int64(part->oldest, 1, part->writing.oldest);
+    sqlite3_bind_int64(part->oldest, 2, limit);
+    while (found < budget && (rc = sqlite3_step(part->oldest)) == SQLITE_ROW &&
+           (crowded || is_old(bus, sqlite3_column_int64(part->oldest, 1), now_ms))) {
+        part->writing.oldest = sqlite3_column_int64(part->oldest, 0) + 1;
+        part->writing.oldest_bytes = sqlite3_column_int64(part->oldest, 2);
+        found++;
+    }
+    sqlite3_reset(part->oldest);
+    *ret_found = found;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool remove_rows(struct sqlite_partition *part)
+{
+    sqlite3_bind_int64(part->remove, 1, part->writing.oldest);
+    int rc = sqlite3_step(part->remove);
+    sqlite3_reset(part->remove);
+    if (rc != SQLITE_DONE)
+        return false;
+    sqlite3_bind_int64(part->keep, 1, part->writing.oldest);
+    sqlite3_bind_int64(part->keep, 2, part->writing.oldest_bytes);
+    sqlite3_bind_text(part->keep, 3, topic_name(part->topic), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(part->keep, 4, part->number);
+    rc = sqlite3_step(part->keep);
+    sqlite3_reset(part->keep);
+    return rc == SQLITE_DONE;
+}
+
+bool sqlite_keep_step(struct sqlite_bus *bus, size_t budget, size_t *ret_removed)
+{
+    int64_t now_ms = clock_mono_ms();
+    *ret_removed = 0;
+    for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions && *ret_removed < budget; i++) {
+        struct sqlite_partition *part = &bus->parts[i];
+        size_t found = 0;
+        if (now_ms < part->keep_at_ms || part->extent.oldest >= part->extent.next)
+            continue;
+        if (!find_end(bus, part, budget - *ret_removed, &found) || (found && !remove_rows(part)))
+            return false;
+        *ret_removed += found;
+        if (*ret_removed < budget)
+            part->keep_at_ms = now_ms + LOOK_MS;
+    }
+    return true;
+}
+
+/* ---- weight ---- */
+
+static int64_t ask(sqlite3_stmt *stmt)
+{
+    int64_t value = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return value;
+}
+
+void sqlite_keep_measure(struct sqlite_bus *bus)
+{
+    struct stat wal;
+    size_t pages = (size_t)(ask(bus->page_count) - ask(bus->free_count));
+    size_t wal_bytes = stat(bus->wal_path, &wal) == 0 ? (size_t)wal.st_size : 0;
+    atomic_store(&bus->used_bytes, pages * SQLITE_BUS_PAGE_BYTES + wal_bytes);
+}
+
+void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
+{
+    if (bus->wal_pages == 0 || (!idle && bus->wal_pages < bus->checkpoint_at))
+        return;
+    /* Passive never waits for readers. When they have kept the WAL from starting over for long, wait for the few
+     * milliseconds that a fetch takes. */
+    int mode = idle                                          ? SQLITE_CHECKPOINT_TRUNCATE
+               : bus->wal_pages >= 4 * bus->checkpoint_pages ? SQLITE_CHECKPOINT_RESTART
+                                                             : SQLITE_CHECKPOINT_PASSIVE;
+    int rc = sqlite3_wal_checkpoint_v2(bus->db, NULL, mode, NULL, NULL);
+    bus->checkpoint_at = bus->wal_pages + bus->checkpoint_pages / 4 + 1;
+    if (idle && rc == SQLITE_OK) {
+        bus->wal_pages = 0;
+        bus->checkpoint_at = bus->checkpoint_pages;
+        sqlite_keep_measure(bus);
+    }
+}
+
+/* ---- what is still to be read ---- */
+
+/* The bytes in front of a position; oldest and next are known without asking. */
+static int64_t bytes_before(struct sqlite_partition *part, int64_t position)
+{
+    if (position <= part->extent.oldest)
+        return part->extent.oldest_bytes;
+    if (position >= part->extent.next)
+        return part->extent.next_bytes;
+    sqlite3_bind_int64(part->bytes_before, 1, position);
+    return ask(part->bytes_before);
+}
+
+void sqlite_keep_account(struct sqlite_bus *bus)
+{
+    int64_t unread = 0;
+    for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++) {
+        struct sqlite_partition *part = &bus->parts[i];
+        int64_t consumed = bytes_before(part, limit_of(bus, part));
+        pthread_mutex_lock(&bus->mutex);
+        part->consumed_bytes = consumed;
+        unread += part->extent.next_bytes - consumed;
+        pthread_mutex_unlock(&bus->mutex);
+    }
+    metric_set(bus->spool, unread);
+}
