@@ -33,6 +33,7 @@ export function newAgent(config: Config): Agent {
   const sender = newSender(newOutside(config, queue.lose));
   const place = openPlace();
   const exits = new Set<() => void>();
+  const drains = new Set<() => void>();
   const ours = config.endpoint.split(/[?#]/)[0]!;
   let user = config.user;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -57,6 +58,7 @@ export function newAgent(config: Config): Agent {
 
   const exit = guard(() => {
     exits.forEach((work) => quietly(work));
+    drains.forEach((work) => quietly(work));
     clearTimeout(timer);
     timer = undefined;
     const last = [];
@@ -68,10 +70,8 @@ export function newAgent(config: Config): Agent {
     place,
     busy: { calls: 0, last: 0 },
     isOurs: (address) => address.startsWith(ours),
-    onExit(work) {
-      exits.add(work);
-      return () => exits.delete(work);
-    },
+    onExit: (work) => enlist(exits, work),
+    onFlush: (work) => enlist(drains, work),
     report(event, { view, key, isUse } = {}) {
       const id = session.id(isUse);
       if (!active || shareOf(id) >= config.rate) return;
@@ -92,7 +92,10 @@ export function newAgent(config: Config): Agent {
 
   return {
     scene,
-    flush,
+    flush() {
+      drains.forEach((work) => quietly(work));
+      flush();
+    },
     setUser(id) {
       /* What waits belongs to whom it was captured for. */
       flush();
@@ -106,4 +109,9 @@ export function newAgent(config: Config): Agent {
       sender.stop();
     },
   };
+}
+
+function enlist(works: Set<() => void>, work: () => void): () => void {
+  works.add(work);
+  return () => works.delete(work);
 }

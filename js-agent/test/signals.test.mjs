@@ -60,6 +60,15 @@ test("route: history, back, fragment; new view; plain query is none", async () =
   await page.context().close();
 });
 
+test("route: a visitor who hurries on leaves each route its own page and view", async () => {
+  const page = await visit(stage);
+  await page.evaluate(() => { for (const path of ["/a", "/b", "/c"]) history.pushState({}, "", path); });
+  await eventOf(stage, (one) => one.page === "/c");
+  const routes = stage.events().filter((one) => one.kind === "route");
+  assert.deepEqual(routes.map((one) => [one.from, one.page, one.duration]), [["/", "/a", undefined], ["/a", "/b", undefined], ["/b", "/c", undefined]]);
+  await page.context().close();
+});
+
 test("fetch: 200, 500, no answer, abort; the page's promise and Request stay as they are", async () => {
   const page = await visit(stage);
   const seen = await page.evaluate(async () => {
@@ -93,6 +102,13 @@ test("fetch: the duration runs to the last byte, though the body is not touched"
   await page.evaluate(() => void fetch("/api/drip"));
   const drip = await eventOf(stage, (one) => one.url === "/api/drip");
   assert.ok(drip.duration >= 350, `duration ${drip.duration}`);
+  await page.context().close();
+});
+
+test("a flush tells a call that has ended, without waiting for its timing", async () => {
+  const page = await visit(stage, { flush: 600000 });
+  await page.evaluate(async () => { await fetch("/api/echo"); window.seismo("flush"); });
+  await eventOf(stage, (one) => one.url === "/api/echo", 3000);
   await page.context().close();
 });
 

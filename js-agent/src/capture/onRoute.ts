@@ -20,9 +20,11 @@ export function onRoute(scene: Scene): () => void {
   const changed = guard(() => {
     if (pathNow() === path) return;
     path = pathNow();
-    tell?.(false);
     const from = scene.place.view().page;
-    tell = watch(scene, from, scene.place.enter());
+    const view = scene.place.enter();
+    /* After entering: the route before keeps the page that it was on. */
+    tell?.(false);
+    tell = watch(scene, from, view);
   });
 
   const undo = [

@@ -2,7 +2,7 @@
 // came without anybody touching its body. Calls that began before the agent was there are told from the timing alone.
 //
 //   begin -> end (headers, or failure) -> timing, at most 5 s later -> report
-//   A failed call is reported at its end; on exit all that have ended are.
+//   A failed call is reported at its end; on exit and on flush all that have ended are.
 
 import type { ApiEvent } from "../wire";
 import type { Scene } from "../scene";
@@ -67,7 +67,7 @@ export function openCalls(scene: Scene): Calls {
     quietly(() => observer?.takeRecords().forEach((entry) => see(entry as PerformanceResourceTiming)));
     open.filter((call) => call.ended !== undefined).forEach(finish);
   };
-  const undo = scene.onExit(drain);
+  const undo = scene.onFlush(drain);
 
   return {
     begin(method, address, initiator) {
