@@ -171,9 +171,12 @@ run_cppcheck() {
 }
 
 run_tidy() {
-  local tidy
+  local tidy code=0
   tidy=$(newest clang-tidy)
-  find collector -name '*.c' | LC_ALL=C sort | xargs -n 4 -P "$(nproc)" "$tidy" -p build-dev --quiet --warnings-as-errors='*'
+  find collector -name '*.c' | LC_ALL=C sort | xargs -n 4 -P "$(nproc)" "$tidy" -p build-dev --quiet --warnings-as-errors='*' >var/log/clang-tidy-all.log 2>&1 || code=$?
+  cat var/log/clang-tidy-all.log
+  grep -a 'error:' var/log/clang-tidy-all.log | sort -u # the findings once more, without the paths that lead to them
+  return "$code"
 }
 
 # The thread sanitizer of this generation cannot place its memory where addresses are scattered widely.
