@@ -83,6 +83,18 @@ test("user, event with members, reserved names", async () => {
   await page.context().close();
 });
 
+test("commands from before the script are carried out; a second tag does nothing", async () => {
+  const body = `<script>window.seismo = function () { (seismo.q = seismo.q || []).push(arguments) }; seismo("event", "early")</script>`;
+  const page = await visit(stage, { body });
+  await eventOf(stage, (one) => one.kind === "early");
+  await page.addScriptTag({ url: `${stage.collector}/seismo.js` });
+  await page.evaluate(() => fetch("/api/echo"));
+  await eventOf(stage, (one) => one.url === "/api/echo");
+  await pause(400);
+  assert.equal(stage.events().filter((one) => one.url === "/api/echo").length, 1);
+  await page.context().close();
+});
+
 test("stop ends all capture and gives the page its functions back", async () => {
   const page = await visit(stage, { init: () => { window.before = [fetch, history.pushState, XMLHttpRequest.prototype.send]; }, body: "<button>b</button>" });
   await eventOf(stage, (one) => one.kind === "page");

@@ -22,6 +22,17 @@ test("page load: phases, title, envelope", async () => {
   await page.context().close();
 });
 
+test("a page that comes back from the back/forward cache is a load and a view of its own", async () => {
+  const page = await visit(stage);
+  await eventOf(stage, (one) => one.kind === "page");
+  const first = stage.beacons[0].view;
+  await page.evaluate(() => void dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  const restored = await eventOf(stage, (one) => one.navigation === "restore" && one.kind === "page");
+  const beacon = stage.beacons.find((one) => one.events.includes(restored));
+  assert.notEqual(restored.view ?? beacon.view, first);
+  await page.context().close();
+});
+
 test("wire: text/plain, key in the query, no preflight, no cookie", async () => {
   const page = await visit(stage);
   await eventOf(stage, (one) => one.kind === "page");
