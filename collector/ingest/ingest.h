@@ -1,7 +1,8 @@
 /* The public listener: beacons in, answers out, the agent's file, health.
  *
  * POST {prefix}/v1?k=KEY, OPTIONS for it, GET /seismo.js, /healthz, /readyz. The 202 is sent when the bus has called
- * the beacon durable. Answers: schemas/answer.schema.json. Owns its server; sinks and assets outlive it. */
+ * the beacon durable. Answers: docs/ingest.md. Owns its server; the sink, the applications and the assets outlive it. A
+ * batch that is still with the sink after ingest_stop may be done later: its client has heard 503 by then. */
 #ifndef SEISMO_INGEST_INGEST_H
 #define SEISMO_INGEST_INGEST_H
 
@@ -23,6 +24,7 @@ struct ingest_options {
     struct slice agent_gzip;
     bool (*ready)(void *ctx); /* whether beacons can be taken; any thread, quick */
     void *ready_ctx;
+    bool trust_proxy; /* the client is the last element of X-Forwarded-For, as the nearest proxy wrote it */
 };
 
 enum err ingest_start(struct ingest **ret_ingest, const struct ingest_options *options, struct err_text *text);

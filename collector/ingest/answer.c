@@ -1,0 +1,163 @@
+/* Answers: JSON, CORS, counters. Every answer on the beacon's address may be read by the page that asked, so that its
+ * developer sees why a beacon was refused. Nothing in an answer is secret, and no credentials are allowed. */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/metric.h"
+#include "ingest/ingest_int.h"
+
+#define MAX_ANSWER_BYTES 32768
+
+void count_status(int status)
+{
+    static struct metric *_Atomic by_status[600];
+    assert(status >= 100 && status < 600);
+    struct metric *found = by_status[status];
+    if (!found) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", status);
+        by_status[status] = found =
+            metric_get(METRIC_COUNTER, "seismo_requests_total", "status", text, "answers of the public listener");
+    }
+    metric_add(found, 1);
+}
+
+static void count_reject(enum err err)
+{
+    static struct metric *_Atomic by_reason[ERR_COUNT];
+    struct metric *found = by_reason[err];
+    if (!found)
+        by_reason[err] = found = metric_get(METRIC_COUNTER, "seismo_rejects_total", "reason", err_name(err),
+                                            "beacons and events that were refused");
+    metric_add(found, 1);
+}
+
+void count_rejects(enum err err, const struct batch *batch)
+{
+    if (err && (!batch || batch->n_refused == 0))
+        count_reject(err);
+    for (size_t i = 0; batch && i < batch->n_refused; i++)
+        count_reject(batch->refused[i].why);
+}
+
+void answer(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n, struct slice body)
+{
+    struct serve_field all[SERVE_MAX_FIELDS];
+    assert(n + 3 <= SERVE_MAX_FIELDS);
+    if (n)
+        memcpy(all, fields, n * sizeof *fields);
+    if (outlet->origin.len) {
+        all[n++] = (struct serve_field){"access-control-allow-origin", outlet->origin};
+        all[n++] = (struct serve_field){"access-control-expose-headers", SLICE("Retry-After")};
+    }
+    all[n++] = (struct serve_field){"vary", SLICE("Origin")};
+    count_status(status);
+    if (outlet->ticket)
+        serve_ticket_reply(outlet->ticket, status, all, n, body);
+    else
+        serve_reply(outlet->request, status, all, n, body);
+}
+
+static size_t json_fields(struct serve_field fields[3])
+{
+    fields[0] = (struct serve_field){"content-type", SLICE("application/json")};
+    fields[1] = (struct serve_field){"x-content-type-options", SLICE("nosniff")};
+    fields[2] = (struct serve_field){"cache-control", SLICE("no-store")};
+    return 3;
+}
+
+static void write_rejected(struct buf *buf, const struct batch *batch)
+{
+    buf_json_name(buf, "rejected");
+    buf_char(buf, '[');
+    for (size_t i = 0; i < batch->n_refused && i < MAX_REJECTED_SHOWN; i++) {
+        const struct refusal *refusal = &batch->refused[i];
+        buf_text(buf, i ? ",{" : "{");
+        buf_json_int(buf, "index", refusal->index);
+        buf_json_field(buf, "code", slice_of(err_code(refusal->why)));
+        if (refusal->field[0])
+            buf_json_field(buf, "field",
+                           (struct slice){refusal->field, strnlen(refusal->field, sizeof refusal->field)});
+        buf_char(buf, '}');
+    }
+    buf_char(buf, ']');
+    if (batch->n_refused > MAX_REJECTED_SHOWN)
+        buf_json_int(buf, "rejected_count", (int64_t)batch->n_refused);
+}
+
+void answer_accepted(const struct outlet *outlet, const struct batch *batch)
+{
+    struct serve_field fields[3];
+    struct buf body;
+    buf_init(&body, MAX_ANSWER_BYTES);
+    buf_char(&body, '{');
+    buf_json_int(&body, "accepted", (int64_t)batch->n_events);
+    write_rejected(&body, batch);
+    buf_char(&body, '}');
+    assert(!buf_failed(&body));
+    answer(outlet, 202, fields, json_fields(fields), buf_slice(&body));
+    buf_done(&body);
+}
+
+static int status_of(enum err err)
+{
+    switch (err) {
+    case ERR_NO_KEY: return 401;
+    case ERR_UNKNOWN_KEY:
+    case ERR_FORBIDDEN_ORIGIN:
+    case ERR_NO_ORIGIN:
+    case ERR_FORBIDDEN: return 403;
+    case ERR_NOT_FOUND: return 404;
+    case ERR_BAD_METHOD: return 405;
+    case ERR_BODY_TOO_LARGE:
+    case ERR_INFLATED_TOO_LARGE:
+    case ERR_TOO_LARGE: return 413;
+    case ERR_BAD_ENCODING:
+    case ERR_BAD_CONTENT_TYPE: return 415;
+    default: return err_number(err) >= 2000 ? 503 : 400;
+    }
+}
+
+/* 1 to 3 s, so that those who were turned away together do not come back together. */
+static struct slice retry_after(void)
+{
+    static atomic_uint turn;
+    unsigned n = atomic_fetch_add(&turn, 1);
+    uint64_t mixed = hash_keyed((struct slice){(const char *)&n, sizeof n});
+    return mixed % 3 == 0 ? SLICE("1") : mixed % 3 == 1 ? SLICE("2") : SLICE("3");
+}
+
+static void write_refusal(struct buf *buf, enum err err, const char *detail, const struct batch *batch)
+{
+    char text[640];
+    bool more = detail && detail[0];
+    snprintf(text, sizeof text, "%s%s%s", err_sentence(err), more ? ": " : "", more ? detail : "");
+    buf_char(buf, '{');
+    buf_json_field(buf, "code", slice_of(err_code(err)));
+    buf_json_field(buf, "error", slice_of(text));
+    buf_json_name(buf, "help");
+    buf_printf(buf, "\"docs/codes/%s.md\"", err_code(err));
+    if (batch && batch->n_refused)
+        write_rejected(buf, batch);
+    buf_char(buf, '}');
+}
+
+void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,
+                    const struct batch *batch, const char *allow)
+{
+    struct serve_field fields[5];
+    struct buf body;
+    size_t n = json_fields(fields);
+    status = status ? status : status_of(err);
+    if (status == 503 || status == 429)
+        fields[n++] = (struct serve_field){"retry-after", retry_after()};
+    if (allow)
+        fields[n++] = (struct serve_field){"allow", slice_of(allow)};
+    buf_init(&body, MAX_ANSWER_BYTES);
+    write_refusal(&body, err, detail, batch);
+    assert(!buf_failed(&body));
+    answer(outlet, status, fields, n, buf_slice(&body));
+    buf_done(&body);
+}
