@@ -16,7 +16,7 @@ static char lower_names[ERR_COUNT][32];
 __attribute__((constructor)) static void lower_all(void)
 {
     for (int i = 0; i < ERR_COUNT; i++)
-        for (size_t j = 0; errors[i].name[j] && j < sizeof lower_names[i] - 1; j++)
+        for (size_t j = 0; j < sizeof lower_names[i] - 1 && errors[i].name[j]; j++)
             lower_names[i][j] = (char)tolower((unsigned char)errors[i].name[j]);
 }
 

@@ -108,6 +108,7 @@ c_files() { find collector tests -name node_modules -prune -o -type f \( -name '
 check_format() { c_files | xargs "$(newest clang-format)" --dry-run -Werror; }
 check_includes() { tests/tools/check_includes; }
 check_generated() { node schemas/generate.mjs --check; }
+check_codes() { tests/tools/check_codes; }
 check_types() { npm run typecheck; }
 
 unit_js() { counted node npm test --workspaces --if-present; }
@@ -153,6 +154,7 @@ daily_steps() {
   check 'format' check_format
   check 'include table' check_includes
   check 'generated files' check_generated
+  check 'a page for each code' check_codes
   check 'typescript types' check_types
   suite 'unit, javascript' unit_js
   suite 'unit and cases, c, address and undefined sanitizers' unit_c
