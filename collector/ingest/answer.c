@@ -42,7 +42,7 @@ void count_rejects(enum err err, const struct batch *batch)
         count_reject(batch->refused[i].why);
 }
 
-void answer(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n, struct slice body)
+void answer_send(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n, struct slice body)
 {
     struct serve_field all[SERVE_MAX_FIELDS];
     assert(n + 3 <= SERVE_MAX_FIELDS);
@@ -97,7 +97,7 @@ void answer_accepted(const struct outlet *outlet, const struct batch *batch)
     write_rejected(&body, batch);
     buf_char(&body, '}');
     assert(!buf_failed(&body));
-    answer(outlet, 202, fields, json_fields(fields), buf_slice(&body));
+    answer_send(outlet, 202, fields, json_fields(fields), buf_slice(&body));
     buf_done(&body);
 }
 
@@ -158,6 +158,6 @@ void answer_refused(const struct outlet *outlet, int status, enum err err, const
     buf_init(&body, MAX_ANSWER_BYTES);
     write_refusal(&body, err, detail, batch);
     assert(!buf_failed(&body));
-    answer(outlet, status, fields, n, buf_slice(&body));
+    answer_send(outlet, status, fields, n, buf_slice(&body));
     buf_done(&body);
 }

@@ -226,7 +226,7 @@ static void preflight(const struct ingest *ingest, struct serve_request *request
         {"access-control-allow-headers", asked_headers(request)},
         {"access-control-max-age", SLICE("86400")},
     };
-    answer(&outlet, 204, fields, outlet.origin.len ? 3 : 0, SLICE(""));
+    answer_send(&outlet, 204, fields, outlet.origin.len ? 3 : 0, SLICE(""));
 }
 
 static void plain(struct serve_request *request, int status, const char *text)
@@ -235,7 +235,7 @@ static void plain(struct serve_request *request, int status, const char *text)
                                    {"x-content-type-options", SLICE("nosniff")},
                                    {"cache-control", SLICE("no-store")}};
     struct outlet outlet = {.request = request};
-    answer(&outlet, status, fields, 3, slice_of(text));
+    answer_send(&outlet, status, fields, 3, slice_of(text));
 }
 
 static void health(struct ingest *ingest, struct serve_request *request)

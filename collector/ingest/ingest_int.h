@@ -40,7 +40,8 @@ struct outlet {
     struct serve_ticket *ticket;
     struct slice origin; /* echoed; len 0: none was sent */
 };
-void answer(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n, struct slice body);
+void answer_send(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n,
+                 struct slice body);
 void answer_accepted(const struct outlet *outlet, const struct batch *batch);
 /* status 0: the one that belongs to err. batch NULL or with the refused events; allow: the methods of a 405. */
 void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,

@@ -236,11 +236,11 @@ void *loop_run(void *arg)
     struct loop *loop = arg;
     current = loop;
     open_loop(loop);
-    int64_t now_ms = mono_ms();
+    int64_t now_ms = serve_mono_ms();
     while (keep_running(loop, now_ms)) {
         int every_ms = loop->stop_ms ? STOP_SWEEP_MS : SWEEP_MS;
         h2o_evloop_run(loop->evloop, every_ms);
-        now_ms = mono_ms();
+        now_ms = serve_mono_ms();
         if (now_ms - loop->swept_ms >= every_ms)
             sweep(loop, now_ms);
     }

@@ -58,7 +58,7 @@ static void linger_start(struct loop *loop, h2o_req_t *req)
     if (fd == -1)
         return;
     struct remains *remains = h2o_mem_alloc(sizeof *remains);
-    *remains = (struct remains){.loop = loop, .until_ms = mono_ms() + LINGER_MS};
+    *remains = (struct remains){.loop = loop, .until_ms = serve_mono_ms() + LINGER_MS};
     remains->sock = h2o_evloop_socket_create(loop->evloop, fd, 0);
     remains->sock->data = remains;
     remains->hook = h2o_mem_alloc_shared(&req->pool, sizeof *remains->hook, on_answered);
@@ -94,13 +94,13 @@ static void send_swapped(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs,
     struct swap *swap = (struct swap *)self;
     assert(state == H2O_SEND_STATE_FINAL); /* h2o sends its refusals in one go */
     h2o_iovec_t out = {(char *)swap->body.at, swap->body.len};
-    h2o_ostream_send_next(self, req, &out, is_head(req) || out.len == 0 ? 0 : 1, state);
+    h2o_ostream_send_next(self, req, &out, request_is_head(req) || out.len == 0 ? 0 : 1, state);
 }
 
 static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
-    struct loop *loop = loop_of(req);
+    struct loop *loop = request_loop(req);
     if (!loop->answering) {
         struct serve_request request;
         request_init(&request, loop, req);

@@ -20,7 +20,7 @@ bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *r
            framing_is_plain(head_of(req));
 }
 
-bool is_head(const h2o_req_t *req)
+bool request_is_head(const h2o_req_t *req)
 {
     return req->input.method.len == 4 && memcmp(req->input.method.base, "HEAD", 4) == 0;
 }
@@ -123,7 +123,7 @@ static struct slice pool_copy(h2o_req_t *req, struct slice from)
     return (struct slice){to, from.len};
 }
 
-void add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n)
+void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n)
 {
     assert(n <= SERVE_MAX_FIELDS);
     for (size_t i = 0; i < n; i++) {
@@ -135,19 +135,19 @@ void add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n)
     }
 }
 
-void answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
-            struct slice body, bool copy)
+void request_answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
+                    struct slice body, bool copy)
 {
     static h2o_generator_t none; /* everything is sent in one go */
     bool bodiless = status == 204 || status == 304;
     req->res.status = status;
     req->res.reason = status_reason(status);
     req->res.content_length = bodiless ? SIZE_MAX : body.len;
-    add_fields(req, fields, n);
+    request_add_fields(req, fields, n);
     loop->answering = true;
     h2o_start_response(req, &none);
     loop->answering = false;
-    if (bodiless || body.len == 0 || is_head(req)) {
+    if (bodiless || body.len == 0 || request_is_head(req)) {
         h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
         return;
     }
@@ -163,13 +163,13 @@ static void reply(struct serve_request *request, int status, const struct serve_
     request->answered = true;
     h2o_req_t *req = request->req;
     if (!request->refusing) {
-        answer(request->loop, req, status, fields, n, body, copy);
+        request_answer(request->loop, req, status, fields, n, body, copy);
         return;
     }
     req->res.status = status;
     req->res.reason = status_reason(status);
     memset(&req->res.headers, 0, sizeof req->res.headers); /* their memory is the pool's */
-    add_fields(req, fields, n);
+    request_add_fields(req, fields, n);
     request->refusal = copy ? pool_copy(req, body) : body;
     req->res.content_length = body.len;
 }

@@ -11,14 +11,14 @@
 /* h2o refuses a body over its own limit before it is read; up to here we read it and answer on an open connection. */
 #define BODY_SLACK 65536
 
-int64_t mono_ms(void)
+int64_t serve_mono_ms(void)
 {
     struct timespec now; /* not base/clock.h: tests that stop that clock still want their sockets served */
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-struct loop *loop_of(h2o_req_t *req)
+struct loop *request_loop(h2o_req_t *req)
 {
     return H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
 }
@@ -63,7 +63,7 @@ bool home_send(struct home *home, struct message *message)
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
-    struct loop *loop = loop_of(req);
+    struct loop *loop = request_loop(req);
     struct serve *serve = loop->serve;
     struct serve_request request;
     if (!request_init(&request, loop, req)) {

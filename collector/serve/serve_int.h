@@ -90,8 +90,8 @@ struct serve_request {
 };
 
 /* serve.c */
-int64_t mono_ms(void);
-struct loop *loop_of(h2o_req_t *req);
+int64_t serve_mono_ms(void);
+struct loop *request_loop(h2o_req_t *req);
 bool loop_is_mine(const struct home *home); /* this thread is that loop's */
 void home_release(struct home *home);       /* drops one reference */
 /* False when the loop has ended: the message stays the caller's. */
@@ -118,10 +118,10 @@ bool framing_is_plain(struct slice head);
 bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *req);
 void request_refuse(struct serve_request *request, int status);
 const char *status_reason(int status);
-void add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n);
-bool is_head(const h2o_req_t *req);
-void answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
-            struct slice body, bool copy);
+void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n);
+bool request_is_head(const h2o_req_t *req);
+void request_answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
+                    struct slice body, bool copy);
 
 /* refuse.c */
 void refuse_register(struct serve *serve, h2o_pathconf_t *path);

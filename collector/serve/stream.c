@@ -122,7 +122,7 @@ static void start(struct serve_stream *stream, struct loop *loop, const struct s
     req->http1_is_persistent = 0; /* an HTTP/1.0 reader knows the end by the close */
     req->res.status = 200;
     req->res.reason = "OK";
-    add_fields(req, fields, n);
+    request_add_fields(req, fields, n);
     loop->answering = true;
     h2o_start_response(req, &stream->generator);
     loop->answering = false;
@@ -143,7 +143,7 @@ struct serve_stream *serve_stream_open(struct serve_request *request, const stru
     buf_init(&stream->waiting, max_buffered);
     buf_init(&stream->flight, max_buffered);
     stream->refs = 1;
-    if (is_head(request->req)) {
+    if (request_is_head(request->req)) {
         stream->gone = true;
         serve_reply(request, 200, fields, n, SLICE(""));
         return stream;

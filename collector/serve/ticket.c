@@ -48,7 +48,7 @@ static void run(struct message *message)
     if (req) {
         struct reply *reply = ticket->reply;
         detach(ticket);
-        answer(loop_of(req), req, reply->status, reply->fields, reply->n, reply->body, true);
+        request_answer(request_loop(req), req, reply->status, reply->fields, reply->n, reply->body, true);
     }
     ticket_free(ticket);
 }
@@ -99,7 +99,7 @@ void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct se
         h2o_req_t *req = ticket->req;
         if (req) {
             detach(ticket);
-            answer(loop_of(req), req, status, fields, n, body, true);
+            request_answer(request_loop(req), req, status, fields, n, body, true);
         }
         ticket_free(ticket);
         return;
