@@ -1,0 +1,66 @@
+// Numbers and times as people read them. Times are the reader's own; the title of a time tells it in UTC.
+import { h } from "./dom";
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+export function count(n: number): string {
+  return n < 100000 ? whole.format(n) : short.format(n);
+}
+
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+// 0.4 ms, 85 ms, 1.42 s, 2 min 5 s
+export function duration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
+  if (ms < 1 && ms > 0) return `${ms.toFixed(1)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 10000) return `${(ms / 1000).toFixed(2)} s`;
+  if (ms < 60000) return `${(ms / 1000).toFixed(1)} s`;
+  return span(ms);
+}
+
+// Whole seconds and up, at most two units.
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s / 60} min`;
+  if (s < 86400) return s % 3600 >= 60 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+export function share(part: number): string {
+  if (part <= 0) return "0 %";
+  if (part < 0.001) return "< 0.1 %";
+  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+}
+
+export function vital(name: string, value: number | null): string {
+  if (value === null) return "–";
+  return name === "CLS" ? value.toFixed(value < 0.1 ? 3 : 2) : duration(value);
+}
+
+export function clock(ms: number, seconds = true): string {
+  return new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+}
+
+export function dateTime(ms: number): string {
+  const date = new Date(ms);
+  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} `;
+  return day + clock(ms, false);
+}
+
+export function ago(ms: number, now: number): string {
+  const s = Math.max(0, Math.round((now - ms) / 1000));
+  if (s < 2) return "now";
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
+  return `${Math.floor(s / 86400)} d ago`;
+}
+
+export function time(iso: string, text: string): HTMLElement {
+  return h("time", { datetime: iso, title: `${iso.replace("T", " ").replace("Z", "")} UTC` }, text);
+}

@@ -1,0 +1,63 @@
+// The whole state of the page is its address, so that a link opens the same view for somebody else.
+//
+//   ?view=series&service=shop&kind=api&name=POST%20/api/checkout&from=…&to=…    (kind and name alone mean the same)
+//   ?view=session&id=…      ?view=error&code=…      without view: the overview
+//   everywhere: application, service, environment, and range (5m, 30m, 3h, 24h) or from and to (RFC 3339 or ms)
+
+export type View = "overview" | "series" | "session" | "error";
+const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "code", "hide"] as const;
+type Name = (typeof NAMES)[number];
+export type State = Partial<Record<Name, string>>;
+
+export const RANGES: [string, string, string][] = [
+  ["5m", "5 min", "last 5 minutes"], ["30m", "30 min", "last 30 minutes"], ["3h", "3 h", "last 3 hours"], ["24h", "24 h", "last 24 hours"],
+];
+export const DEFAULT_RANGE = "30m";
+
+export function read(search: string): State {
+  const given = new URLSearchParams(search);
+  const state: State = {};
+  for (const name of NAMES) {
+    const value = given.get(name);
+    if (value) state[name] = value;
+  }
+  return state;
+}
+
+export function view(state: State): View {
+  if (state.view === "session" || (!state.view && state.id)) return "session";
+  if (state.view === "error" || (!state.view && state.code)) return "error";
+  if (state.view === "series" || (!state.view && state.kind && state.name)) return "series";
+  return "overview";
+}
+
+export function rangeOf(state: State): string {
+  return RANGES.some(([name]) => name === state.range) ? state.range! : DEFAULT_RANGE;
+}
+
+// What every view keeps: who and when.
+export function kept(state: State): State {
+  const { application, service, environment, range, from, to } = state;
+  return { application, service, environment, range, from, to };
+}
+
+export function query(state: State): string {
+  const wanted = new URLSearchParams();
+  for (const name of NAMES) if (state[name] && !(name === "range" && state[name] === DEFAULT_RANGE)) wanted.set(name, state[name]!);
+  return wanted.toString();
+}
+
+export function href(state: State): string {
+  const text = query(state);
+  return text ? `/?${text}` : "/";
+}
+
+export function scopeQuery(state: State, extra: State & { limit?: string } = {}): string {
+  const { application, service, environment, from, to } = state;
+  const wanted = new URLSearchParams();
+  const all: Record<string, string | undefined> = { application, service, environment, ...extra };
+  if (from || to) Object.assign(all, { from, to });
+  all.range = rangeOf(state);
+  for (const [name, value] of Object.entries(all)) if (value) wanted.set(name, value);
+  return wanted.toString();
+}

@@ -1,0 +1,176 @@
+// The live page. One address, one view, one answer to show: the address is read, what it needs is fetched, it is shown.
+import "uplot/dist/uPlot.min.css";
+import "./live.css";
+import { ApiError, get } from "./lib/api";
+import { forgetDetached } from "./lib/chart";
+import { startFeed, type Feed } from "./lib/feed";
+import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
+import type { Alerts, ErrorDetail, Overview, Series, Sessions, Status, Timeline } from "./types";
+import { showEmpty, showLocked } from "./view/empty";
+import { showError } from "./view/error";
+import { showHeader } from "./view/header";
+import { overviewWords, showOverview } from "./view/overview";
+import { trouble } from "./view/parts";
+import { seriesWords } from "./view/parts";
+import { showSeries } from "./view/series";
+import { showSession } from "./view/session";
+
+const STATUS_MS = 15000;
+const SESSIONS_MS = 1500;
+
+const header = document.getElementById("header")!, main = document.getElementById("main")!, announce = document.getElementById("announce")!;
+let state: State = read(location.search);
+let feed: Feed;
+let status: Status | null = null, statusAt = 0;
+let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
+let firing = -1;
+
+function rerender(): void {
+  showHeader(header, state, status, feed);
+}
+
+function title(text: string): void {
+  const wanted = text ? `${text} · Seismo` : "Seismo";
+  if (document.title !== wanted) document.title = wanted;
+}
+
+async function readStatus(): Promise<void> {
+  if (Date.now() - statusAt < STATUS_MS) return;
+  status = await get<Status>("/api/status");
+  statusAt = Date.now();
+}
+
+async function readSessions(of: string): Promise<void> {
+  if (sessionsFor === of && Date.now() - sessionsAt < SESSIONS_MS) return;
+  sessions = await get<Sessions>(`/api/sessions?${of}&limit=24`);
+  sessionsAt = Date.now();
+  sessionsFor = of;
+}
+
+function isEmpty(overview: Overview): boolean {
+  const { totals } = overview;
+  const seen = totals.loads + totals.routes + totals.calls + totals.clicks + totals.errors + overview.vitals.reduce((sum, item) => sum + item.count, 0);
+  return seen === 0 && (status?.scopes.length ?? 0) === 0 && !state.from && !state.service && (sessions?.rows.length ?? 0) === 0;
+}
+
+/* Spoken once when it changes; figures are not. */
+function tell(alerts: Alerts): void {
+  if (firing >= 0 && alerts.firing !== firing) announce.textContent = alerts.firing ? `${alerts.firing} open alerts` : "No open alerts any more";
+  firing = alerts.firing;
+}
+
+async function refreshOverview(asked: State): Promise<void> {
+  const of = scopeQuery(asked);
+  const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readStatus()]);
+  if (asked !== state) return;
+  tell(alerts);
+  if (isEmpty(overview) && status) {
+    statusAt = 0; // what was refused should show at once
+    title("");
+    showEmpty(main, status);
+    return;
+  }
+  title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
+  showOverview(main, asked, { overview, alerts, sessions });
+}
+
+async function refreshSeries(asked: State): Promise<void> {
+  const { kind, name, detail } = asked;
+  const [series] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, { kind, name: name || "*", detail })}`), readStatus()]);
+  if (asked !== state) return;
+  title(seriesWords(series.kind, series.name, series.detail));
+  showSeries(main, asked, series);
+}
+
+async function refreshSession(asked: State): Promise<void> {
+  const [timeline] = await Promise.all([get<Timeline>(`/api/session?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
+  if (asked !== state) return;
+  title(`Session ${timeline.about.user ?? asked.id}`);
+  showSession(main, asked, timeline);
+}
+
+async function refreshError(asked: State): Promise<void> {
+  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?code=${encodeURIComponent(asked.code ?? "")}`), readStatus()]);
+  if (asked !== state) return;
+  title(detail.message);
+  showError(main, asked, detail);
+}
+
+const VIEWS = { overview: refreshOverview, series: refreshSeries, session: refreshSession, error: refreshError };
+
+async function refresh(): Promise<boolean> {
+  const asked = state;
+  try {
+    await VIEWS[view(asked)](asked);
+    main.setAttribute("data-view", view(asked));
+    main.removeAttribute("aria-busy");
+    forgetDetached();
+    return true;
+  } catch (problem) {
+    if (asked !== state) return false;
+    if (problem instanceof ApiError && problem.status === 401) showLocked(main);
+    else if (problem instanceof ApiError && problem.status < 500) main.replaceChildren(trouble(problem));
+    return problem instanceof ApiError && problem.status < 500;
+  }
+}
+
+function go(next: State, push = true): void {
+  if (push && query(next) !== query(state)) history.pushState(null, "", href(next));
+  const moved = view(next) !== view(state) || next.id !== state.id || next.name !== state.name || next.code !== state.code;
+  state = next;
+  if (moved) {
+    main.replaceChildren();
+    main.setAttribute("aria-busy", "true");
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+  }
+  rerender();
+  feed.now();
+}
+
+async function copy(button: HTMLElement): Promise<void> {
+  const label = button.lastChild!;
+  await navigator.clipboard.writeText(button.dataset.copy!).then(() => { label.nodeValue = "Copied"; }, () => { label.nodeValue = "Select and copy it"; });
+  setTimeout(() => { label.nodeValue = "Copy"; }, 2000);
+}
+
+function unlock(): void {
+  const token = (document.getElementById("token") as HTMLInputElement).value;
+  const wanted = new URLSearchParams(location.search);
+  wanted.set("token", token);
+  location.assign(`/?${wanted}`);
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  const anchor = target?.closest<HTMLAnchorElement>("a[data-link]");
+  if (anchor && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
+    event.preventDefault();
+    go(read(new URL(anchor.href).search));
+    return;
+  }
+  const button = target?.closest<HTMLElement>("button");
+  if (button?.hasAttribute("data-pause")) feed.pause(!feed.isPaused());
+  else if (button?.hasAttribute("data-copy")) void copy(button);
+  else if (button?.hasAttribute("data-unlock")) unlock();
+});
+
+document.addEventListener("change", (event) => {
+  const chosen = event.target instanceof HTMLSelectElement ? event.target : null;
+  const name = chosen?.dataset.select;
+  if (name === "application") go({ ...state, application: chosen!.value || undefined, service: undefined, environment: undefined });
+  if (name === "service") go({ ...state, service: chosen!.value || undefined });
+  if (name === "environment") go({ ...state, environment: chosen!.value || undefined });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLInputElement) { if (event.key === "Enter" && event.target.id === "token") unlock(); return; }
+  if (event.metaKey || event.ctrlKey || event.altKey || event.target instanceof HTMLSelectElement) return;
+  if (event.key === "p") feed.pause(!feed.isPaused());
+  if (event.key === "Escape" && view(state) !== "overview") go(kept({ ...state, from: undefined, to: undefined }));
+});
+
+addEventListener("popstate", () => go(read(location.search), false));
+
+feed = startFeed(refresh, rerender);
+rerender();

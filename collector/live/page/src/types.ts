@@ -1,0 +1,75 @@
+// What the API answers: docs/live-api.md. Every string comes from a page somewhere and is shown as text only.
+
+export interface Span { now: number; from: number; to: number; step: number }
+export interface Quantiles { p50: number | null; p75: number | null; p95: number | null; p99: number | null }
+export interface Row extends Quantiles { application: string; service: string; name: string; count: number; sessions: number }
+export interface PageRow extends Row { kind: "page" | "route"; loads: number }
+export interface CallRow extends Row { failed: number; failed_share: number | null }
+export interface ErrorRow { application: string; service: string; code: string; message: string; count: number; sessions: number; last: string }
+export interface Table<T> { rows: T[]; all: number }
+export type Rating = "good" | "needs-improvement" | "poor";
+export interface Vital {
+  name: string; p75: number | null; count: number; rating: Rating | null; limits: [number, number];
+  good?: number; needs?: number; poor?: number;
+}
+export interface Totals {
+  loads: number; routes: number; calls: number; failed_calls: number; clicks: number; errors: number; sessions: number; sessions_5m: number;
+}
+export interface Overview extends Span {
+  generation: number;
+  totals: Totals;
+  vitals: Vital[];
+  traffic: { views: number[]; calls: number[]; failed: number[]; errors: number[]; clicks: number[] };
+  pages: Table<PageRow>; apis: Table<CallRow>; errors: Table<ErrorRow>;
+  left_out: number;
+}
+
+export interface Alert {
+  id: string; kind: "latency" | "errors" | "traffic"; state: "firing" | "resolved";
+  application: string; service: string; environment: string; series: string; name: string; detail: string;
+  since: string | null; opened: string | null; resolved: string | null;
+  observed: number | null; expected: number | null; sessions: number; events: number; young: boolean; history_s: number;
+}
+export interface Alerts { rows: Alert[]; firing: number }
+
+export interface Session {
+  id: string; user?: string; application?: string; service?: string; environment?: string; browser?: string; os?: string; device?: string;
+  country?: string; page?: string; first: string; last: string;
+  views: number; calls: number; failed: number; clicks: number; frustrated: number; errors: number;
+}
+export interface Sessions { rows: Session[]; looked_at: number }
+
+export interface Moment {
+  at: string; kind: string; view?: string; page?: string; path?: string; title?: string; route?: string; url?: string; ms?: number;
+  method?: string; status?: number; outcome?: string; bytes?: number; trace?: string; from?: string; name?: string; role?: string;
+  selector?: string; times?: number; flags?: string | string[]; code?: string; type?: string; message?: string; stack?: string; source?: string;
+  vital?: string; value?: number; rating?: string; original?: string; navigation?: string;
+}
+export interface Timeline {
+  rows: Moment[]; more: boolean;
+  about: {
+    id?: string; user?: string; application?: string; service?: string; version?: string; environment?: string;
+    browser?: string; browser_version?: string; os?: string; device?: string; country?: string;
+  };
+}
+
+export interface Sample { at: string; session: string; value: number | null; status: number | null; failed: boolean }
+export interface Series extends Span {
+  kind: string; name: string; detail: string;
+  all: Quantiles & { count: number; failed: number; sessions: number };
+  points: { count: number[]; failed: number[]; p50: (number | null)[]; p75: (number | null)[]; p95: (number | null)[] };
+  samples: Sample[];
+}
+
+export interface ErrorSample {
+  at: string; session?: string; user?: string; page?: string; version?: string; browser?: string; os?: string; type?: string; message?: string;
+  stack?: string; source?: string; file?: string; line?: number;
+}
+export interface ErrorDetail { code: string; message: string; rows: ErrorSample[] }
+
+export interface Status {
+  version: string; ready: boolean; now: number; public_url: string; demo_key: string;
+  beacons_accepted: number; accepted: number; stored: number; rejected: number; spool_bytes: number; series: number;
+  lag: Record<string, number>; rejects: Record<string, number>;
+  scopes: { application: string; service: string; environment: string }[];
+}

@@ -1,0 +1,51 @@
+import type { Feed } from "../lib/feed";
+import { h, show, type Child } from "../lib/dom";
+import { dateTime, span } from "../lib/format";
+import { icon, logo } from "../lib/icon";
+import { href, kept, RANGES, rangeOf, type State } from "../lib/state";
+import type { Status } from "../types";
+import { link } from "./parts";
+
+const WORDS: Record<string, [string, string]> = {
+  live: ["live", "New events are drawn as they arrive."],
+  polling: ["live, every 5 s", "The stream is cut; the figures are asked for every five seconds."],
+  paused: ["paused", "Nothing moves until you resume."],
+  connecting: ["connecting", "The first figures are on their way."],
+};
+
+function select(id: string, label: string, all: string, chosen: string | undefined, values: string[]): Child {
+  const listed = [...new Set(values)].filter(Boolean).sort();
+  if (chosen && !listed.includes(chosen)) listed.push(chosen);
+  if (listed.length < 2 && !chosen) return null;
+  return h("label", { class: "select" }, h("span", { class: "unseen" }, label), h("select", { id, "data-select": id },
+    h("option", { value: "", selected: !chosen }, all), listed.map((value) => h("option", { value, selected: value === chosen }, value))));
+}
+
+function ranges(state: State): HTMLElement {
+  const fixed = state.from || state.to, chosen = fixed ? "" : rangeOf(state);
+  const times = [state.from, state.to].map((text) => (text ? dateTime(/^\d+$/.test(text) ? Number(text) : Date.parse(text)) : "now"));
+  return h("div", { class: "ranges", role: "group", "aria-label": "Time range" },
+    fixed && link({ ...state, from: undefined, to: undefined }, { class: "range on fixed", title: "Back to the newest" }, `${times[0]} – ${times[1]}`, icon("close")),
+    RANGES.map(([name, text, long]) => link({ ...state, from: undefined, to: undefined, range: name }, { class: name === chosen ? "range on" : "range", title: long, "aria-current": name === chosen ? "true" : undefined }, text)));
+}
+
+function liveBadge(feed: Feed): HTMLElement {
+  const state = feed.state();
+  const [word, title] = state === "stale" ? [`stale ${span(feed.sinceMs())}`, "The server does not answer; what you see is as old as this says."] : WORDS[state];
+  const tone = state === "polling" ? "live" : state;
+  return h("span", { class: `badge badge-${tone}`, title, "data-testid": "live-state", "data-state": state }, h("i", { "aria-hidden": "true" }), word);
+}
+
+export function showHeader(root: Element, state: State, status: Status | null, feed: Feed): void {
+  const scopes = status?.scopes ?? [], paused = feed.isPaused();
+  const fit = scopes.filter((scope) => (!state.application || scope.application === state.application) && (!state.service || scope.service === state.service));
+  show(root, h("div", { class: "bar" },
+    h("a", { class: "brand", href: href(kept({ ...state, from: undefined, to: undefined })), "data-link": true, "aria-label": "Seismo, overview" }, logo(), h("b", null, "Seismo")),
+    h("nav", { class: "choices", "aria-label": "What is shown" },
+      select("application", "Application", "All applications", state.application, scopes.map((scope) => scope.application)),
+      select("service", "Service", "All services", state.service, scopes.filter((scope) => !state.application || scope.application === state.application).map((scope) => scope.service)),
+      select("environment", "Environment", "All environments", state.environment, fit.map((scope) => scope.environment))),
+    ranges(state),
+    h("div", { class: "state" }, liveBadge(feed),
+      h("button", { type: "button", class: "button icon-button", "data-pause": true, "aria-pressed": paused ? "true" : "false", "aria-label": paused ? "Resume" : "Pause", title: paused ? "Resume (p)" : "Pause (p)" }, icon(paused ? "play" : "pause")))));
+}

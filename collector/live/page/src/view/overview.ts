@@ -1,0 +1,239 @@
+// The first screen: what is wrong, how it feels, how much there is, and where.
+import { draw, joined, type ChartData } from "../lib/chart";
+import { h, show, type Child } from "../lib/dom";
+import { ago, count, dateTime, plural, share, span, time, vital } from "../lib/format";
+import { icon } from "../lib/icon";
+import { kept, RANGES, rangeOf, type State } from "../lib/state";
+import type { Alert, Alerts, CallRow, ErrorRow, Overview, PageRow, Session, Sessions, Table, Vital } from "../types";
+import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
+
+const FULL_NAMES: Record<string, string> = {
+  LCP: "Largest Contentful Paint", INP: "Interaction to Next Paint", CLS: "Cumulative Layout Shift", FCP: "First Contentful Paint", TTFB: "Time to First Byte",
+};
+const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
+
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null }
+
+function when(state: State): string {
+  if (state.from || state.to) return "in this stretch of time";
+  return `in the ${RANGES.find(([name]) => name === rangeOf(state))![2]}`;
+}
+
+/* ---- alerts ---- */
+
+function alertLink(state: State, alert: Alert, now: number): State {
+  const since = Date.parse(alert.since ?? alert.opened ?? ""), end = alert.resolved ? Date.parse(alert.resolved) : now;
+  return {
+    ...kept(state), application: alert.application, service: alert.service, environment: alert.environment, view: "series",
+    kind: alert.series, name: alert.name, detail: alert.detail,
+    from: new Date(since - 900000).toISOString(), to: new Date(end + 300000).toISOString(),
+  };
+}
+
+function alertCard(state: State, alert: Alert, now: number): HTMLElement {
+  const [words, figures] = alertWords(alert);
+  const since = alert.since ?? alert.opened ?? "";
+  const people = sessionsWords(alert.sessions);
+  return h("li", { class: "alert", "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
+    link(alertLink(state, alert, now), { class: "alert-link" },
+      h("span", { class: "alert-icon" }, icon("alert")),
+      h("span", { class: "alert-text" },
+        h("span", { class: "alert-title" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
+        h("span", { class: "alert-more" }, `${figures} · `, time(since, `since ${dateTime(Date.parse(since))}`), `, for ${span(now - Date.parse(since))}`,
+          people && ` · ${people}`, alert.service && ` · ${alert.service}`, alert.young && " · little history to compare with")),
+      h("span", { class: "alert-go" }, "Look", icon("next"))));
+}
+
+function alertsSection(state: State, alerts: Alerts | null, now: number): HTMLElement {
+  const firing = alerts?.rows.filter((alert) => alert.state === "firing") ?? [];
+  const over = alerts?.rows.filter((alert) => alert.state === "resolved").slice(0, 5) ?? [];
+  const calm = firing.length === 0;
+  return h("section", { class: calm ? "alerts calm" : "alerts", "data-testid": "alerts", "aria-label": "Alerts", "data-key": "alerts" },
+    calm
+      ? h("p", { class: "calm-line" }, chip("good", alerts ? "No open alerts" : "Alerts are being read"))
+      : h("ul", { class: "plain" }, firing.map((alert) => alertCard(state, alert, now))),
+    over.length > 0 && h("details", { class: "over" }, h("summary", null, `${plural(over.length, "alert")} lately, over now`),
+      h("ul", { class: "plain" }, over.map((alert) => {
+        const [words, figures] = alertWords(alert), end = alert.resolved ?? alert.opened ?? "";
+        return h("li", { "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
+          link(alertLink(state, alert, now), { class: "over-link" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
+          h("span", { class: "muted" }, ` ${figures} · over since `, time(end, dateTime(Date.parse(end)))));
+      }))));
+}
+
+/* ---- vitals ---- */
+
+function sharesBar(item: Vital): Child {
+  if (item.good === undefined) return h("span", { class: "shares", "aria-hidden": "true" });
+  const parts: [string, string, number][] = [["good", "good", item.good], ["needs", "need work", item.needs!], ["poor", "poor", item.poor!]];
+  return h("span", { class: "shares", role: "img", "aria-label": parts.map(([, word, part]) => `${share(part)} ${word}`).join(", "),
+    title: parts.map(([, word, part]) => `${share(part)} ${word}`).join(", ") },
+    parts.filter(([, , part]) => part > 0).map(([name, , part]) => h("i", { class: name, css: { "flex-grow": String(part) } })));
+}
+
+function vitalCard(state: State, item: Vital): HTMLElement {
+  const tone = item.rating ?? "none";
+  const text = vital(item.name, item.p75), space = text.indexOf(" ");
+  return h("li", { class: `vital vital-${tone}`, "data-name": item.name, "data-rating": item.rating ?? "no data" },
+    link({ ...kept(state), view: "series", kind: "vital", name: "*", detail: item.name }, { class: "vital-link", title: FULL_NAMES[item.name] },
+      h("span", { class: "vital-name" }, h("abbr", { title: FULL_NAMES[item.name] }, item.name), h("span", { class: "muted vital-long" }, FULL_NAMES[item.name])),
+      item.rating === null
+        ? [h("span", { class: "vital-value none" }, "no data"), h("span", { class: "vital-note muted" }, "no browser has reported it")]
+        : [h("span", { class: "vital-value" }, space < 0 ? text : [text.slice(0, space), h("small", null, text.slice(space))]), chip(tone, RATING_WORDS[item.rating])],
+      sharesBar(item),
+      h("span", { class: "vital-count muted" }, item.rating === null ? "0 measured" : `p75 of ${count(item.count)}`)));
+}
+
+function vitalsSection(state: State, vitals: Vital[]): HTMLElement {
+  return h("section", { "data-testid": "vitals", "aria-label": "Web vitals, 75th percentile", "data-key": "vitals" },
+    h("ul", { class: "plain vitals" }, vitals.map((item) => vitalCard(state, item))));
+}
+
+/* ---- traffic ---- */
+
+interface Lane { id: string; title: string; total: string; note: Child; kind: string }
+
+function lanes({ totals, traffic }: Overview, step: number): Lane[] {
+  const per = `most in ${span(step)}: `;
+  const most = (values: number[]): string => per + count(Math.round(Math.max(0, ...values)));
+  const failed = totals.calls > 0 ? totals.failed_calls / totals.calls : 0;
+  return [
+    { id: "views", title: "Page views", total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? `${count(totals.loads)} loads, ${count(totals.routes)} routes` : most(traffic.views) },
+    { id: "calls", title: "API calls", total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, `${count(totals.failed_calls)} failed (${share(failed)})`) : "none failed" },
+    { id: "errors", title: "Errors", total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : "none" },
+  ];
+}
+
+function trafficSection(state: State, { totals, ...rest }: Overview, factor: number): HTMLElement {
+  const step = rest.step * factor;
+  const overview = { totals, ...rest, traffic: Object.fromEntries(Object.entries(rest.traffic).map(([name, values]) => [name, joined(values, factor)])) } as Overview;
+  const people = h("div", { class: "now" }, icon("person"),
+    h("span", null, h("b", null, count(totals.sessions_5m)), ` ${totals.sessions_5m === 1 ? "session" : "sessions"} in the last 5 min`),
+    h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, plural(totals.clicks, "click")));
+  return card("traffic", "Traffic", people, h("div", { class: "lanes" }, lanes(overview, step).map((lane) =>
+    h("div", { class: `lane lane-${lane.id}`, "data-key": lane.id },
+      link({ ...kept(state), view: "series", kind: lane.kind, name: "*" }, { class: "lane-head" },
+        h("span", { class: "lane-title" }, lane.title), h("b", { class: "lane-total" }, lane.total), h("span", { class: "muted lane-note" }, lane.note)),
+      h("div", { class: "chart", "data-keep": true, "data-chart": lane.id })))));
+}
+
+function drawTraffic(root: Element, overview: Overview, factor: number): void {
+  const step = overview.step * factor, { from, to, totals } = overview;
+  const values = (name: keyof Overview["traffic"]): number[] => joined(overview.traffic[name], factor);
+  const views = values("views"), times = views.map((_, i) => from + i * step);
+  const common = { times, step, from, to, unit: "count" as const };
+  const charts: Record<string, ChartData> = {
+    views: { ...common, height: 74, axis: false, lines: [{ name: "Page views", color: "--c-views", kind: "bar", values: views }], label: `Page views over time: ${count(totals.loads + totals.routes)} in all` },
+    calls: { ...common, height: 74, axis: false, lines: [{ name: "Calls", color: "--c-calls", kind: "bar", values: values("calls") }, { name: "of them failed", color: "--c-errors", kind: "bar", values: values("failed") }], label: `API calls over time: ${count(totals.calls)} in all, ${count(totals.failed_calls)} failed` },
+    errors: { ...common, height: 72, axis: true, lines: [{ name: "Errors", color: "--c-errors", kind: "bar", values: values("errors") }], label: `Errors over time: ${count(totals.errors)} in all` },
+  };
+  for (const [name, data] of Object.entries(charts)) {
+    const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
+    if (holder) draw(holder, data);
+  }
+}
+
+/* ---- tables ---- */
+
+function nameCell(state: State, row: { name: string; service: string }, to: State, many: boolean, icons?: Child): HTMLElement {
+  return h("th", { scope: "row" }, link({ ...kept(state), ...to }, { class: "name", title: row.name }, icons, h("bdi", null, row.name)), many && h("span", { class: "tag" }, row.service));
+}
+
+function countCell(n: number, most: number): HTMLElement {
+  return h("td", { class: "num meter" }, h("i", { "aria-hidden": "true", css: { width: `${most > 0 ? (n / most) * 100 : 0}%` } }), h("span", null, count(n)));
+}
+
+function quantileCells(row: { p50: number | null; p75: number | null; p95: number | null; p99: number | null }): HTMLElement[] {
+  return [h("td", { class: "num medium" }, figure(row.p50)), h("td", { class: "num strong" }, figure(row.p75)), h("td", { class: "num wide" }, figure(row.p95)), h("td", { class: "num wider" }, figure(row.p99))];
+}
+
+const QUANTILE_COLUMNS = (): HTMLElement[] => [
+  column("p50", { class: "num medium" }), column("p75", { class: "num" }), column("p95", { class: "num wide" }), column("p99", { class: "num wider" }),
+];
+
+function table(head: Child, body: Child): HTMLElement {
+  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, body)));
+}
+
+function tableSide<T>(data: Table<T>, one: string): string {
+  if (data.all <= SHOWN_ROWS) return data.all === 1 ? `1 ${one}` : `${count(data.all)} ${one}s`;
+  return `${SHOWN_ROWS} of ${count(data.all)} ${one}s`;
+}
+
+function several(rows: { service: string }[]): boolean {
+  return rows.some((row) => row.service !== rows[0].service);
+}
+
+function pagesSection(state: State, pages: Table<PageRow>): HTMLElement {
+  const rows = pages.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
+  return card("pages", "Pages", tableSide(pages, "page"), rows.length === 0 ? nothing(`No page was opened ${when(state)}.`) :
+    table([column("Page"), column("Views", { class: "num" }), QUANTILE_COLUMNS(), column("Sessions", { class: "num wider" })],
+      rows.map((row) => h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
+        nameCell(state, row, { view: "series", kind: row.kind, name: row.name, service: row.service }, many),
+        countCell(row.count, most), quantileCells(row), h("td", { class: "num wider" }, count(row.sessions))))));
+}
+
+function callsSection(state: State, apis: Table<CallRow>): HTMLElement {
+  const rows = apis.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
+  return card("apis", "API calls", tableSide(apis, "route"), rows.length === 0 ? nothing(`No call was made ${when(state)}.`) :
+    table([column("Route"), column("Calls", { class: "num" }), column("Failed", { class: "num" }), QUANTILE_COLUMNS()],
+      rows.map((row) => {
+        const space = row.name.indexOf(" "), method = space > 0 ? row.name.slice(0, space) : "";
+        return h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
+          h("th", { scope: "row" }, link({ ...kept(state), view: "series", kind: "api", name: row.name, service: row.service }, { class: "name", title: row.name },
+            method && h("span", { class: "method" }, method, " "), h("bdi", null, method ? row.name.slice(space + 1) : row.name)), many && h("span", { class: "tag" }, row.service)),
+          countCell(row.count, most),
+          h("td", { class: "num" }, row.failed > 0 ? h("span", { class: "bad-text", title: plural(row.failed, "failed call") }, share(row.failed_share ?? 0)) : h("span", { class: "muted" }, "0 %")),
+          quantileCells(row));
+      })));
+}
+
+function errorsSection(state: State, errors: Table<ErrorRow>, now: number): HTMLElement {
+  const rows = errors.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count));
+  return card("errors", "Errors", errors.all ? tableSide(errors, "code") : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", "none"), ` No error was met ${when(state)}.`) :
+    table([column("Message"), column("Count", { class: "num" }), column("Sessions", { class: "num" }), column("Last seen", { class: "num wide" })],
+      rows.map((row) => h("tr", { "data-name": row.code, "data-key": row.code },
+        h("th", { scope: "row" }, link({ ...kept(state), view: "error", code: row.code, service: row.service }, { class: "name two", title: row.message },
+          h("bdi", { class: "message" }, row.message || "(its message is on the way)"), h("code", null, row.code))),
+        countCell(row.count, most), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
+}
+
+function badges(row: Session): Child {
+  return [
+    row.errors > 0 && h("span", { class: "chip chip-poor", title: plural(row.errors, "error") }, icon("error"), count(row.errors), h("span", { class: "unseen" }, row.errors === 1 ? "error" : "errors")),
+    row.failed > 0 && h("span", { class: "chip chip-poor", title: plural(row.failed, "failed call") }, icon("api"), count(row.failed), h("span", { class: "unseen" }, "failed calls")),
+    row.frustrated > 0 && h("span", { class: "chip chip-needs-improvement", title: plural(row.frustrated, "frustrated click") }, icon("click"), count(row.frustrated), h("span", { class: "unseen" }, "frustrated clicks")),
+  ];
+}
+
+function sessionRows(state: State, rows: Session[], now: number): HTMLElement {
+  return table([column("Session"), column("Pages", { class: "num medium" }), column("Calls", { class: "num wide" }), column("Trouble", {}), column("Last seen", { class: "num" })],
+    rows.map((row) => h("tr", { "data-name": row.id, "data-key": row.id },
+      h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: row.id }, { class: "name two" },
+        h("bdi", { class: row.user ? "message" : "message id" }, row.user || row.id),
+        h("span", { class: "muted" }, [row.browser, row.os, row.country, row.page].filter(Boolean).join(" · ") || "unknown browser"))),
+      h("td", { class: "num medium" }, count(row.views)), h("td", { class: "num wide" }, count(row.calls)),
+      h("td", { class: "badges" }, badges(row)), h("td", { class: "num muted" }, time(row.last, ago(Date.parse(row.last), now))))));
+}
+
+function sessionsSection(state: State, sessions: Sessions | null, now: number): HTMLElement {
+  const rows = (sessions?.rows ?? []).slice(0, SHOWN_SESSIONS);
+  return card("sessions", "Recent sessions", "newest first", rows.length === 0 ? nothing(`Nobody was here ${when(state)}.`) : sessionRows(state, rows, now));
+}
+
+/* ---- all ---- */
+
+export function showOverview(root: Element, state: State, { overview, alerts, sessions }: OverviewData): void {
+  const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
+  show(root, h("h1", { class: "unseen" }, "Overview"),
+    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals), trafficSection(state, overview, factor),
+    h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages), callsSection(state, overview.apis)),
+    h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now), sessionsSection(state, sessions, overview.now)),
+    overview.left_out > 0 && h("p", { class: "muted" }, "There are more series than can be shown here; the rare ones are left out."));
+  drawTraffic(root, overview, factor);
+}
+
+export function overviewWords(overview: Overview): string {
+  const bad = overview.vitals.filter((item) => item.rating === "poor").map((item) => `${item.name} ${vital(item.name, item.p75)}`);
+  return `${plural(overview.totals.loads + overview.totals.routes, "page view")}, ${plural(overview.totals.errors, "error")}${bad.length ? `, poor: ${bad.join(", ")}` : ""}`;
+}

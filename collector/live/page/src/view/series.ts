@@ -1,0 +1,68 @@
+// One series: how long it took and how often, and the worst single cases, each a way into somebody's session.
+import { draw, joined, type ChartData } from "../lib/chart";
+import { h, show, type Child } from "../lib/dom";
+import { clock, count, duration, plural, share, time, vital } from "../lib/format";
+import { kept, type State } from "../lib/state";
+import type { Series } from "../types";
+import { card, chip, column, link, nothing, seriesWords, toSession } from "./parts";
+
+const KIND_WORDS: Record<string, string> = { page: "Page loads", route: "Route changes", api: "API calls", vital: "Web vital", click: "Clicks", error: "Errors" };
+
+function stat(name: string, value: Child, tone = ""): HTMLElement {
+  return h("div", { class: `stat ${tone}` }, h("dt", null, name), h("dd", null, value));
+}
+
+function worded(series: Series, value: number | null): string {
+  return series.kind === "vital" ? vital(series.detail, value) : duration(value);
+}
+
+function stats(series: Series): HTMLElement {
+  const { all } = series;
+  const timed = series.kind !== "click" && series.kind !== "error";
+  return h("dl", { class: "stats" }, stat("count", count(all.count)), series.kind === "api" && stat("failed", all.failed > 0 ? `${count(all.failed)} (${share(all.failed / all.count)})` : "0", all.failed > 0 ? "bad" : ""),
+    timed && [stat("p50", worded(series, all.p50)), stat("p75", worded(series, all.p75)), stat("p95", worded(series, all.p95)), stat("p99", worded(series, all.p99))],
+    stat("sessions", count(all.sessions)));
+}
+
+function samples(state: State, series: Series): Child {
+  if (series.samples.length === 0) return nothing("No single one is stored for this stretch of time.");
+  const api = series.kind === "api";
+  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column("When"), column(series.kind === "vital" ? "Value" : "Took", { class: "num" }), api && column("Status"), column("Session"))),
+    h("tbody", null, series.samples.map((sample) => h("tr", { "data-name": sample.session },
+      h("td", null, time(sample.at, clock(Date.parse(sample.at)))), h("td", { class: "num strong" }, worded(series, sample.value)),
+      api && h("td", null, sample.failed ? chip("poor", sample.status ? String(sample.status) : "no answer") : chip("good", String(sample.status ?? "ok"))),
+      h("td", null, toSession(state, sample.session, h("bdi", { class: "id" }, sample.session))))))));
+}
+
+function charts(series: Series): Record<string, ChartData> {
+  const n = series.points.count.length, factor = Math.max(1, Math.ceil(n / 300));
+  const { from, to, step, points } = series;
+  const unit = series.kind === "vital" && series.detail === "CLS" ? ("plain" as const) : ("ms" as const);
+  const fine = points.count.map((_, i) => from + i * step), coarse = joined(points.count, factor).map((_, i) => from + i * step * factor);
+  const name = seriesWords(series.kind, series.name, series.detail);
+  return {
+    values: { times: fine, step, from, to, unit, height: 220, axis: true, label: `${name}: p75 ${worded(series, series.all.p75)} over the whole time`, lines: [
+      { name: "p95", color: "--c-p95", values: points.p95, dash: [2, 3], width: 1.5 }, { name: "p75", color: "--c-p75", values: points.p75, width: 2.25, fill: true }, { name: "p50", color: "--c-p50", values: points.p50, dash: [6, 3], width: 1.5 }] },
+    counts: { times: coarse, step: step * factor, from, to, unit: "count", height: 110, axis: true, label: `${name}: ${plural(series.all.count, "time")}`, lines: [
+      { name: "Count", color: "--c-calls", kind: "bar", values: joined(points.count, factor) },
+      ...(series.kind === "api" ? [{ name: "of them failed", color: "--c-errors", kind: "bar" as const, values: joined(points.failed, factor) }] : [])] },
+  };
+}
+
+function key(): HTMLElement {
+  return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)));
+}
+
+export function showSeries(root: Element, state: State, series: Series): void {
+  const timed = series.kind !== "click" && series.kind !== "error";
+  show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, "Overview"), h("span", { class: "muted" }, KIND_WORDS[series.kind] ?? series.kind), state.service && h("span", { class: "tag" }, state.service)),
+    h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
+    stats(series),
+    timed && card("values", series.kind === "vital" ? "Value over time" : "Time taken", key(), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
+    card("counts", "How often", null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
+    card("samples", series.kind === "api" ? "Failed and slowest" : timed ? "Slowest" : "Newest", plural(series.samples.length, "example"), samples(state, series)));
+  for (const [name, data] of Object.entries(charts(series))) {
+    const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
+    if (holder) draw(holder, data);
+  }
+}
