@@ -1,0 +1,100 @@
+#include "store/store_int.h"
+
+#include <assert.h>
+
+/* A third store is a row here. */
+static const struct store_ops *const stores[] = {&store_sqlite_ops, &store_elastic_ops, NULL};
+
+static const struct store_ops *find(const struct store_options *options, struct err_text *text)
+{
+    for (const struct store_ops *const *ops = stores; *ops; ops++)
+        if (options->kind && strcmp(options->kind, (*ops)->name) == 0)
+            return *ops;
+    err_set(text, ERR_CONFIG, "store: there is no kind \"%s\"; \"sqlite\" and \"elastic\" exist",
+            options->kind ? options->kind : "");
+    return NULL;
+}
+
+enum err store_open(struct store **ret_store, const struct store_options *options, struct err_text *text)
+{
+    const struct store_ops *ops = find(options, text);
+    return ops ? ops->open(ret_store, options, text) : ERR_CONFIG;
+}
+
+enum err store_setup(const struct store_options *options, struct err_text *text)
+{
+    const struct store_ops *ops = find(options, text);
+    return ops ? ops->setup(options, text) : ERR_CONFIG;
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+bool store_is_ready(struct store *store)
+{
+    return store->ops->is_ready(store);
+}
+
+enum err store_write(struct store *store, struct store_item *items, size_t n, const char *group,
+                     const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx)
+{
+    assert(n_positions == 0 || group);
+    if (n == 0 && n_positions == 0)
+        return ERR_OK;
+    return store->ops->write(store, items, n, group, positions, n_positions, reject, ctx);
+}
+
+bool store_keeps_positions(struct store *store)
+{
+    return store->ops->keeps_positions;
+}
+
+enum err store_position(struct store *store, const char *group, enum topic topic, int32_t partition, int64_t *ret_next)
+{
+    return store->ops->position(store, group, topic, partition, ret_next);
+}
+
+enum err store_expire(struct store *store, int64_t now_ms)
+{
+    return store->ops->expire(store, now_ms);
+}
+
+enum err store_state_get(struct store *store, const char *key, struct buf *ret_value, uint64_t *ret_version)
+{
+    return store->ops->state_get(store, key, ret_value, ret_version);
+}
+
+enum err store_state_put(struct store *store, const char *key, struct slice value, uint64_t version,
+                         uint64_t *ret_version)
+{
+    if (value.len > STORE_STATE_BYTES)
+        return ERR_TOO_LARGE;
+    return store->ops->state_put(store, key, value, version, ret_version);
+}
+
+enum err store_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,
+                           void *ctx)
+{
+    return store->ops->read_events(store, query, each, ctx);
+}
+
+enum err store_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
+                            void *ctx)
+{
+    return store->ops->read_rollups(store, query, each, ctx);
+}
+
+enum err store_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
+                           store_alert_fn *each, void *ctx)
+{
+    assert(limit >= 1);
+    return store->ops->read_alerts(store, application, only_firing, limit, each, ctx);
+}
+
+uint64_t store_generation(struct store *store)
+{
+    return store->ops->generation(store);
+}

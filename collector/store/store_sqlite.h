@@ -1,0 +1,152 @@
+/* Inside the embedded store: its folder, its files, and who may touch what.
+ *
+ *   seismo.db                 positions, state, final windows, alerts, rejects
+ *   events-2026-11-22.db      the beacons received on that day (UTC), one row each, and their marks
+ *   NAME.corrupt-MILLISECONDS a damaged file, set aside; goes with the retention
+ *   seismo.lock               shared by every process that has the folder open; alone = may set files aside
+ *
+ * One writer a file kind: day_mutex guards the day files' writing connections, main_mutex that of seismo.db. Whoever
+ * takes both takes day_mutex first. Readers have connections of their own and wait for nobody (WAL).
+ * Order of a write: day files commit first, seismo.db with the positions last (docs/decisions/0003-day-files.md). */
+#ifndef SEISMO_STORE_STORE_SQLITE_H
+#define SEISMO_STORE_STORE_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/store_int.h"
+
+#define SCHEMA_VERSION 1
+#define MAIN_DAY INT64_MIN /* stands for seismo.db where a day is asked for */
+#define MAX_DAYS 4096      /* day files that we look at; retention is counted in tens */
+#define OPEN_DAYS 6        /* day files open for writing */
+#define IDLE_READERS 16    /* reading connections kept for the next reader */
+#define LOOK_BACK_DAYS 4   /* how far behind the day of receipt a repeat is looked for */
+#define PATH_BYTES 1024
+
+/* Statements are prepared at first use and live as long as their connection. */
+enum statement {
+    SQL_BEACON_HAS,
+    SQL_BEACON_ADD,
+    SQL_MARK_ADD,
+    SQL_BEACON_GET,
+    SQL_LIST_NEWEST,
+    SQL_LIST_OLDEST,
+    SQL_MARKED_NEWEST,
+    SQL_MARKED_OLDEST,
+    SQL_ROLLUPS,
+    SQL_ROLLUPS_OF_NAME,
+    SQL_ALERTS,
+    SQL_POSITION_PUT,
+    SQL_POSITION_GET,
+    SQL_ROLLUP_ADD,
+    SQL_ALERT_ADD,
+    SQL_REJECT_ADD,
+    SQL_STATE_GET,
+    SQL_STATE_ADD,
+    SQL_STATE_SET,
+    SQL_ROLLUPS_EXPIRE,
+    SQL_ALERTS_EXPIRE,
+    SQL_REJECTS_EXPIRE,
+    SQL_DATA_VERSION,
+    STATEMENTS
+};
+
+struct file {
+    sqlite3 *db; /* NULL: not open */
+    int64_t day;
+    bool begun, damaged;
+    uint64_t epoch; /* of the store when it was opened */
+    uint64_t used;  /* for finding the one unused for longest */
+    sqlite3_stmt *statements[STATEMENTS];
+    char path[PATH_BYTES];
+};
+
+struct sqlite {
+    struct store store;
+    char folder[PATH_BYTES - 64];
+    int lock_fd;
+    int retention_days;
+    pthread_mutex_t day_mutex;
+    struct file days[OPEN_DAYS];
+    uint64_t uses;
+    pthread_mutex_t main_mutex;
+    struct file main;
+    int64_t seen_data_version;
+    _Atomic uint64_t generation;
+    atomic_bool ready;
+    _Atomic uint64_t epoch; /* moves when a file is dropped or set aside */
+    pthread_mutex_t reader_mutex;
+    struct file readers[IDLE_READERS];
+};
+
+/* ---- store_sqlite.c ---- */
+/* Locks main_mutex and sees to it that seismo.db is open; main_give in any case. */
+enum err main_take(struct sqlite *sqlite);
+void main_give(struct sqlite *sqlite);
+
+/* ---- store_sqlite_file.c: one file ---- */
+enum open_mode { OPEN_OR_MAKE, OPEN_PRESENT, OPEN_TO_READ };
+/* Opens seismo.db or a day's file, makes its tables, checks its version; a damaged one is set aside, what can be read
+ * of it is kept, and a fresh one begun. ERR_MISSING with OPEN_PRESENT and OPEN_TO_READ; ERR_NEWER_VERSION; ERR_CORRUPT
+ * when another process has the folder open too or when only reading. Says why in the log. */
+enum err file_open(struct sqlite *sqlite, struct file *file, int64_t day, enum open_mode mode, struct err_text *text);
+/* For a file found damaged while in use (file->damaged): sets it aside, begins a fresh one, keeps what can be read. */
+enum err file_replace(struct sqlite *sqlite, struct file *file, struct err_text *text);
+void file_close(struct file *file);
+/* Prepared, reset, without bindings. NULL on failure: see file_failed. */
+sqlite3_stmt *file_statement(struct file *file, enum statement which);
+/* Steps a statement that gives no rows and resets it. */
+bool file_run(sqlite3_stmt *statement);
+bool file_begin(struct file *file);
+bool file_commit(struct file *file);
+void file_roll_back(struct file *file);
+/* Says in the log what went wrong last on this connection, and which error that is: ERR_AGAIN (busy), ERR_FULL,
+ * ERR_CORRUPT, else `otherwise`. */
+enum err file_failed(struct file *file, const char *doing, enum err otherwise);
+/* The same without the log. */
+enum err file_error_of(sqlite3 *db, enum err otherwise);
+void file_path(const struct sqlite *sqlite, int64_t day, char *ret_path);
+void bind_slice(sqlite3_stmt *statement, int i, struct slice text);
+void bind_bytes(sqlite3_stmt *statement, int i, const void *bytes, size_t n);
+struct slice column_slice(sqlite3_stmt *statement, int i);
+
+/* ---- store_sqlite_days.c: the folder ---- */
+/* The days that have a file, ascending; how many. */
+size_t days_list(const struct sqlite *sqlite, int64_t *ret_days, size_t max);
+bool day_exists(const struct sqlite *sqlite, int64_t day);
+enum err sqlite_expire(struct store *store, int64_t now_ms);
+/* Moves a damaged file out of the way; ERR_CORRUPT when another process has the folder open. */
+enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside);
+/* Copies what can be read of the file set aside into the open, fresh one; logs how much that was. */
+void file_salvage(struct file *fresh, const char *aside);
+/* A reading connection from the pool or a new one; give it back in any case when it was ERR_OK. */
+enum err reader_take(struct sqlite *sqlite, int64_t day, struct file *ret_file);
+void reader_give(struct sqlite *sqlite, struct file *file);
+/* The idle ones of that day now, those in use when they are given back. */
+void readers_close(struct sqlite *sqlite, int64_t day);
+
+/* ---- store_sqlite_write.c ---- */
+/* A beacon's row and marks in its day's file, whose transaction is open. *ret_new: it was not there. */
+bool beacon_insert(struct file *file, const struct record *record, struct slice value, bool *ret_new);
+enum err sqlite_write(struct store *store, struct store_item *items, size_t n, const char *group,
+                      const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx);
+void id_bytes(const char *hex, unsigned char ret_bytes[16]);
+static inline int64_t day_of(int64_t ms)
+{
+    return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
+}
+/* What a row of `marks` stands for; the hash covers kind and text. */
+enum mark { MARK_SESSION = 's', MARK_USER = 'u', MARK_BEACON = 'b', MARK_CODE = 'c', MARK_PAGE = 'p' };
+int64_t mark_hash(enum mark mark, struct slice text);
+
+/* ---- store_sqlite_read.c ---- */
+enum err sqlite_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,
+                            void *ctx);
+enum err sqlite_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
+                             void *ctx);
+enum err sqlite_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
+                            store_alert_fn *each, void *ctx);
+
+#endif

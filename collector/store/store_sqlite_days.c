@@ -1,0 +1,296 @@
+/* The embedded store's folder: which days there are, dropping the old, setting damaged files aside, reading pool. */
+#include "store/store_sqlite.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define EXPIRE_STEP 1000 /* rows a transaction: others get their turn in between */
+
+/* "events-2026-11-22.db" and, with is_aside, "events-2026-11-22.db.corrupt-…". */
+static bool parse_day(const char *name, bool is_aside, int64_t *ret_day)
+{
+    char text[CLOCK_TEXT_BYTES];
+    if (strncmp(name, "events-", 7) != 0 || strlen(name) < 20 || strncmp(name + 17, ".db", 3) != 0)
+        return false;
+    if (is_aside ? strncmp(name + 20, ".corrupt-", 9) != 0 : name[20] != '\0')
+        return false;
+    int n = snprintf(text, sizeof text, "%.10sT00:00:00Z", name + 7);
+    int64_t ms = clock_parse(text, (size_t)n);
+    *ret_day = day_of(ms);
+    return ms >= 0;
+}
+
+static int compare_days(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+size_t days_list(const struct sqlite *sqlite, int64_t *ret_days, size_t max)
+{
+    size_t n = 0;
+    DIR *folder = opendir(sqlite->folder);
+    if (!folder)
+        return 0;
+    for (struct dirent *entry; n < max && (entry = readdir(folder));)
+        if (parse_day(entry->d_name, false, &ret_days[n]))
+            n++;
+    closedir(folder);
+    qsort(ret_days, n, sizeof *ret_days, compare_days);
+    return n;
+}
+
+bool day_exists(const struct sqlite *sqlite, int64_t day)
+{
+    char path[PATH_BYTES];
+    struct stat stat_;
+    file_path(sqlite, day, path);
+    return stat(path, &stat_) == 0;
+}
+
+/* ---- retention ---- */
+
+static void remove_file(const char *path)
+{
+    char side[PATH_BYTES + 8];
+    /* The file itself goes last: what a crash leaves behind is found again next time. */
+    snprintf(side, sizeof side, "%s-shm", path);
+    unlink(side);
+    snprintf(side, sizeof side, "%s-wal", path);
+    unlink(side);
+    if (unlink(path) == 0)
+        log_info("store", "%s dropped: older than the retention", path);
+}
+
+static void drop_day(struct sqlite *sqlite, int64_t day)
+{
+    char path[PATH_BYTES];
+    pthread_mutex_lock(&sqlite->day_mutex);
+    for (size_t i = 0; i < OPEN_DAYS; i++)
+        if (sqlite->days[i].db && sqlite->days[i].day == day)
+            file_close(&sqlite->days[i]);
+    readers_close(sqlite, day);
+    file_path(sqlite, day, path);
+    remove_file(path);
+    pthread_mutex_unlock(&sqlite->day_mutex);
+}
+
+/* Damaged files go when their day goes; seismo.db's by the time in their name. */
+static void drop_aside(struct sqlite *sqlite, int64_t oldest_day)
+{
+    static const char main_aside[] = "seismo.db.corrupt-";
+    DIR *folder = opendir(sqlite->folder);
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        int64_t day = INT64_MAX;
+        if (strncmp(entry->d_name, main_aside, sizeof main_aside - 1) == 0)
+            day = day_of(strtoll(entry->d_name + sizeof main_aside - 1, NULL, 10));
+        else if (!parse_day(entry->d_name, true, &day))
+            continue;
+        if (day < oldest_day && strlen(sqlite->folder) + strlen(entry->d_name) + 2 < PATH_BYTES) {
+            char path[PATH_BYTES + 256];
+            snprintf(path, sizeof path, "%s/%s", sqlite->folder, entry->d_name);
+            unlink(path);
+        }
+    }
+    closedir(folder);
+}
+
+static enum err expire_rows(struct sqlite *sqlite, enum statement which, int64_t before_ms, int width_s)
+{
+    for (;;) {
+        pthread_mutex_lock(&sqlite->main_mutex);
+        sqlite3_stmt *statement = file_statement(&sqlite->main, which);
+        if (statement) {
+            sqlite3_bind_int64(statement, 1, before_ms);
+            if (width_s)
+                sqlite3_bind_int(statement, 2, width_s);
+            sqlite3_bind_int(statement, 3, EXPIRE_STEP);
+        }
+        bool ok = file_run(statement);
+        int changes = sqlite3_changes(sqlite->main.db);
+        enum err err = ok ? ERR_OK : file_failed(&sqlite->main, "expire", ERR_STORE_WRITE);
+        pthread_mutex_unlock(&sqlite->main_mutex);
+        if (err != ERR_OK || changes < EXPIRE_STEP)
+            return err;
+    }
+}
+
+enum err sqlite_expire(struct store *store, int64_t now_ms)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    int64_t days[256], oldest = day_of(now_ms) - sqlite->retention_days;
+    int64_t before_ms = now_ms - sqlite->retention_days * DAY_MS;
+    int64_t long_before_ms = now_ms - sqlite->retention_days * DAY_MS * KEPT_LONGER;
+    if (sqlite->retention_days <= 0)
+        return ERR_OK;
+    size_t n = days_list(sqlite, days, sizeof days / sizeof *days);
+    for (size_t i = 0; i < n && days[i] < oldest; i++)
+        drop_day(sqlite, days[i]);
+    drop_aside(sqlite, oldest);
+    enum err err = expire_rows(sqlite, SQL_REJECTS_EXPIRE, before_ms, 0);
+    if (err == ERR_OK)
+        err = expire_rows(sqlite, SQL_ROLLUPS_EXPIRE, long_before_ms, 10);
+    if (err == ERR_OK)
+        err = expire_rows(sqlite, SQL_ROLLUPS_EXPIRE, long_before_ms, 60);
+    if (err == ERR_OK)
+        err = expire_rows(sqlite, SQL_ALERTS_EXPIRE, long_before_ms, 0);
+    atomic_fetch_add(&sqlite->generation, 1);
+    return err;
+}
+
+/* ---- damaged files ---- */
+
+enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside)
+{
+    char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
+    /* Another process would go on writing into the file that we rename. */
+    if (flock(sqlite->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return ERR_CORRUPT;
+    int n = snprintf(ret_aside, PATH_BYTES, "%s.corrupt-%" PRId64, path, clock_wall_ms());
+    assert(n > 0 && n < PATH_BYTES);
+    snprintf(from, sizeof from, "%s-shm", path);
+    unlink(from);
+    snprintf(from, sizeof from, "%s-wal", path);
+    snprintf(to, sizeof to, "%s-wal", ret_aside); /* SQLite looks for it under this name */
+    rename(from, to);
+    bool moved = rename(path, ret_aside) == 0;
+    flock(sqlite->lock_fd, LOCK_SH);
+    if (!moved)
+        return ERR_CORRUPT;
+    log_error("store", ERR_CORRUPT, "%s is damaged and was set aside as %s; a fresh one is begun", path, ret_aside);
+    return ERR_OK;
+}
+
+static int64_t copy_table(sqlite3 *from, struct file *fresh, const char *table, const char *order)
+{
+    char sql[256];
+    sqlite3_stmt *read = NULL, *write = NULL;
+    int64_t rows = 0;
+    snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY %s", table, order);
+    if (sqlite3_prepare_v2(from, sql, -1, &read, NULL) != SQLITE_OK)
+        return 0;
+    int columns = sqlite3_column_count(read);
+    assert(columns >= 1 && columns <= 10);
+    snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s VALUES (?%.*s)", table, 2 * (columns - 1),
+             ",?,?,?,?,?,?,?,?,?");
+    sqlite3_prepare_v2(fresh->db, sql, -1, &write, NULL);
+    while (write && sqlite3_step(read) == SQLITE_ROW) {
+        for (int i = 0; i < columns; i++)
+            sqlite3_bind_value(write, i + 1, sqlite3_column_value(read, i));
+        sqlite3_step(write);
+        if (sqlite3_reset(write) == SQLITE_OK)
+            rows += sqlite3_changes(fresh->db);
+    }
+    sqlite3_finalize(read);
+    sqlite3_finalize(write);
+    return rows;
+}
+
+static int64_t copy_beacons(sqlite3 *from, struct file *fresh, const char *sql)
+{
+    sqlite3_stmt *read = NULL;
+    int64_t rows = 0;
+    if (sqlite3_prepare_v2(from, sql, -1, &read, NULL) != SQLITE_OK)
+        return 0;
+    struct arena *arena = arena_new(65536, FACTS_ARENA_BYTES);
+    while (sqlite3_step(read) == SQLITE_ROW) {
+        struct record record;
+        struct slice value = column_slice(read, 0);
+        bool is_new = false;
+        arena_reset(arena);
+        if (record_decode(value, arena, &record) == ERR_OK && beacon_insert(fresh, &record, value, &is_new))
+            rows += is_new;
+    }
+    sqlite3_finalize(read);
+    arena_free(arena);
+    return rows;
+}
+
+/* Rows are read from both ends: what lies between two damaged pages is lost, what lies around them is not. */
+void file_salvage(struct file *fresh, const char *aside)
+{
+    static const struct {
+        const char *name, *order, *backwards;
+    } tables[] = {{"positions", "consumer, topic, partition", "consumer DESC, topic DESC, partition DESC"},
+                  {"state", "rowid", "rowid DESC"},
+                  {"alerts", "rowid", "rowid DESC"},
+                  {"rollups", "width_s, start_ms, id", "width_s DESC, start_ms DESC, id DESC"},
+                  {"rejects", "rowid", "rowid DESC"}};
+    sqlite3 *from = NULL;
+    int64_t rows = 0;
+    if (sqlite3_open_v2(aside, &from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+        file_begin(fresh)) {
+        if (fresh->day != MAIN_DAY) {
+            rows += copy_beacons(from, fresh, "SELECT record FROM beacons ORDER BY beacon");
+            rows += copy_beacons(from, fresh, "SELECT record FROM beacons ORDER BY beacon DESC");
+        }
+        for (size_t i = 0; fresh->day == MAIN_DAY && i < sizeof tables / sizeof *tables; i++) {
+            rows += copy_table(from, fresh, tables[i].name, tables[i].order);
+            rows += copy_table(from, fresh, tables[i].name, tables[i].backwards);
+        }
+        if (!file_commit(fresh)) {
+            file_roll_back(fresh);
+            rows = 0;
+        }
+    }
+    sqlite3_close(from);
+    log_error("store", ERR_CORRUPT, "%" PRId64 " rows of %s could still be read and are kept", rows, aside);
+}
+
+/* ---- connections for reading ---- */
+
+enum err reader_take(struct sqlite *sqlite, int64_t day, struct file *ret_file)
+{
+    bool found = false;
+    pthread_mutex_lock(&sqlite->reader_mutex);
+    for (size_t i = 0; i < IDLE_READERS && !found; i++) {
+        struct file *idle = &sqlite->readers[i];
+        if (idle->db && idle->day == day) {
+            *ret_file = *idle;
+            *idle = (struct file){0};
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&sqlite->reader_mutex);
+    return found ? ERR_OK : file_open(sqlite, ret_file, day, OPEN_TO_READ, NULL);
+}
+
+void reader_give(struct sqlite *sqlite, struct file *file)
+{
+    if (file->epoch != atomic_load(&sqlite->epoch)) {
+        file_close(file); /* its file may have been dropped or set aside */
+        return;
+    }
+    pthread_mutex_lock(&sqlite->reader_mutex);
+    struct file *slot = &sqlite->readers[0];
+    for (size_t i = 0; i < IDLE_READERS && slot->db; i++)
+        if (!sqlite->readers[i].db || sqlite->readers[i].used < slot->used)
+            slot = &sqlite->readers[i];
+    struct file victim = *slot;
+    *slot = *file;
+    slot->used = (uint64_t)clock_mono_ms();
+    pthread_mutex_unlock(&sqlite->reader_mutex);
+    *file = (struct file){0};
+    file_close(&victim);
+}
+
+void readers_close(struct sqlite *sqlite, int64_t day)
+{
+    atomic_fetch_add(&sqlite->epoch, 1);
+    pthread_mutex_lock(&sqlite->reader_mutex);
+    for (size_t i = 0; i < IDLE_READERS; i++)
+        if (sqlite->readers[i].db && sqlite->readers[i].day == day)
+            file_close(&sqlite->readers[i]);
+    pthread_mutex_unlock(&sqlite->reader_mutex);
+}
