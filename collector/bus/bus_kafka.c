@@ -17,7 +17,10 @@ static void pass_log(const rd_kafka_t *client, int level, const char *facility, 
 {
     (void)client;
     /* syslog's numbers: 4 warning, 6 info. Its errors are warnings here: it retries, and what fails is told by err. */
-    enum log_level ours = level <= 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
+    enum log_level ours = strcmp(facility, "CONFWARN") == 0 ? LOG_DEBUG /* a consumer's property at a producer */
+                          : level <= 4                      ? LOG_WARN
+                          : level <= 6                      ? LOG_INFO
+                                                            : LOG_DEBUG;
     log_line(ours, "bus", ERR_OK, "kafka: %s: %s", facility, text);
 }
 
@@ -50,7 +53,6 @@ rd_kafka_conf_t *kafka_conf(const struct kafka_bus *bus, const char *const *sett
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, pass_log);
     bool ok = set_one(conf, "bootstrap.servers", bus->brokers, text) && set_one(conf, "client.id", "seismo", text) &&
-              set_one(conf, "log.configuration.warnings", "false", text) &&
               set_one(conf, "socket.keepalive.enable", "true", text) &&
               set_one(conf, "reconnect.backoff.max.ms", "2000", text);
     for (char **property = bus->properties; ok && *property; property++)

@@ -48,6 +48,9 @@ static void note_delivery(rd_kafka_t *producer, const rd_kafka_message_t *messag
         atomic_store(&bus->down_since_ms, 0);
     else if (result == ERR_BUS_WRITE)
         METRIC_ADD("seismo_bus_undelivered_total", "records that the bus did not take in time", 1);
+    if (result && result != ERR_CLOSED)
+        log_warn("bus", result, "kafka: %s did not take a record: %s", rd_kafka_topic_name(message->rkt),
+                 rd_kafka_err2str(message->err));
     give_back(bus, under_way->bytes);
     under_way->done(under_way->ctx, result);
     free(under_way);

@@ -144,6 +144,25 @@ static size_t max_message_of(rd_kafka_event_t *event)
     return 0;
 }
 
+static void set_max(struct kafka_bus *bus, size_t max)
+{
+    max = max > 2 * KAFKA_FRAME_BYTES ? max - KAFKA_FRAME_BYTES : KAFKA_FRAME_BYTES;
+    bus->max_message = max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES;
+}
+
+/* The property message.max.bytes is believed; else the topic is asked. */
+static bool is_max_given(struct kafka_bus *bus)
+{
+    static const char name[] = "message.max.bytes=";
+    for (char **property = bus->properties; *property; property++) {
+        if (strncmp(*property, name, sizeof name - 1) == 0) {
+            set_max(bus, (size_t)strtoul(*property + sizeof name - 1, NULL, 10));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the events' topic takes; when the cluster will not say, what every cluster takes by default. */
 static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
 {
@@ -159,9 +178,7 @@ static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
     if (max == 0)
         log_info("bus", "kafka does not tell the largest message of %s; %d bytes are assumed", name,
                  DEFAULT_MAX_MESSAGE);
-    max = max ? max : DEFAULT_MAX_MESSAGE;
-    max = max > 2 * KAFKA_FRAME_BYTES ? max - KAFKA_FRAME_BYTES : KAFKA_FRAME_BYTES;
-    bus->max_message = max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES;
+    set_max(bus, max ? max : DEFAULT_MAX_MESSAGE);
     rd_kafka_event_destroy(event);
     rd_kafka_ConfigResource_destroy(resource);
     rd_kafka_AdminOptions_destroy(options);
@@ -174,7 +191,7 @@ enum err kafka_look_up(struct kafka_bus *bus, struct err_text *text)
     enum err err = client_of(bus, &client, text);
     for (int t = 0; t < TOPIC_COUNT && !err; t++)
         err = look_up_topic(bus, client, (enum topic)t, text);
-    if (!err)
+    if (!err && !is_max_given(bus))
         look_up_max(bus, client);
     if (client)
         rd_kafka_destroy(client);

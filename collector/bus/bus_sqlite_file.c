@@ -9,7 +9,6 @@
  *
  * The next position is one behind the newest row, or `oldest` of the partition's row when no row is left: so no
  * position is ever given out twice. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,10 +29,8 @@ static const char *const steps[] = {
 
 enum err sqlite_file_err(sqlite3 *db, enum err otherwise)
 {
-    int code = sqlite3_errcode(db), system = sqlite3_system_errno(db);
+    int code = sqlite3_errcode(db);
     if (code == SQLITE_FULL)
-        return ERR_FULL;
-    if (code == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG))
         return ERR_FULL;
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
         return ERR_CORRUPT;

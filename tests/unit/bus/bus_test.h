@@ -2,16 +2,17 @@
 #ifndef TESTS_UNIT_BUS_BUS_TEST_H
 #define TESTS_UNIT_BUS_BUS_TEST_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "bus/bus.h"
 
