@@ -291,9 +291,9 @@ static bool show(void *ctx, struct slice id, struct slice json)
 
 enum err live_answer_session(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
 {
-    struct timeline timeline = {.buf = buf, .about = json_object()};
     if (!query->id.len)
         return err_set(text, ERR_BAD_PARAMETER, "id: say which session");
+    struct timeline timeline = {.buf = buf, .about = json_object()};
     struct store_event_query filter = {
         .session = query->id, .application = query->application, .limit = MAX_TIMELINE + 1};
     if (query->is_timed) {

@@ -28,14 +28,14 @@ static void add_to(struct point *point, const struct rollup *rollup)
     hll_merge(&point->sessions, &rollup->sessions);
 }
 
-/* Without a detail, an error series is that of all codes: the one without a detail where there is one, so no other. */
+/* The whole service stands there once by kind and again by kind and detail; without a detail the first is meant. */
 static void add(void *ctx, const struct rollup *rollup)
 {
     struct series *series = ctx;
     size_t at = (size_t)((rollup->start_ms - series->query->from_ms) / series->query->step_ms);
     if (at >= series->n)
         return;
-    if (!series->query->detail.len && rollup->key.detail.len && rollup->key.kind != SERIES_ERROR)
+    if (!series->query->detail.len && rollup->key.detail.len && slice_is(rollup->key.name, "*"))
         return;
     add_to(&series->points[at], rollup);
     add_to(&series->all, rollup);

@@ -1,0 +1,692 @@
+/* The inner listener over real sockets, on the embedded store. */
+#include "live/live.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "unit/store/make.h"
+
+#define TOKEN "a-token-of-some-length"
+#define SPAN "from=1795132800000&to=1795134600000" /* NOW_MS and 30 minutes */
+
+static char folder[64];
+static struct store *store;
+static struct live *live;
+static bool is_ready = true;
+
+static const struct live_asset assets[] = {
+    {"/", "text/html; charset=utf-8", {"<!doctype html>page", 19}},
+    {"/live.js", "text/javascript; charset=utf-8", {"script", 6}},
+};
+
+static bool ready(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+/* ---- a client ---- */
+
+struct answer {
+    int status;
+    char text[262144]; /* head and body */
+    const char *body;
+};
+static struct answer answer;
+
+static int connect_to(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    return fd;
+}
+
+/* Reads until the other side closes or nothing has come for wait_ms. */
+static void read_answer(int fd, int wait_ms)
+{
+    size_t n = 0;
+    struct pollfd poll_fd = {fd, POLLIN, 0};
+    while (n < sizeof answer.text - 1 && poll(&poll_fd, 1, wait_ms) == 1) {
+        ssize_t got = read(fd, answer.text + n, sizeof answer.text - 1 - n);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    answer.text[n] = '\0';
+    answer.status = n > 12 ? atoi(answer.text + 9) : 0;
+    const char *end = strstr(answer.text, "\r\n\r\n");
+    answer.body = end ? end + 4 : "";
+}
+
+static int send_request(const char *method, const char *path, const char *host, const char *fields)
+{
+    char request[4096], own[64];
+    int fd = connect_to(live_port(live));
+    snprintf(own, sizeof own, "127.0.0.1:%d", live_port(live));
+    int n = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n", method, path,
+                     host ? host : own, fields ? fields : "");
+    assert_int_equal(write(fd, request, (size_t)n), n);
+    return fd;
+}
+
+static int ask(const char *path, const char *host, const char *fields)
+{
+    int fd = send_request("GET", path, host, fields);
+    read_answer(fd, 10000);
+    close(fd);
+    return answer.status;
+}
+
+static int get(const char *path)
+{
+    return ask(path, NULL, NULL);
+}
+
+static bool says(const char *text)
+{
+    return strstr(answer.text, text) != NULL;
+}
+
+#define assert_says(words) \
+    do { \
+        if (!says(words)) \
+            fail_msg("\"%s\" is not in: %s", words, answer.text); \
+    } while (0)
+
+/* ---- the listener ---- */
+
+static enum err start_with(struct live_options options, struct err_text *text)
+{
+    options.store = store;
+    options.assets = assets;
+    options.n_assets = sizeof assets / sizeof *assets;
+    options.ready = ready;
+    options.ready_ctx = &is_ready;
+    options.public_url = "http://127.0.0.1:8080";
+    options.demo_key = "demo";
+    return live_start(&live, &options, text);
+}
+
+static void start(struct live_options options)
+{
+    struct err_text text = {""};
+    if (!options.address)
+        options.address = "127.0.0.1:0";
+    if (start_with(options, &text) != ERR_OK)
+        fail_msg("live_start: %s", text.at);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/seismo-live-test-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    struct store_options options = {.kind = "sqlite", .path = folder, .retention_days = 7};
+    struct err_text text;
+    is_ready = true;
+    live = NULL;
+    return store_open(&store, &options, &text) == ERR_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    live_stop(live, 1000);
+    store_close(store);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char name[512];
+        snprintf(name, sizeof name, "%s/%s", folder, entry->d_name);
+        unlink(name);
+    }
+    closedir(dir);
+    rmdir(folder);
+    return 0;
+}
+
+/* ---- what is stored ---- */
+
+static void put(enum store_item_kind kind, struct slice value)
+{
+    struct store_item item = {.kind = kind, .value = value};
+    struct refused refused = {0};
+    assert_int_equal(store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_int_equal(refused.n, 0);
+}
+
+struct window {
+    enum series_kind kind;
+    const char *service, *name, *detail;
+    int64_t after_ms; /* NOW_MS */
+    double count, failed, value;
+    const char *session;
+};
+
+static void fill(struct rollup *rollup, const struct window *window)
+{
+    rollup_init(rollup);
+    rollup->key = (struct series_key){
+        window->kind,        SLICE("demo"),          slice_of(window->service ? window->service : "shop"),
+        SLICE("production"), slice_of(window->name), slice_of(window->detail ? window->detail : "")};
+    rollup->start_ms = NOW_MS + window->after_ms;
+    rollup->width_s = 10;
+    rollup->events = (uint64_t)window->count;
+    rollup->count = window->count;
+    rollup->failed = window->failed;
+    if (window->value >= 0)
+        sketch_add(&rollup->values, window->value, window->count);
+    hll_add(&rollup->sessions, slice_of(window->session ? window->session : "s-1"));
+}
+
+static void put_window(const struct window *window)
+{
+    struct rollup rollup;
+    struct buf buf;
+    fill(&rollup, window);
+    buf_init(&buf, 65536);
+    rollup_write(&rollup, &buf);
+    put(STORE_ROLLUP, buf_slice(&buf));
+    buf_done(&buf);
+    rollup_done(&rollup);
+}
+
+/* Two events of a session: a call and an error whose code and message are given. */
+static void put_session(const char *id, const char *session, const char *message)
+{
+    struct make_beacon beacon = {.application = "demo",
+                                 .service = "shop",
+                                 .session = session,
+                                 .id = id,
+                                 .n = 2,
+                                 .user = "u-17",
+                                 .received_ms = NOW_MS + 9000};
+    beacon.events[0] = (struct make_event){EVENT_API, NOW_MS + 1000, NULL, "/cart"};
+    beacon.events[1] = (struct make_event){EVENT_ERROR, NOW_MS + 2000, "E-4K7QW2ZN", "/cart"};
+    struct application application = {.name = "demo"};
+    struct batch *batch = batch_new(16);
+    batch->application = &application;
+    make_fill(batch, &beacon);
+    struct buf json;
+    buf_init(&json, 8192);
+    buf_text(&json, "{\"kind\":\"error\",\"at\":1,\"message\":");
+    buf_json_string(&json, slice_of(message));
+    buf_char(&json, '}');
+    batch->events[0].route = SLICE("POST /api/cart");
+    batch->events[1].json = buf_slice(&json);
+    batch->events[1].message = batch->events[1].group = slice_of(message);
+    assert_int_equal(record_seal(batch), ERR_OK);
+    put(STORE_BEACON, batch->value);
+    batch_free(batch);
+    buf_done(&json);
+}
+
+/* ---- who may read ---- */
+
+static void host_must_be_ours(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host; /* %d is the port */
+        int status;
+    } cases[] = {
+        {"127.0.0.1:%d", 200},       {"localhost:%d", 200},
+        {"LocalHost:%d", 200},       {"[::1]:%d", 200},
+        {"seismo.example", 200},     {"Seismo.Example:8443", 200},
+        {"exact.example:8443", 200}, {"exact.example:1", 403},
+        {"rebound.example:%d", 403}, {"127.0.0.1:1", 403},
+        {"127.0.0.1", 403},          {"127.0.0.1:%d.evil.example", 403},
+        {"192.0.2.7:%d", 403},       {"localhost.:%d", 403},
+        {"xlocalhost:%d", 403},      {"", 403},
+    };
+    start((struct live_options){.host_names = (const char *[]){"seismo.example", "exact.example:8443", NULL}});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char host[128];
+        snprintf(host, sizeof host, "%s", cases[i].host);
+        char *place = strstr(host, "%d");
+        if (place)
+            snprintf(place, sizeof host - (size_t)(place - host), "%d%s", live_port(live),
+                     strstr(cases[i].host, "%d") + 2);
+        int status = ask("/api/status", host, NULL);
+        if (status != cases[i].status &&
+            !(cases[i].status == 403 && status == 400)) /* not a host at all: serve's 400 */
+            fail_msg("Host %s: %d", host, status);
+        if (status == 403)
+            assert_says("SE-1305");
+    }
+}
+
+static void origin_must_be_ours(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origin;
+        int status;
+    } cases[] = {
+        {"http://127.0.0.1:%d", 200},
+        {"https://127.0.0.1:%d", 200},
+        {"http://evil.example", 403},
+        {"http://localhost:%d", 403},
+        {"null", 403},
+        {"http://127.0.0.1:%d.evil.example", 403},
+        {"http://127.0.0.1", 403},
+    };
+    start((struct live_options){0});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char field[256], value[128], port[16];
+        const char *place = strstr(cases[i].origin, "%d");
+        snprintf(port, sizeof port, "%d", live_port(live));
+        snprintf(value, sizeof value, "%.*s%s%s", place ? (int)(place - cases[i].origin) : 1000, cases[i].origin,
+                 place ? port : "", place ? place + 2 : "");
+        snprintf(field, sizeof field, "Origin: %s\r\n", value);
+        if (ask("/api/status", NULL, field) != cases[i].status)
+            fail_msg("%s: %d", field, answer.status);
+        if (cases[i].status == 403)
+            assert_says("SE-1304");
+    }
+}
+
+static void off_loopback_needs_a_token(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *token;
+        bool starts;
+    } cases[] = {
+        {"127.0.0.1:0", NULL, true}, {"[::1]:0", "", true},      {"0.0.0.0:0", NULL, false},    {":0", "", false},
+        {"[::]:0", NULL, false},     {"0.0.0.0:0", TOKEN, true}, {"0.0.0.0:0", "short", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err_text text = {""};
+        struct live_options options = {.address = cases[i].address, .access_token = cases[i].token};
+        enum err err = start_with(options, &text);
+        if ((err == ERR_OK) != cases[i].starts && !(err == ERR_LISTEN && strstr(cases[i].address, "::1")))
+            fail_msg("%s: %s %s", cases[i].address, err_name(err), text.at);
+        if (!cases[i].starts) {
+            assert_int_equal(err, ERR_LISTEN);
+            assert_non_null(strstr(text.at, "token"));
+        } else if (err == ERR_OK) {
+            live_stop(live, 1000);
+        }
+        live = NULL;
+    }
+}
+
+static void token_opens(void **state)
+{
+    (void)state;
+    char cookie[512], field[600];
+    start((struct live_options){.access_token = TOKEN});
+    assert_int_equal(get("/"), 200); /* the empty page is no secret, and a link from outside must reach it */
+    assert_int_equal(get("/api/status"), 401);
+    assert_says("SE-1304");
+    assert_says("www-authenticate: Bearer");
+    assert_int_equal(get("/metrics"), 401);
+    assert_int_equal(get("/api/live"), 401);
+    assert_int_equal(get("/readyz"), 200);
+    assert_int_equal(ask("/api/status", NULL, "Authorization: Bearer " TOKEN "\r\n"), 200);
+    assert_int_equal(ask("/api/status", NULL, "Authorization: Bearer " TOKEN "x\r\n"), 401);
+    assert_int_equal(ask("/api/status", NULL, "Authorization: Bearer \r\n"), 401);
+    assert_int_equal(get("/?token=wrong"), 401);
+    assert_false(says("set-cookie"));
+    assert_int_equal(get("/?kind=api&token=" TOKEN "&name=GET%20/"), 303);
+    assert_says("location: /?kind=api&name=GET%20/\r\n");
+    assert_says("HttpOnly; SameSite=Strict");
+    const char *from = strstr(answer.text, "set-cookie: ") + 12;
+    snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(from, ";"), from);
+    assert_null(strstr(cookie, TOKEN));
+    snprintf(field, sizeof field, "Cookie: other=1; seismo_access=old; %s\r\n", cookie);
+    assert_int_equal(ask("/api/status", NULL, field), 200);
+    snprintf(field, sizeof field, "Cookie: %s0\r\n", cookie);
+    assert_int_equal(ask("/api/status", NULL, field), 401);
+}
+
+static void every_answer_has_the_policy(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/",        "/live.js", "/api/status", "/api/overview?range=1y",
+                                        "/nothing", "/metrics"};
+    start((struct live_options){0});
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        get(paths[i]);
+        assert_says(
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
+            "data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'\r\n");
+        assert_says("x-content-type-options: nosniff\r\n");
+        assert_says("referrer-policy: no-referrer\r\n");
+    }
+    ask("/api/status", "evil.example", NULL);
+    assert_says("content-security-policy: ");
+}
+
+/* ---- what is asked ---- */
+
+static void wrong_parameters_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *what;
+    } cases[] = {
+        {"/api/overview?range=1y", "range: "},
+        {"/api/overview?range=", "range: "},
+        {"/api/overview?from=yesterday", "from: "},
+        {"/api/overview?from=-1", "from: "},
+        {"/api/overview?from=2026-11-20T10:00:00Z&to=2026-11-20T09:00:00Z", "to: "},
+        {"/api/overview?from=2026-01-01T00:00:00Z&to=2026-11-20T00:00:00Z", "from: at most 31 days"},
+        {"/api/overview?service=a%00b", "service: has control"},
+        {"/api/overview?environment=a%0Ab", "environment: has control"},
+        {"/api/sessions?limit=0", "limit: "},
+        {"/api/sessions?limit=2001", "limit: "},
+        {"/api/sessions?limit=x", "limit: "},
+        {"/api/series?kind=gauge", "kind: "},
+        {"/api/series?name=/", "kind: "},
+        {"/api/session", "id: "},
+        {"/api/errors", "code: "},
+    };
+    start((struct live_options){0});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (get(cases[i].path) != 400)
+            fail_msg("%s: %s", cases[i].path, answer.text);
+        assert_says("\"code\":\"SE-1303\"");
+        assert_says("\"help\":");
+        assert_says(cases[i].what);
+    }
+    char longest[4000] = "/api/overview?service=";
+    memset(longest + strlen(longest), 'a', 2100);
+    assert_int_equal(get(longest), 400);
+}
+
+static void addresses_and_methods(void **state)
+{
+    (void)state;
+    start((struct live_options){0});
+    assert_int_equal(get("/"), 200);
+    assert_string_equal(answer.body, "<!doctype html>page");
+    char field[128] = "", *end;
+    const char *etag = strstr(answer.text, "etag: ") + 6;
+    snprintf(field, sizeof field, "If-None-Match: %.*s\r\n", (int)strcspn(etag, "\r"), etag);
+    assert_int_equal(ask("/", NULL, field), 304);
+    assert_int_equal(get("/api/nothing"), 404);
+    assert_says("SE-1301");
+    int fd = send_request("POST", "/api/status", NULL, "Content-Length: 0\r\n");
+    read_answer(fd, 5000);
+    close(fd);
+    assert_int_equal(answer.status, 405);
+    assert_says("allow: GET, HEAD");
+    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(get("/readyz"), 200);
+    is_ready = false;
+    assert_int_equal(get("/readyz"), 503);
+    assert_int_equal(get("/healthz"), 200);
+    assert_int_equal(get("/metrics"), 200);
+    end = strstr(answer.text, "# TYPE seismo_");
+    assert_non_null(end);
+}
+
+/* ---- what is answered ---- */
+
+static struct rollup open_windows[2];
+static size_t n_open;
+
+static void give_open(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
+                      void *each_ctx)
+{
+    (void)ctx;
+    for (size_t i = 0; i < n_open; i++)
+        if (open_windows[i].width_s == width_s)
+            each(each_ctx, &open_windows[i]);
+}
+
+static void overview_merges_final_and_open(void **state)
+{
+    (void)state;
+    const struct window final[] = {
+        {SERIES_PAGE, NULL, "*", NULL, 0, 4, 0, 100, "s-1"},
+        {SERIES_PAGE, NULL, "/", NULL, 0, 3, 0, 100, "s-1"},
+        {SERIES_PAGE, NULL, "/cart", NULL, 0, 1, 0, 100, "s-2"},
+        {SERIES_ROUTE, NULL, "/cart", NULL, 10000, 5, 0, 70, "s-2"},
+        {SERIES_ROUTE, NULL, "*", NULL, 10000, 5, 0, 70, "s-2"},
+        {SERIES_API, NULL, "*", NULL, 0, 10, 2, 50, "s-1"},
+        {SERIES_API, NULL, "POST /api/cart", NULL, 0, 10, 2, 50, "s-1"},
+        {SERIES_VITAL, NULL, "*", "LCP", 0, 8, 0, 2000, "s-1"},
+        {SERIES_VITAL, NULL, "*", "CLS", 0, 8, 0, 0.3, "s-1"},
+        {SERIES_VITAL, NULL, "*", "INP", 0, 8, 0, 300, "s-1"},
+        {SERIES_VITAL, NULL, "/", "TTFB", 0, 8, 0, 300, "s-1"}, /* of one page: not the service's */
+        {SERIES_API, "other", "*", NULL, 0, 100, 0, 50, "s-9"},
+    };
+    for (size_t i = 0; i < sizeof final / sizeof *final; i++)
+        put_window(&final[i]);
+    /* The first stands in the store too, with other figures: the final one counts. */
+    fill(&open_windows[0], &(struct window){SERIES_API, NULL, "POST /api/cart", NULL, 0, 900, 0, 50, "s-1"});
+    fill(&open_windows[1], &(struct window){SERIES_API, NULL, "POST /api/cart", NULL, 20000, 7, 0, 50, "s-3"});
+    n_open = 2;
+    start((struct live_options){.open_windows = give_open});
+    assert_int_equal(get("/api/overview?service=shop&" SPAN), 200);
+    assert_says("\"step\":10000");
+    assert_says("\"loads\":4,\"routes\":5,\"calls\":10,\"failed_calls\":2,");
+    assert_says("{\"name\":\"LCP\",\"p75\":2000,\"count\":8,\"rating\":\"good\",\"good\":1,\"needs\":0,\"poor\":0,");
+    assert_says("{\"name\":\"CLS\",\"p75\":0.3,\"count\":8,\"rating\":\"poor\"");
+    assert_says("{\"name\":\"INP\",\"p75\":300,\"count\":8,\"rating\":\"needs-improvement\"");
+    assert_says("{\"name\":\"TTFB\",\"p75\":null,\"count\":0,\"rating\":null,");
+    assert_says("\"traffic\":{\"views\":[4,5,0,");
+    assert_says("\"name\":\"/cart\",\"kind\":\"page\",\"count\":6,\"loads\":1,\"p50\":100");
+    assert_says("\"name\":\"POST /api/cart\",\"count\":17,\"failed\":2,\"failed_share\":0.1176,\"p50\":50");
+    assert_false(says("other"));
+    assert_int_equal(get("/api/overview?" SPAN), 200);
+    assert_says("\"calls\":110,");
+    assert_int_equal(get("/api/overview?service=shop%27%20OR%201=1&" SPAN), 200);
+    assert_says("\"calls\":0,");
+    for (size_t i = 0; i < 2; i++)
+        rollup_done(&open_windows[i]);
+    n_open = 0;
+}
+
+static void series_has_points_and_samples(void **state)
+{
+    (void)state;
+    put_window(&(struct window){SERIES_API, NULL, "POST /api/cart", NULL, 0, 10, 2, 50, "s-1"});
+    put_window(&(struct window){SERIES_API, NULL, "POST /api/cart", NULL, 20000, 4, 0, 80, "s-2"});
+    put_window(&(struct window){SERIES_ERROR, NULL, "*", NULL, 0, 3, 3, -1, "s-1"});
+    put_window(&(struct window){SERIES_ERROR, NULL, "*", "E-1", 0, 3, 3, -1, "s-1"});
+    put_session("beacon-1", "session-1", "boom");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/series?kind=api&name=POST%20/api/cart&" SPAN), 200);
+    assert_says("\"all\":{\"count\":14,\"failed\":2,\"p50\":50");
+    assert_says("\"points\":{\"count\":[10,0,4,0");
+    assert_says("\"p75\":[50,null,80,null");
+    assert_says("\"session\":\"session-1\"");
+    assert_int_equal(get("/api/series?kind=error&" SPAN), 200);
+    assert_says("\"all\":{\"count\":3,");
+    assert_int_equal(get("/api/series?kind=error&detail=E-1&" SPAN), 200);
+    assert_says("\"all\":{\"count\":3,");
+}
+
+static void hostile_text_stays_text(void **state)
+{
+    (void)state;
+    put_window(&(struct window){SERIES_ERROR, NULL, "*", "E-4K7QW2ZN", 0, 3, 3, -1, "s-1"});
+    put_window(&(struct window){SERIES_PAGE, NULL, "/\"><script>\n", NULL, 0, 3, 3, 5, "s-1"});
+    put_session("beacon-1", "session-1", "</script><img src=x onerror=\"alert(1)\">\n");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/overview?" SPAN), 200);
+    assert_says("content-type: application/json\r\n");
+    assert_says("\"code\":\"E-4K7QW2ZN\",\"message\":\"</script><img src=x onerror=\\\"alert(1)\\\">\\n\",\"count\":3");
+    assert_says("\"name\":\"/\\\"><script>\\n\"");
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN"), 200);
+    assert_says("\"session\":\"session-1\"");
+    assert_int_equal(get("/api/errors?code=E-0"), 404);
+}
+
+static void a_session_is_told_in_order(void **state)
+{
+    (void)state;
+    put_session("beacon-1", "session-1", "boom");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/session?id=session-1"), 200);
+    const char *call = strstr(answer.text, "\"kind\":\"api\""), *error = strstr(answer.text, "\"kind\":\"error\"");
+    assert_true(call && error && call < error);
+    assert_says("\"code\":\"E-4K7QW2ZN\"");
+    assert_says("\"more\":false");
+    assert_says("\"user\":\"u-17\"");
+    assert_int_equal(get("/api/session?id=session-2"), 404);
+    assert_says("SE-3203");
+    assert_int_equal(get("/api/sessions?" SPAN), 200);
+    assert_says("{\"rows\":[{\"id\":\"session-1\",\"user\":\"u-17\"");
+    assert_says("\"calls\":1,\"failed\":");
+}
+
+static void firing_alerts_come_first(void **state)
+{
+    (void)state;
+    const struct {
+        const char *id;
+        enum alert_state state;
+        int64_t opened_ms;
+    } alerts[] = {{"A-000000000001", ALERT_FIRING, NOW_MS}, {"A-000000000002", ALERT_RESOLVED, NOW_MS + 60000}};
+    for (size_t i = 0; i < 2; i++) {
+        struct slice value = make_alert(alerts[i].id, alerts[i].state, alerts[i].opened_ms);
+        put(STORE_ALERT, value);
+        make_free(value);
+    }
+    start((struct live_options){0});
+    assert_int_equal(get("/api/alerts"), 200);
+    assert_true(strstr(answer.text, "A-000000000001") < strstr(answer.text, "A-000000000002"));
+    assert_says("\"firing\":1}");
+    assert_says("\"resolved\":null");
+    assert_int_equal(get("/api/alerts?service=other"), 200);
+    assert_says("{\"rows\":[],\"firing\":0}");
+}
+
+static void status_tells_what_metrics_tell(void **state)
+{
+    (void)state;
+    metric_add(metric_get(METRIC_COUNTER, "seismo_events_accepted_total", NULL, NULL, "events"), 3);
+    metric_add(metric_get(METRIC_COUNTER, "seismo_rejects_total", "reason", "unknown_key", "rejects"), 2);
+    metric_set(metric_get(METRIC_GAUGE, "seismo_bus_lag", "group", "index", "lag"), 5);
+    start((struct live_options){0});
+    assert_int_equal(get("/api/status"), 200);
+    assert_says("\"version\":\"");
+    assert_says("\"ready\":true");
+    assert_says("\"public_url\":\"http://127.0.0.1:8080\",\"demo_key\":\"demo\"");
+    assert_says("\"accepted\":3,");
+    assert_says("\"lag\":{\"index\":5},\"rejects\":{\"unknown_key\":2}");
+}
+
+static void nothing_stored_is_no_figure(void **state)
+{
+    (void)state;
+    start((struct live_options){0});
+    assert_int_equal(get("/api/overview"), 200);
+    assert_says("\"rows\":[],\"all\":0");
+    assert_says("{\"name\":\"INP\",\"p75\":null,\"count\":0,\"rating\":null,");
+    assert_false(says("good\""));
+}
+
+/* ---- the stream ---- */
+
+static size_t changes(void)
+{
+    size_t n = 0;
+    for (const char *at = answer.text; (at = strstr(at, "event: change\n")); at++)
+        n++;
+    return n;
+}
+
+static void *change_for_a_second(void *ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < 100; i++) {
+        live_changed(live);
+        usleep(10000);
+    }
+    return NULL;
+}
+
+static void changes_are_coalesced(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    start((struct live_options){0});
+    int fd = send_request("GET", "/api/live", NULL, NULL);
+    read_answer(fd, 300);
+    assert_int_equal(answer.status, 200);
+    assert_says("content-type: text/event-stream");
+    assert_int_equal(changes(), 1); /* where the reader begins */
+    int64_t began_ms = clock_mono_ms();
+    assert_int_equal(pthread_create(&thread, NULL, change_for_a_second, NULL), 0);
+    read_answer(fd, 400);
+    pthread_join(thread, NULL);
+    double seconds = (double)(clock_mono_ms() - began_ms) / 1000;
+    assert_true(changes() >= 3);
+    assert_true((double)changes() <= 4 * seconds + 1);
+    close(fd);
+}
+
+static void what_others_write_is_noticed(void **state)
+{
+    (void)state;
+    start((struct live_options){0});
+    int fd = send_request("GET", "/api/live", NULL, NULL);
+    read_answer(fd, 300);
+    put_session("beacon-1", "session-1", "boom"); /* nobody calls live_changed */
+    read_answer(fd, 700);
+    assert_true(changes() >= 1);
+    close(fd);
+}
+
+static void streams_are_bounded_and_end(void **state)
+{
+    (void)state;
+    int fds[64];
+    start((struct live_options){0});
+    for (size_t i = 0; i < 64; i++) {
+        fds[i] = send_request("GET", "/api/live", NULL, NULL);
+        struct pollfd poll_fd = {fds[i], POLLIN, 0};
+        assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+    }
+    assert_int_equal(get("/api/live"), 503);
+    assert_says("SE-2003");
+    live_stop(live, 1000);
+    live = NULL;
+    for (size_t i = 0; i < 64; i++) {
+        read_answer(fds[i], 5000);
+        char last;
+        assert_true(read(fds[i], &last, 1) <= 0);
+        close(fds[i]);
+    }
+}
+
+#define ON_LIVE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_LIVE(addresses_and_methods),
+        ON_LIVE(host_must_be_ours),
+        ON_LIVE(origin_must_be_ours),
+        ON_LIVE(off_loopback_needs_a_token),
+        ON_LIVE(token_opens),
+        ON_LIVE(every_answer_has_the_policy),
+        ON_LIVE(wrong_parameters_are_named),
+        ON_LIVE(overview_merges_final_and_open),
+        ON_LIVE(series_has_points_and_samples),
+        ON_LIVE(hostile_text_stays_text),
+        ON_LIVE(a_session_is_told_in_order),
+        ON_LIVE(firing_alerts_come_first),
+        ON_LIVE(status_tells_what_metrics_tell),
+        ON_LIVE(nothing_stored_is_no_figure),
+        ON_LIVE(changes_are_coalesced),
+        ON_LIVE(what_others_write_is_noticed),
+        ON_LIVE(streams_are_bounded_and_end),
+    };
+    return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}
