@@ -58,15 +58,24 @@ static enum err push(struct sink *sink, struct batch *batch)
     batch->refused = fake.refused;
     if (fake.why)
         err_set(&batch->text, fake.err, "%s", fake.why);
-    if (fake.mode == HOLD)
+    enum mode mode = fake.mode;
+    enum err err = fake.err;
+    if (mode == HOLD)
         fake.held[fake.pushed] = batch;
     fake.pushed++;
     pthread_mutex_unlock(&fake.mutex);
-    if (fake.mode == REFUSE)
-        return fake.err;
-    if (fake.mode != HOLD)
-        batch->done(batch, fake.mode == FAIL_AT_ONCE ? fake.err : ERR_OK);
+    if (mode == REFUSE)
+        return err;
+    if (mode != HOLD)
+        batch->done(batch, mode == FAIL_AT_ONCE ? err : ERR_OK);
     return ERR_OK;
+}
+
+static void set_mode(enum mode mode)
+{
+    pthread_mutex_lock(&fake.mutex);
+    fake.mode = mode;
+    pthread_mutex_unlock(&fake.mutex);
 }
 
 static bool ready(void *ctx)
@@ -355,7 +364,7 @@ static void test_refused_events_are_listed(void **state)
     assert_string_equal(talk(port, beacon).body,
                         "{\"accepted\":1,\"rejected\":[{\"index\":3,\"code\":\"SE-1005\","
                         "\"field\":\"at\"},{\"index\":4,\"code\":\"SE-1013\"}]}");
-    fake.mode = REFUSE;
+    set_mode(REFUSE);
     fake.err = ERR_FIELD_MISSING;
     fake.why = "events[3].at: a \"number\"";
     fake.refused[1].field[0] = '<';
@@ -420,7 +429,7 @@ static void test_retry_after_is_spread(void **state)
 {
     (void)state;
     bool seen[4] = {false};
-    fake.mode = REFUSE;
+    set_mode(REFUSE);
     fake.err = ERR_AGAIN;
     for (int i = 0; i < 60; i++) {
         struct answer answer = talk(port, beacon);
@@ -431,8 +440,8 @@ static void test_retry_after_is_spread(void **state)
 
 static void wait_for(int at_least)
 {
-    for (int i = 0; i < 2000 && fake.pushed < at_least; i++)
-        sleep_ms(5);
+    for (int i = 0; i < 50000 && fake.pushed < at_least; i++)
+        usleep(200);
     assert_true(fake.pushed >= at_least);
 }
 
@@ -455,7 +464,7 @@ static void test_sink_on_another_thread(void **state)
     enum { CLIENTS = 100 };
     int fds[CLIENTS], n = CLIENTS, accepted = 0;
     pthread_t thread;
-    fake.mode = HOLD;
+    set_mode(HOLD);
     for (int i = 0; i < CLIENTS; i++) {
         fds[i] = talk_open(port);
         talk_say(fds[i], beacon);
@@ -481,7 +490,7 @@ static void test_clients_gone_before_the_answer(void **state)
     (void)state;
     int n = 3000;
     pthread_t thread;
-    fake.mode = HOLD;
+    set_mode(HOLD);
     pthread_create(&thread, NULL, finish_held, &n);
     for (int i = 0; i < n; i++) {
         int fd = talk_open(port);
@@ -493,7 +502,7 @@ static void test_clients_gone_before_the_answer(void **state)
         close(fd);
     }
     pthread_join(thread, NULL);
-    fake.mode = DONE_AT_ONCE;
+    set_mode(DONE_AT_ONCE);
     assert_int_equal(talk(port, beacon).status, 202);
 }
 
@@ -545,7 +554,7 @@ static void *stop_slowly(void *arg)
 static void test_drain(void **state)
 {
     pthread_t thread;
-    fake.mode = HOLD;
+    set_mode(HOLD);
     int pending = talk_open(port);
     talk_say(pending, beacon);
     wait_for(1);
@@ -555,7 +564,7 @@ static void test_drain(void **state)
     assert_int_equal(ready_answer.status, 503);
     assert_string_equal(ready_answer.body, REFUSAL("2002", "shutting down; try another instance"));
     assert_int_equal(talk(port, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").status, 200);
-    fake.mode = DONE_AT_ONCE;
+    set_mode(DONE_AT_ONCE);
     struct answer taken = talk(port, beacon);
     assert_int_equal(taken.status, 202);
     assert_string_equal(talk_field(&taken, "connection"), "close");
@@ -572,7 +581,7 @@ static void test_drain(void **state)
 
 static void test_deadline_passes_with_beacons_out(void **state)
 {
-    fake.mode = HOLD;
+    set_mode(HOLD);
     int fd = talk_open(port);
     talk_say(fd, beacon);
     wait_for(1);
