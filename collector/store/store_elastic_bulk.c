@@ -153,7 +153,7 @@ static void put_off(struct bulk *bulk, const struct document *documents, size_t 
 static void remember_too_large(struct elastic *elastic, size_t sent)
 {
     size_t bytes = sent / 2 < BULK_BYTES_LEAST ? BULK_BYTES_LEAST : sent / 2;
-    if (bytes < atomic_load(&elastic->bulk_bytes)) {
+    if (sent > BULK_BYTES_LEAST && bytes < atomic_load(&elastic->bulk_bytes)) {
         atomic_store(&elastic->bulk_bytes, bytes);
         log_warn("store", ERR_TOO_LARGE, "elastic: %zu bytes are too many for it; %zu a request from now on", sent,
                  bytes);
