@@ -288,10 +288,10 @@ enum err kafka_fetch(struct bus_cursor *front, struct bus_record *ret_records, s
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
     int64_t until_ms = clock_mono_ms() + wait_ms;
+    if (max == 0) /* what is lent is in use: joining again must wait */
+        return cursor->broken ? ERR_OK : stay_alive(cursor);
     if (cursor->broken && join_again(cursor))
         return ERR_BUS_READ;
-    if (max == 0)
-        return stay_alive(cursor);
     give_back_lent(cursor);
     set_paused(cursor, false);
     enum err err = ERR_OK;

@@ -1,0 +1,418 @@
+/* Bus to store. One turn of the thread:
+ *
+ *   fetch -> decode each (what cannot be is rejected) -> store_write, again and again until it is done
+ *         -> rejects durable on the bus and stored -> commit the positions on the bus
+ *
+ * Everything before the commit may happen twice and is then stored once, as documents and rejects have ids of their
+ * own making. So where to begin is the smaller of what the bus and the store know: a turn that was cut short is done
+ * again. A bus that knows nothing of us was replaced, or is new: from its oldest record, whatever the store says.
+ *
+ * While the store is away the thread holds what it has fetched, keeps its membership alive and tries again. Records
+ * of a partition that goes to another member meanwhile are dropped here: the other has them. */
+#include "index/index.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "event/record.h"
+#include "index/index_int.h"
+
+#define GROUP "index"
+#define WAIT_MS 1000
+#define ALIVE_MS 2000 /* between signs of life while waiting */
+#define ARENA_BYTES 33554432
+#define PROBE_RECORDS 10 /* a batch after a pause */
+#define REJECT_BYTES (REJECT_ORIGINAL_BYTES / 3 * 4 + 65536)
+
+struct index {
+    struct index_options options;
+    struct bus_cursor *cursor;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stop;
+    bool stopping; /* under mutex */
+
+    /* the thread's own; tables of batch_records */
+    struct bus_record *records;
+    struct store_item *items;
+    struct bus_record **sources; /* of each item */
+    struct position *positions;  /* at most one a record */
+    struct reject **rejects;     /* at most one a record */
+    size_t n_records, n_items, n_positions, n_rejects;
+    unsigned long documents, refused; /* of this batch */
+    struct arena *arena;              /* of this batch */
+    struct burst burst;
+    struct metric *stored;
+};
+
+/* ---- ownership ---- */
+
+static void begin_at(void *ctx, enum topic topic, int32_t partition, int64_t *position)
+{
+    struct index *index = ctx;
+    int64_t stored = -1;
+    if (*position < 0 || !store_keeps_positions(index->options.store))
+        return;
+    enum err err = store_position(index->options.store, GROUP, topic, partition, &stored);
+    if (err && err != ERR_MISSING)
+        log_warn("index", err, "where the store stands in %s/%d is unknown; the bus's position is taken",
+                 topic_name(topic), (int)partition);
+    else if (err == ERR_MISSING || stored < *position)
+        *position = err ? -1 : stored;
+}
+
+/* What is held of the partition is the next owner's now. */
+static void let_go(void *ctx, enum topic topic, int32_t partition, bool lost)
+{
+    struct index *index = ctx;
+    (void)lost;
+    for (size_t i = 0; i < index->n_items; i++) {
+        if (index->sources[i]->partition == partition)
+            index->items[i].done = true;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < index->n_positions; i++) {
+        if (index->positions[i].topic != topic || index->positions[i].partition != partition)
+            index->positions[kept++] = index->positions[i];
+    }
+    index->n_positions = kept;
+}
+
+/* ---- waiting ---- */
+
+static bool is_stopping(struct index *index)
+{
+    pthread_mutex_lock(&index->mutex);
+    bool stopping = index->stopping;
+    pthread_mutex_unlock(&index->mutex);
+    return stopping;
+}
+
+static void wait_some(struct index *index, int ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000L;
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&index->mutex);
+    while (!index->stopping && !pthread_cond_timedwait(&index->stop, &index->mutex, &at))
+        ;
+    pthread_mutex_unlock(&index->mutex);
+}
+
+/* Waits, alive as a member. False: stopping. */
+static bool pause_ms(struct index *index, int ms)
+{
+    while (ms > 0 && !is_stopping(index)) {
+        size_t none = 0;
+        wait_some(index, ms < ALIVE_MS ? ms : ALIVE_MS);
+        bus_fetch(index->cursor, NULL, 0, &none, 0);
+        ms -= ALIVE_MS;
+    }
+    return !is_stopping(index);
+}
+
+static bool back_off(struct index *index, unsigned tries, enum err err, const char *what)
+{
+    uint32_t random;
+    hash_random(&random, sizeof random);
+    int ms = backoff_ms(tries, random);
+    if (tries % 8 == 0) /* at once, and then every few minutes */
+        log_error("index", err, "%s: %s; trying again until it succeeds", what, err_sentence(err));
+    return pause_ms(index, ms);
+}
+
+/* ---- rejects ---- */
+
+static struct reject *reject_of(struct index *index, const struct bus_record *record)
+{
+    for (size_t i = 0; i < index->n_rejects; i++) {
+        if (index->rejects[i]->record == record)
+            return index->rejects[i];
+    }
+    struct reject *reject = calloc(1, sizeof *reject);
+    if (!reject)
+        abort();
+    reject->record = record;
+    index->rejects[index->n_rejects++] = reject;
+    return reject;
+}
+
+static void refuse(struct index *index, const struct bus_record *record, int event, enum err code, const char *reason)
+{
+    struct reject *reject = reject_of(index, record);
+    if (reject->n_refused++ == 0) {
+        reject->code = code;
+        snprintf(reject->reason, sizeof reject->reason, "%s", reason);
+    }
+    if (event >= 0 && reject->n_events < REJECT_EVENTS)
+        reject->events[reject->n_events++] = event;
+    index->refused++;
+    metric_add(metric_get(METRIC_COUNTER, "seismo_rejects_total", "reason", err_name(code),
+                          "documents that were refused for good, by reason"),
+               1);
+}
+
+static void note_refusal(void *ctx, const struct store_item *item, int event, const char *reason)
+{
+    struct index *index = ctx;
+    size_t i = (size_t)(item - index->items);
+    assert(i < index->n_items);
+    refuse(index, index->sources[i], event, ERR_STORE_WRITE, reason ? reason : err_sentence(ERR_STORE_WRITE));
+}
+
+static void note_reject_refused(void *ctx, const struct store_item *item, int event, const char *reason)
+{
+    (void)ctx;
+    (void)item;
+    (void)event;
+    log_error("index", ERR_STORE_WRITE, "the store refuses a reject; the bus keeps it: %s", reason ? reason : "");
+}
+
+/* Durable on the bus first: what the store refuses to keep must not be lost. False: stopping. */
+static bool save_reject(struct index *index, const struct reject *reject, struct buf *json)
+{
+    char id[33];
+    enum err err = ERR_OK;
+    buf_clear(json);
+    reject_write(reject, clock_wall_ms(), json, id);
+    assert(!buf_failed(json));
+    struct bus_message message = {TOPIC_REJECTS, hash_stable(slice_of(id)), buf_slice(json)};
+    for (unsigned tries = 0; (err = bus_publish_wait(index->options.bus, &message, 1)); tries++) {
+        if (err == ERR_TOO_LARGE) {
+            log_error("index", err, "a reject of %zu bytes does not fit the bus; the store alone keeps it", json->len);
+            break;
+        }
+        if (!back_off(index, tries, err, "publishing a reject"))
+            return false;
+    }
+    struct store_item item = {STORE_REJECT, buf_slice(json), slice_of(id), false, 0};
+    for (unsigned tries = 0;
+         (err = store_write(index->options.store, &item, 1, GROUP, NULL, 0, note_reject_refused, index)); tries++) {
+        if (!back_off(index, tries, err, "storing a reject"))
+            return false;
+    }
+    return true;
+}
+
+static bool save_rejects(struct index *index)
+{
+    struct buf json;
+    bool ok = true;
+    buf_init(&json, REJECT_BYTES);
+    for (size_t i = 0; i < index->n_rejects && ok; i++)
+        ok = save_reject(index, index->rejects[i], &json);
+    buf_done(&json);
+    return ok;
+}
+
+/* ---- one batch ---- */
+
+static void note_position(struct index *index, const struct bus_record *record)
+{
+    for (size_t i = 0; i < index->n_positions; i++) {
+        if (index->positions[i].partition == record->partition) {
+            index->positions[i].next = record->position + 1;
+            return;
+        }
+    }
+    index->positions[index->n_positions++] = (struct position){record->topic, record->partition, record->position + 1};
+}
+
+static void clear(struct index *index)
+{
+    for (size_t i = 0; i < index->n_rejects; i++)
+        free(index->rejects[i]);
+    index->n_records = index->n_items = index->n_positions = index->n_rejects = 0;
+    index->documents = index->refused = 0;
+    arena_reset(index->arena);
+}
+
+/* Records to items; ERR_NEWER_VERSION ends the index, as only a newer release can read on. */
+static enum err decode_all(struct index *index)
+{
+    for (size_t i = 0; i < index->n_records; i++) {
+        struct bus_record *source = &index->records[i];
+        struct record record;
+        arena_reset(index->arena);
+        enum err err = record_decode(source->value, index->arena, &record);
+        if (err == ERR_NEWER_VERSION) {
+            log_error("index", err, "%s/%d at %lld: %s; this release cannot read on, start the newer one",
+                      topic_name(source->topic), (int)source->partition, (long long)source->position,
+                      err_sentence(err));
+            return err;
+        }
+        note_position(index, source);
+        if (err) {
+            index->documents++;
+            refuse(index, source, -1, err, err_sentence(err));
+            continue;
+        }
+        index->documents += record.n_facts;
+        index->sources[index->n_items] = source;
+        index->items[index->n_items++] = (struct store_item){STORE_BEACON, source->value, SLICE_NONE, false, 0};
+    }
+    return ERR_OK;
+}
+
+static unsigned long count_stored(const struct index *index)
+{
+    unsigned long stored = 0;
+    for (size_t i = 0; i < index->n_items; i++)
+        stored += index->items[i].stored;
+    return stored;
+}
+
+/* Writes until all is stored or refused. False: stopping. */
+static bool write_all(struct index *index)
+{
+    enum err err;
+    for (unsigned tries = 0;; tries++) {
+        err = store_write(index->options.store, index->items, index->n_items, GROUP, index->positions,
+                          index->n_positions, note_refusal, index);
+        if (!err)
+            return true;
+        if (!back_off(index, tries, err, "writing to the store"))
+            return false;
+    }
+}
+
+static void commit(struct index *index)
+{
+    enum err err = bus_commit(index->cursor, index->positions, index->n_positions);
+    if (err) /* the next commit covers it; until then these would be stored again, which changes nothing */
+        log_line(err == ERR_FENCED ? LOG_INFO : LOG_WARN, "index", err, "committing: %s", err_sentence(err));
+}
+
+static bool finish(struct index *index)
+{
+    unsigned long stored = count_stored(index);
+    if (!save_rejects(index))
+        return false;
+    commit(index);
+    metric_add(index->stored, (int64_t)stored);
+    if (index->options.stored)
+        index->options.stored(index->options.ctx, stored);
+    return true;
+}
+
+/* A burst of refusals is more likely our fault than that of so many records: tell, and go on slowly. */
+static bool mind_burst(struct index *index)
+{
+    burst_add(&index->burst, clock_mono_ms(), index->documents, index->refused);
+    int ms = burst_pause_ms(&index->burst, clock_mono_ms());
+    if (ms == 0)
+        return true;
+    log_error("index", ERR_STORE_WRITE, "most of the last documents were refused (%s); pausing for %d s",
+              index->n_rejects ? index->rejects[0]->reason : "", ms / 1000);
+    return pause_ms(index, ms);
+}
+
+/* False: stopping, or nothing more can be read. */
+static bool turn(struct index *index)
+{
+    size_t max = (size_t)index->options.batch_records;
+    if (index->burst.pause_ms && max > PROBE_RECORDS)
+        max = PROBE_RECORDS;
+    clear(index);
+    enum err err = bus_fetch(index->cursor, index->records, max, &index->n_records, WAIT_MS);
+    if (err)
+        return back_off(index, 2, err, "reading the bus");
+    if (index->n_records == 0)
+        return true;
+    return !decode_all(index) && write_all(index) && finish(index) && mind_burst(index);
+}
+
+static void *run(void *arg)
+{
+    struct index *index = arg;
+    while (!is_stopping(index) && turn(index))
+        ;
+    clear(index);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void *table(const struct index_options *options, size_t each)
+{
+    void *at = calloc((size_t)options->batch_records, each);
+    if (!at)
+        abort();
+    return at;
+}
+
+static void free_index(struct index *index)
+{
+    bus_unsubscribe(index->cursor);
+    arena_free(index->arena);
+    free(index->records);
+    free(index->items);
+    free(index->sources);
+    free(index->positions);
+    free(index->rejects);
+    pthread_cond_destroy(&index->stop);
+    pthread_mutex_destroy(&index->mutex);
+    free(index);
+}
+
+static struct index *new_index(const struct index_options *options)
+{
+    pthread_condattr_t steady;
+    struct index *index = calloc(1, sizeof *index);
+    if (!index)
+        abort();
+    index->options = *options;
+    index->records = table(options, sizeof *index->records);
+    index->items = table(options, sizeof *index->items);
+    index->sources = table(options, sizeof *index->sources);
+    index->positions = table(options, sizeof *index->positions);
+    index->rejects = table(options, sizeof *index->rejects);
+    index->arena = arena_new(65536, ARENA_BYTES);
+    index->stored = metric_get(METRIC_COUNTER, "seismo_events_stored_total", NULL, NULL,
+                               "events newly stored as documents; repeats are not counted");
+    pthread_mutex_init(&index->mutex, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&index->stop, &steady);
+    pthread_condattr_destroy(&steady);
+    return index;
+}
+
+enum err index_start(struct index **ret_index, const struct index_options *options, struct err_text *text)
+{
+    assert(options->batch_records >= 1);
+    struct index *index = new_index(options);
+    struct bus_owner owner = {begin_at, let_go, index};
+    enum err err = bus_subscribe(options->bus, TOPIC_EVENTS, GROUP, &owner, &index->cursor, text);
+    if (!err && pthread_create(&index->thread, NULL, run, index))
+        err = err_set(text, ERR_NO_MEMORY, "index: no thread");
+    if (err)
+        free_index(index);
+    else
+        *ret_index = index;
+    return err;
+}
+
+void index_stop(struct index *index)
+{
+    if (!index)
+        return;
+    pthread_mutex_lock(&index->mutex);
+    index->stopping = true;
+    pthread_cond_signal(&index->stop);
+    pthread_mutex_unlock(&index->mutex);
+    bus_wake(index->cursor);
+    pthread_join(index->thread, NULL);
+    free_index(index);
+}

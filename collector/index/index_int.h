@@ -1,0 +1,43 @@
+/* Inside the index: the rejects of one batch, and whether there are too many of them. */
+#ifndef SEISMO_INDEX_INDEX_INT_H
+#define SEISMO_INDEX_INDEX_INT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "index/index.h"
+#include "store/store.h"
+
+#define REJECT_ORIGINAL_BYTES 262144 /* of a record, kept in its reject document */
+#define REJECT_EVENTS 1000           /* numbers of refused events told in one */
+
+/* What was refused of one record: all of it (event -1) or some of its events. */
+struct reject {
+    const struct bus_record *record;
+    enum err code;
+    char reason[256]; /* of the first */
+    int events[REJECT_EVENTS];
+    size_t n_events, n_refused;
+};
+
+/* The document of one reject: JSON for STORE_REJECT and TOPIC_REJECTS. ret_id: the same record refused for the same
+ * events has the same. The original is the record, base64, redacted long before it came here. */
+void reject_write(const struct reject *reject, int64_t now_ms, struct buf *json, char ret_id[33]);
+
+/* Documents stored and refused in the last ten seconds. */
+#define BURST_SLOTS 10
+struct burst {
+    struct {
+        int64_t second;
+        unsigned long documents, refused;
+    } slots[BURST_SLOTS];
+    int pause_ms; /* of the last one; 0 when all is well */
+};
+void burst_add(struct burst *burst, int64_t now_ms, unsigned long documents, unsigned long refused);
+/* How long to pause: 0, or ten seconds, doubling up to five minutes while it goes on. Forgets what it counted. */
+int burst_pause_ms(struct burst *burst, int64_t now_ms);
+
+/* Back-off for the n-th try in a row: 200 ms doubling up to 30 s, between half and all of it by `random`. */
+int backoff_ms(unsigned tries, uint32_t random);
+
+#endif
