@@ -40,12 +40,10 @@ static char *copy(const char *prefix, const char *text)
 {
     if (!text)
         return NULL;
-    size_t n = strlen(prefix), m = strlen(text);
-    char *to = malloc(n + m + 1);
+    char *to = malloc(strlen(prefix) + strlen(text) + 1);
     if (!to)
         abort();
-    memcpy(to, prefix, n);
-    memcpy(to + n, text, m + 1);
+    stpcpy(stpcpy(to, prefix), text);
     return to;
 }
 

@@ -89,7 +89,7 @@ static void write_rejected(struct buf *buf, const struct batch *batch)
 
 void answer_accepted(const struct outlet *outlet, const struct batch *batch)
 {
-    struct serve_field fields[3];
+    struct serve_field fields[3] = {0};
     struct buf body;
     buf_init(&body, MAX_ANSWER_BYTES);
     buf_char(&body, '{');
@@ -147,7 +147,7 @@ static void write_refusal(struct buf *buf, enum err err, const char *detail, con
 void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,
                     const struct batch *batch, const char *allow)
 {
-    struct serve_field fields[5];
+    struct serve_field fields[5] = {0};
     struct buf body;
     size_t n = json_fields(fields);
     status = status ? status : status_of(err);

@@ -332,7 +332,7 @@ static void set_asset(struct asset *asset, struct slice bytes)
     asset->bytes = bytes;
     asset->etag[0] = '"';
     hash_hex(bytes, asset->etag + 1, ETAG_HEX);
-    strcpy(asset->etag + 1 + ETAG_HEX, "\"");
+    memcpy(asset->etag + 1 + ETAG_HEX, "\"", 2);
 }
 
 static char *make_endpoint(const char *prefix)
@@ -343,8 +343,7 @@ static char *make_endpoint(const char *prefix)
     char *path = malloc(n + sizeof "/v1");
     if (!path)
         abort();
-    memcpy(path, prefix, n);
-    strcpy(path + n, "/v1");
+    snprintf(path, n + sizeof "/v1", "%.*s/v1", (int)n, prefix);
     return path;
 }
 

@@ -1,4 +1,5 @@
 /* Sockets to listen on: one SO_REUSEPORT socket a loop, all on one port. */
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,7 +20,7 @@ static bool split(const char *address, struct place *ret_place)
 {
     const char *colon = strrchr(address, ':');
     if (!colon || colon[1] == '\0' || strlen(colon + 1) > 5 || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        atoi(colon + 1) > 65535)
+        strtol(colon + 1, NULL, 10) > 65535)
         return false;
     const char *from = address, *to = colon;
     if (*from == '[') {
@@ -47,12 +48,15 @@ static void set_port(struct sockaddr *at, int port)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage at = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {.v6 = {0}};
     socklen_t len = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+    if (getsockname(fd, &at.any, &len) != 0)
         return -1;
-    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-                                          : ((struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 /* -1 with errno set. */
@@ -85,6 +89,7 @@ static bool is_free(const struct addrinfo *info, bool dual)
 static bool open_all(struct addrinfo *info, bool dual, int *ret_fds, int n, int *ret_port)
 {
     int fds[64], port = -1, i = 0;
+    assert(n >= 1 && n <= 64);
     if (!is_free(info, dual))
         return false;
     for (; i < n; i++) {
@@ -102,9 +107,9 @@ static bool open_all(struct addrinfo *info, bool dual, int *ret_fds, int n, int 
         return true;
     }
     int why = errno;
-    for (int j = 0; j <= i; j++)
-        if (fds[j] != -1)
-            close(fds[j]);
+    for (; i >= 0; i--)
+        if (fds[i] != -1)
+            close(fds[i]);
     errno = why;
     return false;
 }

@@ -61,7 +61,7 @@ static void linger_start(struct loop *loop, h2o_req_t *req)
     *remains = (struct remains){.loop = loop, .until_ms = serve_mono_ms() + LINGER_MS};
     remains->sock = h2o_evloop_socket_create(loop->evloop, fd, 0);
     remains->sock->data = remains;
-    remains->hook = h2o_mem_alloc_shared(&req->pool, sizeof *remains->hook, on_answered);
+    remains->hook = h2o_mem_alloc_shared(&req->pool, sizeof(void *), on_answered);
     *remains->hook = remains;
     h2o_linklist_insert(&loop->lingers, &remains->link);
     loop->n_lingers++;

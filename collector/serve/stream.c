@@ -117,7 +117,7 @@ static void run(struct message *message)
 static void start(struct serve_stream *stream, struct loop *loop, const struct serve_field *fields, size_t n)
 {
     h2o_req_t *req = stream->req;
-    *(struct serve_stream **)h2o_mem_alloc_shared(&req->pool, sizeof stream, on_dispose) = stream;
+    *(struct serve_stream **)h2o_mem_alloc_shared(&req->pool, sizeof(void *), on_dispose) = stream;
     h2o_linklist_insert(&loop->streams, &stream->link);
     req->http1_is_persistent = 0; /* an HTTP/1.0 reader knows the end by the close */
     req->res.status = 200;

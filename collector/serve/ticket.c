@@ -61,7 +61,7 @@ struct serve_ticket *serve_defer(struct serve_request *request)
     struct serve_ticket *ticket = h2o_mem_alloc(sizeof *ticket);
     *ticket = (struct serve_ticket){.message.run = run, .home = loop->home, .req = request->req};
     atomic_fetch_add(&ticket->home->refs, 1);
-    ticket->hook = h2o_mem_alloc_shared(&request->req->pool, sizeof *ticket->hook, on_dispose);
+    ticket->hook = h2o_mem_alloc_shared(&request->req->pool, sizeof(void *), on_dispose);
     *ticket->hook = ticket;
     h2o_linklist_insert(&loop->tickets, &ticket->link);
     return ticket;
