@@ -177,6 +177,8 @@ static void live_free(struct live *live)
 {
     for (size_t i = 0; i < LIVE_KNOWN_ERRORS; i++)
         free(live->names[i].name);
+    live_tally_forget(live, true);
+    pthread_mutex_destroy(&live->kept_mutex);
     pthread_mutex_destroy(&live->names_mutex);
     arena_free(live->arena);
     live->magic = 0;
@@ -190,6 +192,7 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
         abort();
     live->magic = LIVE_MAGIC;
     live->arena = arena_new(4096, 1048576);
+    pthread_mutex_init(&live->kept_mutex, NULL);
     pthread_mutex_init(&live->names_mutex, NULL);
     take_options(live, options);
     enum err err = live_access_init(&live->access, &live->options, text);

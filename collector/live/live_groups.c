@@ -68,24 +68,46 @@ static struct live_group *find(const struct live_groups *groups, const struct se
     return NULL;
 }
 
+static struct live_group *place_of(struct live_groups *groups, const struct series_key *key)
+{
+    uint64_t hash = key_hash(key);
+    struct live_group *group = find(groups, key, hash);
+    return group ? group : make(groups, key, hash);
+}
+
+static void merge(struct live_group *group, uint64_t events, double count, double failed, const struct sketch *values,
+                  const struct hll *sessions, int64_t end_ms)
+{
+    group->events += events;
+    group->count += count;
+    group->failed += failed;
+    sketch_merge(&group->values, values);
+    hll_merge(&group->sessions, sessions);
+    if (events && end_ms > group->last_ms)
+        group->last_ms = end_ms;
+}
+
 struct live_group *live_groups_add(struct live_groups *groups, const struct rollup *rollup)
 {
-    uint64_t hash = key_hash(&rollup->key);
-    struct live_group *group = find(groups, &rollup->key, hash);
-    if (!group)
-        group = make(groups, &rollup->key, hash);
+    struct live_group *group = place_of(groups, &rollup->key);
+    if (group)
+        merge(group, rollup->events, rollup->count, rollup->failed, &rollup->values, &rollup->sessions,
+              rollup->start_ms + rollup->width_s * 1000);
+    else
+        groups->left_out++;
+    return group;
+}
+
+struct live_group *live_groups_absorb(struct live_groups *groups, const struct live_group *from)
+{
+    struct live_group *group = place_of(groups, &from->key);
     if (!group) {
         groups->left_out++;
         return NULL;
     }
-    group->events += rollup->events;
-    group->count += rollup->count;
-    group->failed += rollup->failed;
-    sketch_merge(&group->values, &rollup->values);
-    hll_merge(&group->sessions, &rollup->sessions);
-    int64_t end_ms = rollup->start_ms + rollup->width_s * 1000;
-    if (rollup->events && end_ms > group->last_ms)
-        group->last_ms = end_ms;
+    merge(group, from->events, from->count, from->failed, &from->values, &from->sessions, from->last_ms);
+    if (from->twin)
+        group->twin = place_of(groups, &from->twin->key);
     return group;
 }
 

@@ -8,6 +8,7 @@
  *   live_stream.c    server-sent events
  *   live_windows.c   final windows of the store and the open ones, each once
  *   live_groups.c    windows merged by series and by step of time
+ *   live_tally.c     what the overview counts; of a long time, the settled part is kept
  *   live_overview.c  live_series.c  live_people.c  live_trouble.c  live_status.c    one answer each, or a few
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
@@ -25,7 +26,7 @@
 
 #define LIVE_MAX_ANSWER 8388608     /* bytes of one answer */
 #define LIVE_MAX_PARAMETER 2048     /* bytes of one parameter, decoded */
-#define LIVE_MAX_POINTS 1500        /* steps of one chart */
+#define LIVE_MAX_POINTS 400         /* steps of one chart */
 #define LIVE_MAX_SPAN_MS 2678400000 /* 31 days */
 
 /* ---- parameters ---- */
@@ -120,11 +121,32 @@ void live_groups_init(struct live_groups *groups);
 void live_groups_done(struct live_groups *groups);
 /* Merges one window into the group of its application, service, kind, name and detail; NULL when there is no place. */
 struct live_group *live_groups_add(struct live_groups *groups, const struct rollup *rollup);
+/* Merges a group of another table, and its twin; NULL when there is no place. */
+struct live_group *live_groups_absorb(struct live_groups *groups, const struct live_group *from);
 /* Calls each in descending order of weight(group), at most limit; groups of weight < 0 are left out. Returns how many
  * there were. */
 size_t live_groups_top(const struct live_groups *groups, size_t limit, double (*weight)(const struct live_group *),
                        void (*each)(void *ctx, const struct live_group *group), void *ctx);
 void live_write_quantiles(struct buf *buf, const struct sketch *values);
+
+/* ---- tally: what the overview shows, from all windows of its time ---- */
+/* Where a series stands: the whole service, the whole service for one detail, one page or route. What concerns the
+ * whole is taken from the first of them that has something. */
+enum live_scope { SCOPE_ALL, SCOPE_DETAIL, SCOPE_ONE, SCOPES };
+struct live_tally {
+    int64_t from_ms, step_ms, recent_ms; /* windows from recent_ms on count as recent */
+    size_t n_points;
+    double *points[SERIES_KINDS][SCOPES], *failed_points[SERIES_KINDS][SCOPES]; /* each n_points, in one block */
+    double sum[SERIES_KINDS][SCOPES], failed[SERIES_KINDS][SCOPES];
+    struct hll sessions, recent;
+    struct live_groups groups;
+};
+enum live_scope live_scope_of(const struct series_key *key);
+/* ret_tally is to be given to live_tally_done whatever comes back. */
+enum err live_tally_read(struct live *live, const struct live_query *query, struct live_tally *ret_tally);
+void live_tally_done(struct live_tally *tally);
+/* Frees kept tallies that nobody has asked for in the last minutes; all: every one, once no worker runs any more. */
+void live_tally_forget(struct live *live, bool all);
 
 /* ---- the answers ---- */
 live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
@@ -142,6 +164,13 @@ double live_member_number(const json_t *document, const char *name); /* NAN when
 /* ---- the room ---- */
 #define LIVE_MAGIC 0x4c697665
 #define LIVE_KNOWN_ERRORS 1024
+#define LIVE_KEPT_TALLIES 3
+struct live_kept_tally {
+    bool used;
+    uint64_t scope;             /* hash of application, service and environment */
+    int64_t until_ms, asked_ms; /* what it covers; when it was last of use, monotonic */
+    struct live_tally tally;
+};
 struct live {
     uint32_t magic;
     struct live_options options; /* strings are copied into the arena */
@@ -157,6 +186,8 @@ struct live {
         char etag[40];
     } * assets;
     size_t n_assets;
+    pthread_mutex_t kept_mutex;
+    struct live_kept_tally kept[LIVE_KEPT_TALLIES];
     pthread_mutex_t names_mutex;
     struct {
         uint64_t hash;

@@ -8,25 +8,11 @@
 
 #define MAX_ROWS 200
 #define MAX_ERRORS 50
-#define RECENT_MS 300000
-
-/* Where a series stands: the whole service, the whole service for one detail, one page or route. What concerns the
- * whole is taken from the first of them that has something. */
-enum scope { SCOPE_ALL, SCOPE_DETAIL, SCOPE_ONE, SCOPES };
-
-struct counts {
-    double *points[SERIES_KINDS][SCOPES];
-    double sum[SERIES_KINDS][SCOPES], failed[SERIES_KINDS][SCOPES];
-};
 
 struct overview {
     struct live *live;
     const struct live_query *query;
-    struct live_groups groups;
-    size_t n_points;
-    struct counts counts;
-    double *calls_failed[SCOPES];
-    struct hll sessions, recent;
+    struct live_tally tally;
     struct buf *buf;
 };
 
@@ -37,109 +23,17 @@ static const struct vital {
 } vitals[] = {{"LCP", 2500, 4000}, {"INP", 200, 500}, {"CLS", 0.1, 0.25}, {"FCP", 1800, 3000}, {"TTFB", 800, 1800}};
 #define N_VITALS (sizeof vitals / sizeof *vitals)
 
-static double *zeros(size_t n)
+static enum live_scope best_scope(const struct live_tally *tally, enum series_kind kind)
 {
-    double *array = calloc(n, sizeof *array);
-    if (!array)
-        abort();
-    return array;
-}
-
-static void overview_init(struct overview *overview, struct live *live, const struct live_query *query, struct buf *buf)
-{
-    size_t n = (size_t)((query->to_ms - query->from_ms) / query->step_ms);
-    *overview = (struct overview){.live = live, .query = query, .n_points = n, .buf = buf};
-    live_groups_init(&overview->groups);
-    for (int kind = 0; kind < SERIES_KINDS; kind++)
-        for (int scope = 0; scope < SCOPES; scope++)
-            overview->counts.points[kind][scope] = zeros(n);
-    for (int scope = 0; scope < SCOPES; scope++)
-        overview->calls_failed[scope] = zeros(n);
-}
-
-static void overview_done(struct overview *overview)
-{
-    for (int kind = 0; kind < SERIES_KINDS; kind++)
-        for (int scope = 0; scope < SCOPES; scope++)
-            free(overview->counts.points[kind][scope]);
-    for (int scope = 0; scope < SCOPES; scope++)
-        free(overview->calls_failed[scope]);
-    live_groups_done(&overview->groups);
-}
-
-static enum scope scope_of(const struct series_key *key)
-{
-    if (!slice_is(key->name, "*"))
-        return SCOPE_ONE;
-    return key->detail.len ? SCOPE_DETAIL : SCOPE_ALL;
-}
-
-static void count(struct overview *overview, const struct rollup *rollup)
-{
-    enum series_kind kind = rollup->key.kind;
-    enum scope scope = scope_of(&rollup->key);
-    size_t at = (size_t)((rollup->start_ms - overview->query->from_ms) / overview->query->step_ms);
-    if (at >= overview->n_points)
-        return;
-    overview->counts.points[kind][scope][at] += rollup->count;
-    overview->counts.sum[kind][scope] += rollup->count;
-    overview->counts.failed[kind][scope] += rollup->failed;
-    if (kind == SERIES_API)
-        overview->calls_failed[scope][at] += rollup->failed;
-}
-
-/* A page's row shows its loads and its route changes: the group of the route changes hangs from that of the loads. */
-static void add_route(struct overview *overview, const struct rollup *rollup)
-{
-    struct live_group *route = live_groups_add(&overview->groups, rollup);
-    struct rollup load;
-    rollup_init(&load);
-    load.key = rollup->key;
-    load.key.kind = SERIES_PAGE;
-    load.start_ms = rollup->start_ms;
-    load.width_s = rollup->width_s;
-    struct live_group *page = route ? live_groups_add(&overview->groups, &load) : NULL;
-    if (page)
-        page->twin = route;
-    rollup_done(&load);
-}
-
-/* An error's row is its code, on whichever page; the pages' windows only count where the service-wide one is absent. */
-static void add_error(struct overview *overview, const struct rollup *rollup)
-{
-    struct rollup copy = *rollup;
-    if (scope_of(&rollup->key) == SCOPE_ONE)
-        copy.key.name = SLICE("");
-    if (rollup->key.detail.len)
-        live_groups_add(&overview->groups, &copy);
-}
-
-static void add(void *ctx, const struct rollup *rollup)
-{
-    struct overview *overview = ctx;
-    count(overview, rollup);
-    hll_merge(&overview->sessions, &rollup->sessions);
-    if (rollup->start_ms >= overview->query->now_ms - RECENT_MS)
-        hll_merge(&overview->recent, &rollup->sessions);
-    if (rollup->key.kind == SERIES_ROUTE)
-        add_route(overview, rollup);
-    else if (rollup->key.kind == SERIES_ERROR)
-        add_error(overview, rollup);
-    else if (rollup->key.kind != SERIES_CLICK)
-        live_groups_add(&overview->groups, rollup);
-}
-
-static enum scope best_scope(const struct counts *counts, enum series_kind kind)
-{
-    enum scope scope = SCOPE_ALL;
-    while (scope < SCOPE_ONE && counts->sum[kind][scope] <= 0)
+    enum live_scope scope = SCOPE_ALL;
+    while (scope < SCOPE_ONE && tally->sum[kind][scope] <= 0)
         scope++;
     return scope;
 }
 
-static double total(const struct overview *overview, enum series_kind kind)
+static double total(const struct live_tally *tally, enum series_kind kind)
 {
-    return overview->counts.sum[kind][best_scope(&overview->counts, kind)];
+    return tally->sum[kind][best_scope(tally, kind)];
 }
 
 /* ---- vitals ---- */
@@ -185,7 +79,7 @@ static void write_vitals(struct overview *overview)
     for (size_t i = 0; i < N_VITALS; i++)
         sketch_init(&values[i]);
     for (size_t bucket = 0; bucket < LIVE_GROUP_BUCKETS; bucket++)
-        for (struct live_group *group = overview->groups.buckets[bucket]; group; group = group->next)
+        for (struct live_group *group = overview->tally.groups.buckets[bucket]; group; group = group->next)
             for (size_t i = 0; i < N_VITALS; i++)
                 if (group->key.kind == SERIES_VITAL && slice_is(group->key.detail, vitals[i].name))
                     sketch_merge(&values[i], &group->values);
@@ -203,17 +97,17 @@ static void write_vitals(struct overview *overview)
 static void write_totals(struct overview *overview)
 {
     struct buf *buf = overview->buf;
-    const struct counts *counts = &overview->counts;
+    const struct live_tally *tally = &overview->tally;
     buf_json_name(buf, "totals");
     buf_char(buf, '{');
-    buf_json_number(buf, "loads", round(total(overview, SERIES_PAGE)));
-    buf_json_number(buf, "routes", round(total(overview, SERIES_ROUTE)));
-    buf_json_number(buf, "calls", round(total(overview, SERIES_API)));
-    buf_json_number(buf, "failed_calls", round(counts->failed[SERIES_API][best_scope(counts, SERIES_API)]));
-    buf_json_number(buf, "clicks", round(total(overview, SERIES_CLICK)));
-    buf_json_number(buf, "errors", round(total(overview, SERIES_ERROR)));
-    buf_json_number(buf, "sessions", round(hll_estimate(&overview->sessions)));
-    buf_json_number(buf, "sessions_5m", round(hll_estimate(&overview->recent)));
+    buf_json_number(buf, "loads", round(total(tally, SERIES_PAGE)));
+    buf_json_number(buf, "routes", round(total(tally, SERIES_ROUTE)));
+    buf_json_number(buf, "calls", round(total(tally, SERIES_API)));
+    buf_json_number(buf, "failed_calls", round(tally->failed[SERIES_API][best_scope(tally, SERIES_API)]));
+    buf_json_number(buf, "clicks", round(total(tally, SERIES_CLICK)));
+    buf_json_number(buf, "errors", round(total(tally, SERIES_ERROR)));
+    buf_json_number(buf, "sessions", round(hll_estimate(&tally->sessions)));
+    buf_json_number(buf, "sessions_5m", round(hll_estimate(&tally->recent)));
     buf_char(buf, '}');
 }
 
@@ -222,7 +116,7 @@ static void write_points(struct overview *overview, const char *name, const doub
     struct buf *buf = overview->buf;
     buf_json_name(buf, name);
     buf_char(buf, '[');
-    for (size_t i = 0; i < overview->n_points; i++) {
+    for (size_t i = 0; i < overview->tally.n_points; i++) {
         if (i)
             buf_char(buf, ',');
         buf_number(buf, round((a[i] + (b ? b[i] : 0)) * 10) / 10);
@@ -230,36 +124,35 @@ static void write_points(struct overview *overview, const char *name, const doub
     buf_char(buf, ']');
 }
 
-static const double *best_points(const struct overview *overview, enum series_kind kind)
-{
-    return overview->counts.points[kind][best_scope(&overview->counts, kind)];
-}
-
 static void write_traffic(struct overview *overview)
 {
-    struct buf *buf = overview->buf;
-    buf_json_name(buf, "traffic");
-    buf_char(buf, '{');
-    write_points(overview, "views", best_points(overview, SERIES_PAGE), best_points(overview, SERIES_ROUTE));
-    write_points(overview, "calls", best_points(overview, SERIES_API), NULL);
-    write_points(overview, "failed", overview->calls_failed[best_scope(&overview->counts, SERIES_API)], NULL);
-    write_points(overview, "errors", best_points(overview, SERIES_ERROR), NULL);
-    write_points(overview, "clicks", best_points(overview, SERIES_CLICK), NULL);
-    buf_char(buf, '}');
+    struct live_tally *tally = &overview->tally;
+    enum live_scope scopes[SERIES_KINDS];
+    for (enum series_kind kind = SERIES_PAGE; kind < SERIES_KINDS; kind++)
+        scopes[kind] = best_scope(tally, kind);
+    buf_json_name(overview->buf, "traffic");
+    buf_char(overview->buf, '{');
+    write_points(overview, "views", tally->points[SERIES_PAGE][scopes[SERIES_PAGE]],
+                 tally->points[SERIES_ROUTE][scopes[SERIES_ROUTE]]);
+    write_points(overview, "calls", tally->points[SERIES_API][scopes[SERIES_API]], NULL);
+    write_points(overview, "failed", tally->failed_points[SERIES_API][scopes[SERIES_API]], NULL);
+    write_points(overview, "errors", tally->points[SERIES_ERROR][scopes[SERIES_ERROR]], NULL);
+    write_points(overview, "clicks", tally->points[SERIES_CLICK][scopes[SERIES_CLICK]], NULL);
+    buf_char(overview->buf, '}');
 }
 
 /* ---- tables ---- */
 
 static double page_weight(const struct live_group *group)
 {
-    if (group->key.kind != SERIES_PAGE || scope_of(&group->key) != SCOPE_ONE)
+    if (group->key.kind != SERIES_PAGE || live_scope_of(&group->key) != SCOPE_ONE)
         return -1;
     return group->count + (group->twin ? group->twin->count : 0);
 }
 
 static double call_weight(const struct live_group *group)
 {
-    return group->key.kind == SERIES_API && scope_of(&group->key) == SCOPE_ONE ? group->count : -1;
+    return group->key.kind == SERIES_API && live_scope_of(&group->key) == SCOPE_ONE ? group->count : -1;
 }
 
 static double error_weight(const struct live_group *group)
@@ -338,23 +231,10 @@ static void write_table(struct overview *overview, const char *name, size_t limi
     struct buf *buf = overview->buf;
     buf_json_name(buf, name);
     buf_text(buf, "{\"rows\":[");
-    size_t n = live_groups_top(&overview->groups, limit, weight, write, overview);
+    size_t n = live_groups_top(&overview->tally.groups, limit, weight, write, overview);
     buf_char(buf, ']');
     buf_json_int(buf, "all", (int64_t)n);
     buf_char(buf, '}');
-}
-
-static enum err read_all(struct overview *overview)
-{
-    static const struct store_rollup_query parts[] = {
-        {.kind = SERIES_PAGE},  {.kind = SERIES_ROUTE},
-        {.kind = SERIES_API},   {.kind = SERIES_CLICK, .name = {"*", 1}},
-        {.kind = SERIES_ERROR}, {.kind = SERIES_VITAL, .name = {"*", 1}},
-    };
-    enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < sizeof parts / sizeof *parts; i++)
-        err = live_windows_read(overview->live, overview->query, &parts[i], add, overview);
-    return err;
 }
 
 void live_write_span(struct buf *buf, const struct live_query *query)
@@ -365,29 +245,32 @@ void live_write_span(struct buf *buf, const struct live_query *query)
     buf_json_int(buf, "step", query->step_ms);
 }
 
+static void write_overview(struct overview *overview, uint64_t generation)
+{
+    struct buf *buf = overview->buf;
+    bool by_code = overview->tally.sum[SERIES_ERROR][SCOPE_DETAIL] > 0;
+    buf_char(buf, '{');
+    buf_json_int(buf, "generation", (int64_t)generation);
+    live_write_span(buf, overview->query);
+    write_totals(overview);
+    write_vitals(overview);
+    write_traffic(overview);
+    write_table(overview, "pages", MAX_ROWS, page_weight, write_page);
+    write_table(overview, "apis", MAX_ROWS, call_weight, write_call);
+    write_table(overview, "errors", MAX_ERRORS, by_code ? error_weight : page_error_weight, write_error);
+    buf_json_int(buf, "left_out", (int64_t)overview->tally.groups.left_out);
+    buf_text(buf, "}\n");
+}
+
 enum err live_answer_overview(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
 {
-    struct overview overview;
+    struct overview overview = {.live = live, .query = query, .buf = buf};
     uint64_t generation = atomic_load(&live->generation);
-    overview_init(&overview, live, query, buf);
-    enum err err = read_all(&overview);
-    if (err == ERR_OK) {
-        bool wide = total(&overview, SERIES_ERROR) > 0 && best_scope(&overview.counts, SERIES_ERROR) != SCOPE_ONE &&
-                    overview.counts.sum[SERIES_ERROR][SCOPE_DETAIL] > 0;
-        buf_char(buf, '{');
-        buf_json_int(buf, "generation", (int64_t)generation);
-        live_write_span(buf, query);
-        write_totals(&overview);
-        write_vitals(&overview);
-        write_traffic(&overview);
-        write_table(&overview, "pages", MAX_ROWS, page_weight, write_page);
-        write_table(&overview, "apis", MAX_ROWS, call_weight, write_call);
-        write_table(&overview, "errors", MAX_ERRORS, wide ? error_weight : page_error_weight, write_error);
-        buf_json_int(buf, "left_out", (int64_t)overview.groups.left_out);
-        buf_text(buf, "}\n");
-    } else {
+    enum err err = live_tally_read(live, query, &overview.tally);
+    if (err == ERR_OK)
+        write_overview(&overview, generation);
+    else
         err_set(text, err, "the windows cannot be read: %s", err_sentence(err));
-    }
-    overview_done(&overview);
+    live_tally_done(&overview.tally);
     return err;
 }

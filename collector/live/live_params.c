@@ -89,14 +89,18 @@ static enum err read_range(struct serve_request *request, int64_t *ret_span_ms, 
     return wrong(text, "range", "expected 5m, 30m, 3h or 24h");
 }
 
-/* The span becomes whole steps; the step is the least multiple of the window's width that keeps the points in bounds.
- */
+/* The span becomes whole steps; the step is the least round one that keeps the points in bounds, so that the bars of a
+ * chart stand still while time moves on. */
 static void align(struct live_query *query)
 {
+    static const int64_t round_widths[] = {1, 2, 5, 10, 15, 30, 60, 120};
     int64_t span = query->to_ms - query->from_ms;
     query->width_s = span <= FINE_SPAN_MS ? 10 : 60;
-    int64_t width = query->width_s * 1000, points = LIVE_MAX_POINTS - 2;
-    query->step_ms = (span + width * points - 1) / (width * points) * width;
+    for (size_t i = 0; i < sizeof round_widths / sizeof *round_widths; i++) {
+        query->step_ms = round_widths[i] * query->width_s * 1000;
+        if (span / query->step_ms <= LIVE_MAX_POINTS - 2)
+            break;
+    }
     query->from_ms -= query->from_ms % query->step_ms;
     int64_t over = query->to_ms % query->step_ms;
     query->to_ms += over ? query->step_ms - over : 0;

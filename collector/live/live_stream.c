@@ -18,6 +18,7 @@
 #define TRAIL_MS 3000
 #define TRAIL_STEP_MS 750
 #define HEARTBEAT_MS 15000
+#define FORGET_MS 60000
 
 struct live_streams {
     struct live *live;
@@ -91,7 +92,7 @@ static void wait_until(struct live_streams *streams, int64_t due_ms)
 static void *work(void *ctx)
 {
     struct live_streams *streams = ctx;
-    int64_t look_ms = 0;
+    int64_t look_ms = 0, forget_ms = 0;
     pthread_mutex_lock(&streams->mutex);
     while (!streams->stopping) {
         int64_t now_ms = clock_mono_ms();
@@ -107,6 +108,12 @@ static void *work(void *ctx)
         } else if (now_ms - streams->beat_ms >= HEARTBEAT_MS) {
             write_all(streams, SLICE(": still here\n\n"));
             streams->beat_ms = now_ms;
+        }
+        if (now_ms >= forget_ms) {
+            forget_ms = now_ms + FORGET_MS;
+            pthread_mutex_unlock(&streams->mutex);
+            live_tally_forget(streams->live, false);
+            pthread_mutex_lock(&streams->mutex);
         }
         int64_t due_ms = look_ms;
         if (streams->changed && streams->said_ms + GAP_MS < due_ms)

@@ -18,6 +18,7 @@
 
 static char folder[64];
 static struct store *store;
+static int32_t width_s = 10; /* of the windows that are made */
 static struct live *live;
 static bool is_ready = true;
 
@@ -133,6 +134,7 @@ static int set_up(void **state)
     struct store_options options = {.kind = "sqlite", .path = folder, .retention_days = 7};
     struct err_text text;
     is_ready = true;
+    width_s = 10;
     live = NULL;
     return store_open(&store, &options, &text) == ERR_OK ? 0 : -1;
 }
@@ -178,7 +180,7 @@ static void fill(struct rollup *rollup, const struct window *window)
         window->kind,        SLICE("demo"),          slice_of(window->service ? window->service : "shop"),
         SLICE("production"), slice_of(window->name), slice_of(window->detail ? window->detail : "")};
     rollup->start_ms = NOW_MS + window->after_ms;
-    rollup->width_s = 10;
+    rollup->width_s = width_s;
     rollup->events = (uint64_t)window->count;
     rollup->count = window->count;
     rollup->failed = window->failed;
@@ -437,12 +439,12 @@ static void addresses_and_methods(void **state)
 static struct rollup open_windows[2];
 static size_t n_open;
 
-static void give_open(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
+static void give_open(void *ctx, int32_t of_width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
                       void *each_ctx)
 {
     (void)ctx;
     for (size_t i = 0; i < n_open; i++)
-        if (open_windows[i].width_s == width_s)
+        if (open_windows[i].width_s == of_width_s)
             each(each_ctx, &open_windows[i]);
 }
 
@@ -488,6 +490,36 @@ static void overview_merges_final_and_open(void **state)
     for (size_t i = 0; i < 2; i++)
         rollup_done(&open_windows[i]);
     n_open = 0;
+}
+
+/* Of a day the settled part is kept between two readings; nothing may count twice or get lost by that. */
+static void a_day_is_the_same_when_asked_again(void **state)
+{
+    (void)state;
+    static const int64_t minutes_ago[] = {1200, 300, 30, 11, 9, 1};
+    int64_t now_ms = clock_wall_ms() / 60000 * 60000;
+    width_s = 60;
+    struct window window = {SERIES_PAGE, NULL, "*", NULL, 0, 10, 0, 50, "s-1"};
+    for (size_t i = 0; i < sizeof minutes_ago / sizeof *minutes_ago; i++) {
+        window.after_ms = now_ms - minutes_ago[i] * 60000 - NOW_MS;
+        window.name = "*";
+        put_window(&window);
+        window.name = "/cart";
+        put_window(&window);
+        window.kind = SERIES_ROUTE;
+        put_window(&window);
+        window.kind = SERIES_PAGE;
+    }
+    start((struct live_options){0});
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/api/overview?range=24h&again=%d", i);
+        assert_int_equal(get(path), 200);
+        assert_says(i < 2 ? "\"loads\":60," : "\"loads\":67,");
+        assert_says("\"name\":\"/cart\",\"kind\":\"page\",\"count\":120,\"loads\":60,\"p50\":50");
+        if (i == 1)
+            put_window(&(struct window){SERIES_PAGE, NULL, "*", NULL, now_ms - NOW_MS, 7, 0, 50, "s-1", 60});
+    }
 }
 
 static void series_has_points_and_samples(void **state)
@@ -678,6 +710,7 @@ int main(void)
         ON_LIVE(every_answer_has_the_policy),
         ON_LIVE(wrong_parameters_are_named),
         ON_LIVE(overview_merges_final_and_open),
+        ON_LIVE(a_day_is_the_same_when_asked_again),
         ON_LIVE(series_has_points_and_samples),
         ON_LIVE(hostile_text_stays_text),
         ON_LIVE(a_session_is_told_in_order),
