@@ -46,7 +46,10 @@ struct store_item {
 typedef void store_reject_fn(void *ctx, const struct store_item *item, int event, const char *reason);
 /* Writes all items, and keeps the positions in the same transaction where the store can (store_keeps_positions).
  * Same id twice = stored once. ERR_OK: every item is done. Else those with done=true are; call again with the same
- * items after a pause, done ones are skipped. ERR_AGAIN, ERR_HTTP: later. ERR_STORE_AUTH: stop and tell. */
+ * items after a pause, done ones are skipped. ERR_AGAIN, ERR_HTTP, ERR_TIMED_OUT, ERR_FULL (disk), ERR_STORE_WRITE,
+ * ERR_CORRUPT (a damaged file that another process keeps open): later. ERR_STORE_AUTH, ERR_NEWER_VERSION: stop and
+ * tell. The cause is in the log. `stored` grows over the calls for one item; a beacon whose answer was lost on the way
+ * counts as a repeat. */
 enum err store_write(struct store *store, struct store_item *items, size_t n, const char *group,
                      const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx);
 /* Whether positions live here. If not, the caller commits them on the bus after store_write. */
@@ -67,12 +70,14 @@ enum err store_state_put(struct store *store, const char *key, struct slice valu
 /* ---- reading ---- */
 struct store_event_query {
     struct slice application;                                      /* len 0: all */
-    struct slice service, session, code, kind, user, beacon, page; /* exact; len 0: any; page is a page route */
+    struct slice service, session, code, kind, user, beacon, page; /* exact; len 0: any; kind as sent: event.action;
+                                                                      page is a page route */
     int64_t from_ms, to_ms; /* [from, to) by the event's corrected time; to 0: no end */
     bool newest_first;      /* else oldest first */
     size_t limit;           /* 0: no limit (export) */
 };
-/* Calls each(ctx, id, document) for every stored event document; each returns false to stop. */
+/* Calls each(ctx, id, document) for every stored event document; each returns false to stop. What cannot be read back
+ * is left out and counted. Elasticsearch shows a document up to a second after it was stored. */
 typedef bool store_document_fn(void *ctx, struct slice id, struct slice json);
 enum err store_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,
                            void *ctx);
@@ -81,14 +86,14 @@ struct store_rollup_query {
     struct slice application, service, environment, name, detail; /* len 0: any */
     enum series_kind kind;                                        /* 0: any */
     int32_t width_s;                                              /* 10 or 60 */
-    int64_t from_ms, to_ms;                                       /* [from, to) by the window's start */
+    int64_t from_ms, to_ms;                                       /* [from, to) by the window's start; to 0: no end */
 };
 /* Oldest first. The rollup and its text are borrowed for the call. */
 typedef bool store_rollup_fn(void *ctx, const struct rollup *rollup);
 enum err store_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
                             void *ctx);
 
-/* Newest first, each alert once in its latest state. limit >= 1. */
+/* Newest first by the time of their latest state, each alert once in that state. limit >= 1. */
 typedef bool store_alert_fn(void *ctx, const struct alert *alert);
 enum err store_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                            store_alert_fn *each, void *ctx);

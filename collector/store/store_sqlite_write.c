@@ -50,32 +50,41 @@ int64_t mark_hash(enum mark mark, struct slice text)
 
 /* ---- one beacon ---- */
 
-static bool add_mark(struct file *file, int64_t beacon, int64_t to_ms, enum mark mark, struct slice text)
+/* The marks of one beacon; the last few are remembered, since most events of a beacon share their page. */
+#define RECENT 8
+struct marker {
+    struct file *file;
+    int64_t beacon, to_ms;
+    int64_t recent[RECENT];
+    size_t n;
+};
+
+static bool add_mark(struct marker *marker, enum mark mark, struct slice text)
 {
     if (text.len == 0)
         return true;
-    sqlite3_stmt *statement = file_statement(file, SQL_MARK_ADD);
+    int64_t hash = mark_hash(mark, text);
+    for (size_t i = 0; i < RECENT && i < marker->n; i++)
+        if (marker->recent[i] == hash)
+            return true;
+    marker->recent[marker->n++ % RECENT] = hash;
+    sqlite3_stmt *statement = file_statement(marker->file, SQL_MARK_ADD);
     if (!statement)
         return false;
-    sqlite3_bind_int64(statement, 1, mark_hash(mark, text));
-    sqlite3_bind_int64(statement, 2, to_ms);
-    sqlite3_bind_int64(statement, 3, beacon);
+    sqlite3_bind_int64(statement, 1, hash);
+    sqlite3_bind_int64(statement, 2, marker->to_ms);
+    sqlite3_bind_int64(statement, 3, marker->beacon);
     return file_run(statement);
 }
 
 static bool add_marks(struct file *file, const struct record *record, int64_t beacon, int64_t to_ms)
 {
-    struct slice code = SLICE_NONE, page = SLICE_NONE;
-    bool ok = add_mark(file, beacon, to_ms, MARK_SESSION, record->session) &&
-              add_mark(file, beacon, to_ms, MARK_USER, record->user) &&
-              add_mark(file, beacon, to_ms, MARK_BEACON, record->beacon);
-    for (size_t i = 0; ok && i < record->n_facts; i++) {
-        const struct fact *fact = &record->facts[i];
-        if (!slice_equal(fact->code, code))
-            ok = add_mark(file, beacon, to_ms, MARK_CODE, code = fact->code);
-        if (ok && !slice_equal(fact->page_route, page))
-            ok = add_mark(file, beacon, to_ms, MARK_PAGE, page = fact->page_route);
-    }
+    struct marker marker = {.file = file, .beacon = beacon, .to_ms = to_ms};
+    bool ok = add_mark(&marker, MARK_SESSION, record->session) && add_mark(&marker, MARK_USER, record->user) &&
+              add_mark(&marker, MARK_BEACON, record->beacon);
+    for (size_t i = 0; ok && i < record->n_facts; i++)
+        ok = add_mark(&marker, MARK_CODE, record->facts[i].code) &&
+             add_mark(&marker, MARK_PAGE, record->facts[i].page_route);
     return ok;
 }
 

@@ -2,8 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -379,6 +382,73 @@ static void commits_of_another_instance_show_in_the_generation(void **state)
     assert_int_equal(store_write(other, NULL, 0, "index", &position, 1, count_refused, NULL), ERR_OK);
     assert_true(store_generation(store) > before);
     store_close(other);
+    store_close(store);
+}
+
+/* ---- threads ---- */
+
+struct crew {
+    struct store *store;
+    int number;
+    atomic_bool *stop;
+};
+
+static void *write_many(void *arg)
+{
+    struct crew *crew = arg;
+    for (int i = 0; i < 100; i++) {
+        char id[32];
+        struct refused refused = {0};
+        snprintf(id, sizeof id, "beacon-%d-%d", crew->number, i);
+        struct slice value = make_simple(id, NOW_MS + (i % 2 ? 5000 : -5000), 2);
+        struct store_item item = make_item(STORE_BEACON, value);
+        struct position position = {TOPIC_EVENTS, crew->number, i + 1};
+        if (store_write(crew->store, &item, 1, "index", &position, 1, count_refused, &refused) != ERR_OK ||
+            item.stored != 2)
+            abort();
+        make_free(value);
+    }
+    return NULL;
+}
+
+static bool ignore_document(void *ctx, struct slice id, struct slice json)
+{
+    (void)ctx, (void)id, (void)json;
+    return true;
+}
+
+static void *read_many(void *arg)
+{
+    struct crew *crew = arg;
+    uint64_t version;
+    while (!atomic_load(crew->stop)) {
+        struct store_event_query query = {.newest_first = crew->number % 2, .limit = 50};
+        if (store_read_events(crew->store, &query, ignore_document, NULL) != ERR_OK)
+            abort();
+        store_generation(crew->store);
+        store_expire(crew->store, NOW_MS + 12 * HOUR_MS);
+        store_state_put(crew->store, "k", SLICE("v"), 0, &version);
+    }
+    return NULL;
+}
+
+static void threads_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    struct crew crews[4];
+    atomic_bool stop = false;
+    struct store *store = open_store();
+    for (int i = 0; i < 4; i++) {
+        crews[i] = (struct crew){store, i, &stop};
+        pthread_create(&threads[i], NULL, i < 2 ? write_many : read_many, &crews[i]);
+    }
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    atomic_store(&stop, true);
+    pthread_join(threads[2], NULL);
+    pthread_join(threads[3], NULL);
+    assert_int_equal(read_all(store, (struct store_event_query){0}), 400);
     store_close(store);
 }
 
@@ -760,6 +830,41 @@ static void another_process_keeps_a_damaged_file_where_it_is(void **state)
     store_close(store);
 }
 
+/* RLIMIT_FSIZE stands in for a disk without room. */
+static void without_room_nothing_is_done_until_there_is(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct refused refused = {0};
+    struct rlimit before, small;
+    fill(store, 0, 2);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 200000;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    struct store_item item = {0};
+    enum err err = ERR_OK;
+    int i = 0;
+    for (; err == ERR_OK && i < 200; i++) {
+        char id[32];
+        make_free(item.value);
+        snprintf(id, sizeof id, "late-%d", i);
+        item = make_item(STORE_BEACON, make_simple(id, NOW_MS, 16));
+        err = store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused);
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(err == ERR_FULL || err == ERR_STORE_WRITE);
+    assert_false(item.done);
+    assert_false(store_is_ready(store));
+    assert_int_equal(store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_true(item.done && item.stored == 16);
+    assert_true(store_is_ready(store));
+    assert_int_equal(read_all(store, (struct store_event_query){0}), 16 + 16 * (size_t)i);
+    make_free(item.value);
+    store_close(store);
+}
+
 static void unusable_folders_and_kinds_are_said(void **state)
 {
     (void)state;
@@ -790,6 +895,7 @@ int main(void)
         TEST(state_is_compared_and_set),
         TEST(racing_writers_lose_no_update),
         TEST(commits_of_another_instance_show_in_the_generation),
+        TEST(threads_do_not_disturb_each_other),
         TEST(every_filter_finds_its_events),
         TEST(events_come_in_order_across_days_and_beacons),
         TEST(reading_stops_when_told),
@@ -801,6 +907,7 @@ int main(void)
         TEST(a_file_that_is_no_database_is_set_aside),
         TEST(damage_elsewhere_in_seismo_db_keeps_state_and_positions),
         TEST(another_process_keeps_a_damaged_file_where_it_is),
+        TEST(without_room_nothing_is_done_until_there_is),
         TEST(unusable_folders_and_kinds_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
