@@ -380,14 +380,25 @@ static int64_t end_of(struct kafka_cursor *cursor, int32_t partition)
     return high;
 }
 
+/* Where the group stands; without a commit, at the oldest record kept as far as that is known. */
+static int64_t place_of(struct kafka_cursor *cursor, int32_t partition)
+{
+    char name[KAFKA_TOPIC_BYTES];
+    int64_t low = 0, high = 0;
+    if (cursor->parts[partition].committed >= 0)
+        return cursor->parts[partition].committed;
+    kafka_topic_name(cursor->bus, cursor->cursor.topic, name);
+    if (rd_kafka_get_watermark_offsets(cursor->consumer, name, partition, &low, &high))
+        return 0;
+    return low > 0 ? low : 0;
+}
+
 int64_t kafka_lag(struct bus_cursor *front)
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
     int64_t lag = 0;
     for (int32_t p = 0; cursor->consumer && p < cursor->n_parts; p++) {
-        const struct kafka_part *part = &cursor->parts[p];
-        int64_t low = 0, end = part->owned ? end_of(cursor, p) : -1;
-        int64_t place = part->committed >= 0 ? part->committed : low;
+        int64_t end = cursor->parts[p].owned ? end_of(cursor, p) : -1, place = end > 0 ? place_of(cursor, p) : 0;
         if (end > place)
             lag += end - place;
     }
