@@ -33,7 +33,7 @@ enum store_item_kind {
     STORE_BEACON, /* value: a bus record (event/record.h); becomes one document an event */
     STORE_ROLLUP, /* value: rollup_write's form of one final window */
     STORE_ALERT,  /* value: alert_write's form */
-    STORE_REJECT, /* value: the JSON object of a reject document */
+    STORE_REJECT, /* value: the JSON object of a reject document; Elasticsearch wants a "@timestamp" in it */
 };
 struct store_item {
     enum store_item_kind kind;
