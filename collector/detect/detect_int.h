@@ -1,0 +1,130 @@
+/* Inside detect: what is known of a series (history.c), how two samples are compared (compare.c), who decides
+ * (detect.c). docs/detection.md has the reasoning in words. */
+#ifndef SEISMO_DETECT_DETECT_INT_H
+#define SEISMO_DETECT_DETECT_INT_H
+
+#include "detect/detect.h"
+
+#define FINE_MS 10000
+#define BLOCKS 10    /* the baseline's parts; the oldest leaves as a whole */
+#define LONG_SPANS 3 /* the long judgement looks at that many open_ms */
+#define NEVER INT64_MIN
+
+/* ---- compare.c ---- */
+
+/* Windows of one series added up. */
+struct sample {
+    struct sketch values;
+    double events, count, failed; /* raw number; weighted; weighted */
+    struct hll sessions;
+    int64_t first_ms, end_ms; /* from the first window's start to the last one's end; first > end while empty */
+};
+void sample_init(struct sample *sample);
+void sample_done(struct sample *sample);
+void sample_add(struct sample *sample, const struct sample *from);
+void sample_add_window(struct sample *sample, const struct rollup *rollup);
+
+struct verdict {
+    double z;     /* how surprising, in standard deviations; negative: better than usual */
+    double ratio; /* how many times worse */
+    double share; /* the effect in shares over its gate: 1 and more is large enough */
+    double observed, expected;
+};
+/* Requests above the usual p50, p75 and p90, against the usual shares. Both samples have values. */
+struct verdict compare_latency(const struct sample *now, const struct sample *usual);
+/* Failed ones, against the usual share; gate: what the share must be times the usual. */
+struct verdict compare_errors(const struct sample *now, const struct sample *usual, double gate);
+/* Signed root of the deviance of k of n against a share that n_usual events have told. */
+double binomial_z(double k, double n, double share, double n_usual);
+
+/* ---- history.c ---- */
+
+struct recent {
+    struct sample sample; /* one fine window */
+    bool tainted;         /* slow, or inside an alert: not to be learnt from */
+};
+struct block {
+    int64_t number; /* its time over the width of a block */
+    struct sample sample;
+};
+struct interval {
+    int64_t from_ms, to_ms;
+};
+
+#define MAX_EXCLUDED 8
+
+struct history {
+    struct recent *recents; /* oldest first */
+    size_t n_recents, max_recents;
+    struct block blocks[BLOCKS + 1];
+    size_t n_blocks;
+    int64_t block_ms, keep_ms, span_ms; /* width; how old blocks may get; how long windows stay recent */
+    int64_t last_end_ms;
+    struct interval excluded[MAX_EXCLUDED]; /* alerts of before a restart */
+    size_t n_excluded;
+};
+void history_init(struct history *history, int64_t keep_ms, int64_t span_ms);
+void history_done(struct history *history);
+/* False: not newer than the last one. frozen: the baseline's old blocks stay. */
+bool history_add(struct history *history, const struct rollup *rollup, bool frozen);
+/* Straight into the baseline, unless it was excluded. */
+void history_learn(struct history *history, const struct rollup *rollup);
+void history_exclude(struct history *history, int64_t from_ms, int64_t to_ms);
+struct recent *history_newest(struct history *history); /* NULL while there is none */
+/* All fine windows that start in [from, to), into an empty sample. */
+void history_pool(const struct history *history, int64_t from_ms, int64_t to_ms, struct sample *ret_sample);
+/* All that is usual and starts before `before_ms`, into an empty sample. */
+void history_usual(const struct history *history, int64_t before_ms, struct sample *ret_sample);
+
+/* ---- table.c: all series, bounded ---- */
+
+enum { LATENCY, ERRORS, MACHINES };
+
+/* What was seen when a series was last judged. */
+struct assessment {
+    int64_t at_ms; /* NEVER: not yet */
+    bool judged;   /* there was history and there were events */
+    bool strong, weak, young;
+    struct verdict verdict;
+    int64_t since_ms; /* of a strong one */
+    int32_t history_s;
+};
+
+/* One kind of trouble of one series. */
+struct machine {
+    bool firing, is_restored; /* restored: opened before a restart, `expected` is all that is known */
+    int64_t since_ms, opened_ms, last_bad_ms, suspect_since_ms, strong_since_ms;
+    double worst, expected, events;
+    struct hll sessions;
+    bool young;
+    int32_t history_s;
+    double spread; /* how much wider than independent events the series swings; 1 … 3 */
+    struct assessment assessment;
+};
+
+struct series {
+    struct series *chain;
+    uint64_t hash;
+    struct series_key key; /* text stands behind it */
+    struct history history;
+    struct machine machines[MACHINES];
+    int64_t seen_ms;   /* by windows' ends */
+    int64_t judged_ms; /* windows that end by then were judged */
+    bool is_dirty;
+    char text[];
+};
+
+struct table {
+    struct series **slots, **list; /* list: dense, for drawing and walking */
+    size_t n_slots, n, max;
+    uint64_t random;
+};
+void table_init(struct table *table, size_t max);
+void table_done(struct table *table);
+struct series *table_find(const struct table *table, const struct series_key *key);
+/* Made when missing; at the bound the longest unseen of a few drawn at random gives way, unless it is firing: then
+ * NULL.
+ */
+struct series *table_get(struct table *table, const struct series_key *key, int64_t keep_ms, int64_t span_ms);
+
+#endif
