@@ -261,7 +261,9 @@ static enum err stay_alive(struct kafka_cursor *cursor)
         cursor->spare = message; /* was on its way before the pause */
         return ERR_OK;
     }
-    if (message && !message->err && is_owned(cursor, message->partition))
+    if (message && message->err)
+        note_event(cursor, message);
+    else if (message && is_owned(cursor, message->partition))
         rd_kafka_seek(message->rkt, message->partition, message->offset, KAFKA_ASK_MS);
     if (message)
         rd_kafka_message_destroy(message);

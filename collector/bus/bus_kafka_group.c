@@ -51,6 +51,8 @@ static void assign(struct kafka_cursor *cursor, rd_kafka_t *consumer, rd_kafka_t
         rd_kafka_error_destroy(rd_kafka_incremental_assign(consumer, list));
     else
         rd_kafka_assign(consumer, list);
+    /* A partition that was paused when it went comes back paused. */
+    rd_kafka_resume_partitions(consumer, list);
 }
 
 static void drop_collected(struct kafka_cursor *cursor, int32_t partition)
@@ -98,4 +100,10 @@ void kafka_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t err, rd_kafka_top
         assign(cursor, consumer, list);
     else
         revoke(cursor, consumer, list);
+    rd_kafka_topic_partition_list_t *now = NULL;
+    if (cursor->paused && !rd_kafka_assignment(consumer, &now)) {
+        rd_kafka_resume_partitions(consumer, now);
+        rd_kafka_topic_partition_list_destroy(now);
+        cursor->paused = false; /* the next fetch decides anew */
+    }
 }

@@ -310,9 +310,9 @@ static size_t work(struct member *member, int *counts)
     return n;
 }
 
-static void test_rebalance(void **state)
+/* busy: the first has no time to fetch while the second joins, and only shows that it is alive. */
+static void rebalance(bool busy)
 {
-    (void)state;
     enum { N = 60 };
     int counts[N * PARTITIONS] = {0};
     struct bus *bus = open_bus();
@@ -325,7 +325,11 @@ static void test_rebalance(void **state)
     join_as(&second, bus);
     publish_numbered(bus, 20, 40);
     for (int i = 0; i < 400 && (first.n_owned != PARTITIONS / 2 || second.n_owned != PARTITIONS / 2); i++) {
-        work(&first, counts);
+        size_t none = 0;
+        if (busy)
+            assert_int_equal(bus_fetch(first.cursor, NULL, 0, &none, 0), ERR_OK);
+        else
+            work(&first, counts);
         work(&second, counts);
     }
     assert_int_equal(first.n_owned, PARTITIONS / 2);
@@ -350,6 +354,18 @@ static void test_rebalance(void **state)
     for (int i = 0; i < N * PARTITIONS; i++)
         assert_true(counts[i] >= 1);
     bus_close(bus, 5000);
+}
+
+static void test_rebalance(void **state)
+{
+    (void)state;
+    rebalance(false);
+}
+
+static void test_rebalance_while_busy(void **state)
+{
+    (void)state;
+    rebalance(true);
 }
 
 static void test_staying_alive(void **state)
@@ -556,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wake, begin, end),
         cmocka_unit_test_setup_teardown(test_staying_alive, begin, end),
         cmocka_unit_test_setup_teardown(test_rebalance, begin, end),
+        cmocka_unit_test_setup_teardown(test_rebalance_while_busy, begin, end),
         cmocka_unit_test_setup_teardown(test_transact, begin, end),
         cmocka_unit_test_setup_teardown(test_transaction_taken_back, begin, end),
         cmocka_unit_test_setup_teardown(test_broker_errors, begin, end),
