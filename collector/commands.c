@@ -2,11 +2,15 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "enrich/enrich.h"
 
 #define PATH_BYTES 1024
@@ -73,6 +77,21 @@ enum err options_of_store(const struct config *c, struct store_options *ret_opti
     };
     snprintf(path, sizeof path, "%s/store", config_text(c, SETTING_DATA_DIR));
     return make_folder(path, text);
+}
+
+const char *instance_of(const struct config *config)
+{
+    static char name[17];
+    char path[PATH_BYTES + 16], random[8];
+    snprintf(path, sizeof path, "%s/instance", config_text(config, SETTING_DATA_DIR));
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* stays open: the lock lives as long as the process */
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return NULL;
+    if (pread(fd, name, sizeof name - 1, 0) == sizeof name - 1)
+        return name;
+    hash_random(random, sizeof random);
+    hash_hex((struct slice){random, sizeof random}, name, sizeof name - 1);
+    return pwrite(fd, name, sizeof name - 1, 0) == sizeof name - 1 ? name : NULL;
 }
 
 /* ---- setup, check-config ---- */

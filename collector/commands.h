@@ -17,6 +17,10 @@ int command_check_config(const struct config *config, int argc, char **argv);
 enum err options_of_bus(const struct config *config, struct bus_options *ret_options, struct err_text *text);
 enum err options_of_store(const struct config *config, struct store_options *ret_options, struct err_text *text);
 
+/* A name that this data_dir keeps over restarts, so that what a killed process left open on the bus ends at once; NULL
+ * when another process that runs has the same data_dir, or the folder cannot be written. Static memory. */
+const char *instance_of(const struct config *config);
+
 /* Says what failed on stderr, in one line with its code, and returns EXIT_FAILED. */
 int complain(const char *what, enum err err, const struct err_text *text);
 

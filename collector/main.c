@@ -1,5 +1,6 @@
 /* Seismo: wiring only. `run` reads like the picture in README.md; every part of it is a room with a header. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,10 @@ struct seismo {
     struct rollup_stage *rollup;
     struct window_sink *detect;
     struct alerts *alerts;
+    pthread_mutex_t live_lock; /* live starts last and stops before those that tell it what has changed */
     struct live *live;
+    const struct application *applications;
+    size_t n_applications;
 };
 
 /* ---- doors between rooms that do not know each other ---- */
@@ -53,18 +57,30 @@ static bool all_is_ready(void *ctx)
     return bus_is_ready(seismo->bus) && store_is_ready(seismo->store);
 }
 
+static void tell_live(struct seismo *seismo)
+{
+    pthread_mutex_lock(&seismo->live_lock);
+    if (seismo->live)
+        live_changed(seismo->live);
+    pthread_mutex_unlock(&seismo->live_lock);
+}
+
+static void set_live(struct seismo *seismo, struct live *live)
+{
+    pthread_mutex_lock(&seismo->live_lock);
+    seismo->live = live;
+    pthread_mutex_unlock(&seismo->live_lock);
+}
+
 static void documents_were_stored(void *ctx, unsigned long documents)
 {
-    struct live *live = ((struct seismo *)ctx)->live;
-    if (live && documents)
-        live_changed(live);
+    if (documents)
+        tell_live(ctx);
 }
 
 static void alerts_have_changed(void *ctx)
 {
-    struct live *live = ((struct seismo *)ctx)->live;
-    if (live)
-        live_changed(live);
+    tell_live(ctx);
 }
 
 static void open_windows(void *ctx, int32_t width_s, void (*each)(void *, const struct rollup *), void *each_ctx)
@@ -82,33 +98,23 @@ static enum err open_seams(struct seismo *seismo, struct err_text *text)
     struct store_options store;
     enum err err = options_of_bus(seismo->config, &bus, text);
     if (!err)
+        bus.instance = instance_of(seismo->config);
+    if (!err)
         err = options_of_store(seismo->config, &store, text);
     if (!err)
         err = bus_open(&seismo->bus, &bus, text);
     return err ? err : store_open(&seismo->store, &store, text);
 }
 
-static enum err start_live(struct seismo *seismo, struct err_text *text)
+/* Where people reach the live page, for links in messages. */
+static const char *inner_url(const struct seismo *seismo)
 {
-    static struct live_asset assets[3];
-    assets[0] = (struct live_asset){"/", "text/html; charset=utf-8", asset_page_html()};
-    assets[1] = (struct live_asset){"/live.js", "text/javascript; charset=utf-8", asset_page_js()};
-    assets[2] = (struct live_asset){"/live.css", "text/css; charset=utf-8", asset_page_css()};
-    const struct config *c = seismo->config;
-    struct live_options options = {
-        .address = config_text(c, SETTING_LISTEN_INNER),
-        .access_token = config_text(c, SETTING_INNER_TOKEN),
-        .store = seismo->store,
-        .assets = assets,
-        .n_assets = sizeof assets / sizeof *assets,
-        .open_windows = open_windows,
-        .open_ctx = seismo,
-        .ready = all_is_ready,
-        .ready_ctx = seismo,
-        .public_url = config_text(c, SETTING_LISTEN_PUBLIC_URL),
-        .demo_key = "demo",
-    };
-    return live_start(&seismo->live, &options, text);
+    static char url[320];
+    const char *configured = config_text(seismo->config, SETTING_LISTEN_INNER_URL);
+    if (*configured)
+        return configured;
+    snprintf(url, sizeof url, "http://%s", config_text(seismo->config, SETTING_LISTEN_INNER));
+    return url;
 }
 
 static enum err start_alerts(struct seismo *seismo, struct err_text *text)
@@ -118,7 +124,7 @@ static enum err start_alerts(struct seismo *seismo, struct err_text *text)
         .store = seismo->store,
         .bus = seismo->bus,
         .slack_webhook = config_text(c, SETTING_SLACK_WEBHOOK),
-        .live_url = config_text(c, SETTING_LISTEN_INNER_URL),
+        .live_url = inner_url(seismo),
         .max_firing = (int)config_int(c, SETTING_ALERT_MAX_FIRING),
         .changed = alerts_have_changed,
         .ctx = seismo,
@@ -171,22 +177,22 @@ static enum err start_index(struct seismo *seismo, struct err_text *text)
 }
 
 /* With no application configured anyone on this machine may try: key "demo", loopback only. */
-static enum err applications(const struct seismo *seismo, const struct application **ret_list, size_t *ret_n,
-                             struct err_text *text)
+static enum err find_applications(struct seismo *seismo, struct err_text *text)
 {
     static const char *const keys[] = {"demo", NULL}, *const any[] = {"*", NULL}, *const none[] = {NULL};
     static const struct application trial = {"default", keys, any, none, none, true};
     const char *address = config_text(seismo->config, SETTING_LISTEN_PUBLIC);
-    *ret_list = config_applications(seismo->config, ret_n);
-    if (*ret_n)
+    seismo->applications = config_applications(seismo->config, &seismo->n_applications);
+    if (seismo->n_applications)
         return ERR_OK;
     if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0 && strncmp(address, "localhost", 9) != 0)
-        return err_set(text, ERR_CONFIG,
-                       "listen.public is %s, which others can reach, and no applications are configured: name them "
-                       "with their keys and origins",
-                       address);
-    *ret_list = &trial;
-    *ret_n = 1;
+        return err_set(
+            text, ERR_CONFIG,
+            "listen.public is %s, which others can reach, and no applications are configured: name them with "
+            "their keys and origins",
+            address);
+    seismo->applications = &trial;
+    seismo->n_applications = 1;
     return ERR_OK;
 }
 
@@ -204,23 +210,74 @@ static enum err start_ingest(struct seismo *seismo, struct err_text *text)
         .max_connections = (int)config_int(c, SETTING_LISTEN_MAX_CONNECTIONS),
         .max_body = (size_t)config_int(c, SETTING_INGEST_MAX_BODY),
         .max_inflated = (size_t)config_int(c, SETTING_INGEST_MAX_INFLATED),
+        .applications = seismo->applications,
+        .n_applications = seismo->n_applications,
         .sink = seismo->to_validate,
+        .trust_proxy = config_int(c, SETTING_INGEST_TRUST_PROXY),
         .agent = asset_agent(),
         .agent_gzip = asset_agent_gzip(),
         .ready = beacons_are_welcome,
         .ready_ctx = seismo,
     };
-    enum err err = applications(seismo, &options.applications, &options.n_applications, text);
-    return err ? err : ingest_start(&seismo->ingest, &options, text);
+    return ingest_start(&seismo->ingest, &options, text);
+}
+
+/* Where browsers reach the public listener, for the tag that is shown: as configured, else this machine. */
+static const char *public_url(const struct seismo *seismo)
+{
+    static char url[64];
+    const char *configured = config_text(seismo->config, SETTING_LISTEN_PUBLIC_URL);
+    if (*configured || !seismo->ingest)
+        return configured;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", ingest_port(seismo->ingest));
+    return url;
+}
+
+/* The host of listen.inner_url is one of the inner listener's names. */
+static const char *const *inner_names(const struct seismo *seismo)
+{
+    static char host[256];
+    static const char *names[] = {host, NULL};
+    const char *url = config_text(seismo->config, SETTING_LISTEN_INNER_URL), *begin = strstr(url, "://");
+    begin = begin ? begin + 3 : url;
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(begin, "/"), begin);
+    return *host ? names : NULL;
+}
+
+static enum err start_live(struct seismo *seismo, struct err_text *text)
+{
+    static struct live_asset assets[3];
+    assets[0] = (struct live_asset){"/", "text/html; charset=utf-8", asset_page_html()};
+    assets[1] = (struct live_asset){"/live.js", "text/javascript; charset=utf-8", asset_page_js()};
+    assets[2] = (struct live_asset){"/live.css", "text/css; charset=utf-8", asset_page_css()};
+    const struct config *c = seismo->config;
+    struct live_options options = {
+        .address = config_text(c, SETTING_LISTEN_INNER),
+        .access_token = config_text(c, SETTING_INNER_TOKEN),
+        .store = seismo->store,
+        .assets = assets,
+        .n_assets = sizeof assets / sizeof *assets,
+        .open_windows = open_windows,
+        .open_ctx = seismo,
+        .ready = all_is_ready,
+        .ready_ctx = seismo,
+        .host_names = inner_names(seismo),
+        .public_url = public_url(seismo),
+        .demo_key = seismo->applications[0].keys[0],
+    };
+    struct live *live = NULL;
+    enum err err = live_start(&live, &options, text);
+    set_live(seismo, live);
+    return err;
 }
 
 /* ---- all of it ---- */
 
 static enum err start(struct seismo *seismo, struct err_text *text)
 {
-    enum err err = open_seams(seismo, text);
-    if (!err && seismo->roles & ROLE_LIVE)
-        err = start_live(seismo, text);
+    enum err err = find_applications(seismo, text);
+    if (!err)
+        err = open_seams(seismo, text);
     if (!err && seismo->roles & ROLE_DETECT) {
         err = start_alerts(seismo, text);
         if (!err)
@@ -232,6 +289,8 @@ static enum err start(struct seismo *seismo, struct err_text *text)
         err = start_index(seismo, text);
     if (!err && seismo->roles & ROLE_INGEST)
         err = start_ingest(seismo, text);
+    if (!err && seismo->roles & ROLE_LIVE)
+        err = start_live(seismo, text);
     return err;
 }
 
@@ -243,10 +302,12 @@ static void stop(struct seismo *seismo)
     validate_sink_free(seismo->to_validate);
     enrich_sink_free(seismo->to_enrich);
     index_stop(seismo->index);
+    struct live *live = seismo->live;
+    set_live(seismo, NULL);
+    live_stop(live, 1000); /* it reads what rollup holds */
     rollup_stop(seismo->rollup);
     detect_free(seismo->detect);
     alerts_close(seismo->alerts, 2000);
-    live_stop(seismo->live, 1000);
     store_close(seismo->store);
     bus_close(seismo->bus, deadline_ms);
 }
@@ -255,10 +316,9 @@ static void say_addresses(const struct seismo *seismo)
 {
     if (seismo->ingest) {
         printf("listening public http://127.0.0.1:%d/\n", ingest_port(seismo->ingest));
-        printf(
-            "tag <script async src=\"http://127.0.0.1:%d/seismo.js\" data-key=\"demo\" "
-            "data-service=\"my-app\"></script>\n",
-            ingest_port(seismo->ingest));
+        const struct application *first = &seismo->applications[0];
+        printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
+               public_url(seismo), first->keys[0], first->services[0] ? first->services[0] : "my-app");
     }
     if (seismo->live)
         printf("live page http://127.0.0.1:%d/\n", live_port(seismo->live));
@@ -317,7 +377,7 @@ static enum err parse_roles(const char *list, unsigned *ret_roles, struct err_te
 static int command_run(const struct config *config, int argc, char **argv)
 {
     struct err_text text = {""};
-    struct seismo seismo = {.config = config};
+    struct seismo seismo = {.config = config, .live_lock = PTHREAD_MUTEX_INITIALIZER};
     const char *roles = config_text(config, SETTING_ROLES);
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--roles") == 0 && i + 1 < argc) {

@@ -37,6 +37,10 @@ static rd_kafka_t *new_consumer(struct kafka_cursor *cursor, struct err_text *te
                                     "range",
                                     "max.poll.interval.ms",
                                     "600000",
+                                    "session.timeout.ms", /* what a killed member holds is another's that soon */
+                                    "10000",
+                                    "heartbeat.interval.ms",
+                                    "2500",
                                     "queued.max.messages.kbytes",
                                     "16384",
                                     "fetch.wait.max.ms",

@@ -20,6 +20,7 @@
     X(INGEST_MAX_INFLATED, "ingest.max_inflated", BYTES, "2097152", 1024, 2097152, "bytes", "", false, "Largest body of one request after gzip is undone.") \
     X(INGEST_LATE_MS, "ingest.late_ms", MS, "3600000", 1000, 2592000000, "ms", "", false, "Events older than this at receipt are stored and kept out of detection.") \
     X(INGEST_FUTURE_MS, "ingest.future_ms", MS, "60000", 0, 86400000, "ms", "", false, "Events further ahead of the receipt than this are stored and kept out of detection.") \
+    X(INGEST_TRUST_PROXY, "ingest.trust_proxy", BOOL, "false", 0, 0, "", "", false, "Take the client's address from the last element of X-Forwarded-For: only where nobody reaches the listener but through your own proxy.") \
     X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", "sqlite|kafka", false, "sqlite for one instance with nothing to install, or kafka.") \
     X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", "", false, "Partitions of each topic when it is made; the number is never changed later.") \
     X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
