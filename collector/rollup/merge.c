@@ -264,7 +264,7 @@ static void take_records(struct merge *merge)
         stage_pause(merge->stage, PAUSE_MS);
         return;
     }
-    merge->came_empty = n == 0;
+    merge->is_caught_up = n < FETCH_MAX;
     for (size_t i = 0; i < n; i++)
         take_record(merge, &records[i]);
 }

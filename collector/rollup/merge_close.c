@@ -297,14 +297,21 @@ static bool close_part(struct merge *merge, struct merge_part *part)
  * any window that could still come on time. In trouble it stands still: the lack of data is then no news. */
 static void tell_time(struct merge *merge)
 {
-    int64_t least_ms = INT64_MAX, wait_ms = merge->stage->options.close_wait_ms;
+    int64_t least_ms = INT64_MAX, closed_ms = NO_TIME, wait_ms = merge->stage->options.close_wait_ms;
     bool in_trouble = merge->trouble_ms && clock_mono_ms() - merge->trouble_ms < wait_ms;
-    for (size_t i = 0; i < merge->n_parts; i++)
-        if (merge->parts[i]->open.n && merge->parts[i]->closed_ms < least_ms)
-            least_ms = merge->parts[i]->closed_ms;
-    if (least_ms == INT64_MAX && merge->came_empty && merge->n_parts && !in_trouble)
-        least_ms = clock_wall_ms() - wait_ms - IDLE_LAG_MS;
-    if (least_ms == INT64_MAX || least_ms / 1000 <= merge->told_ms / 1000)
+    for (size_t i = 0; i < merge->n_parts; i++) {
+        const struct merge_part *part = merge->parts[i];
+        if (part->open.n && part->closed_ms < least_ms)
+            least_ms = part->closed_ms;
+        if (part->closed_ms > closed_ms)
+            closed_ms = part->closed_ms;
+    }
+    if (least_ms == INT64_MAX) { /* none is open */
+        int64_t idle_ms = clock_wall_ms() - wait_ms - IDLE_LAG_MS;
+        bool is_idle = merge->is_caught_up && merge->n_parts && !in_trouble;
+        least_ms = is_idle && idle_ms > closed_ms ? idle_ms : closed_ms;
+    }
+    if (least_ms == NO_TIME || least_ms / 1000 <= merge->told_ms / 1000)
         return;
     merge->told_ms = least_ms;
     if (merge->stage->options.windows)

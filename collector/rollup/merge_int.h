@@ -40,7 +40,7 @@ struct merge {
     struct series_table *series;
     int64_t trouble_ms, decayed_ms; /* by the steady clock; trouble_ms 0: never */
     int64_t told_ms;                /* the watermark that the window_sink has */
-    bool came_empty, halted, is_running;
+    bool is_caught_up, halted, is_running;
 };
 
 /* Fills a fresh part from the store; ERR_OK with has_state = false when there is none. */

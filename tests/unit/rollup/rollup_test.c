@@ -1,0 +1,446 @@
+/* Both stages on the real embedded bus and store: what is counted, once, through restarts and kills. */
+#include "unit/test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "bus/bus.h"
+#include "event/application.h"
+#include "rollup/rollup.h"
+#include "store/store.h"
+
+static char folder[64];
+
+static void remove_tree(const char *path)
+{
+    char name[512];
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (unlink(name) != 0)
+            remove_tree(name);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/seismo-rollup-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    remove_tree(folder);
+    return 0;
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+/* ---- a house of bus, store and rollup ---- */
+
+struct house {
+    struct bus *bus;
+    struct store *store;
+    struct rollup_stage *stage;
+    struct window_sink sink;
+    atomic_int windows, history;
+    _Atomic int64_t watermark_ms;
+};
+
+static void hear_window(struct window_sink *sink, const struct rollup *rollup, bool history)
+{
+    struct house *house = (struct house *)((char *)sink - offsetof(struct house, sink));
+    (void)rollup;
+    atomic_fetch_add(history ? &house->history : &house->windows, 1);
+}
+
+static void hear_watermark(struct window_sink *sink, int64_t watermark_ms)
+{
+    struct house *house = (struct house *)((char *)sink - offsetof(struct house, sink));
+    assert_true(watermark_ms > atomic_load(&house->watermark_ms));
+    atomic_store(&house->watermark_ms, watermark_ms);
+}
+
+static void open_house(struct house *house, int partitions)
+{
+    struct err_text text = {""};
+    char path[128];
+    *house = (struct house){.sink = {hear_window, hear_watermark}};
+    snprintf(path, sizeof path, "%s/bus.db", folder);
+    struct bus_options bus = {.kind = "sqlite",
+                              .path = path,
+                              .partitions = partitions,
+                              .max_pending_bytes = 64 << 20,
+                              .retention_ms = 900000};
+    struct store_options store = {.kind = "sqlite", .path = folder, .retention_days = 30};
+    if (bus_setup(&bus, &text) != ERR_OK || bus_open(&house->bus, &bus, &text) != ERR_OK ||
+        store_setup(&store, &text) != ERR_OK || store_open(&house->store, &store, &text) != ERR_OK)
+        fail_msg("%s", text.at);
+}
+
+static void start_rollup(struct house *house, int close_wait_ms)
+{
+    struct err_text text = {""};
+    struct rollup_options options = {.bus = house->bus,
+                                     .store = house->store,
+                                     .windows = &house->sink,
+                                     .flush_ms = 30,
+                                     .close_wait_ms = close_wait_ms,
+                                     .idle_ms = 50,
+                                     .dedupe_ms = 600000,
+                                     .max_series = 1000,
+                                     .history_ms = 1800000};
+    if (rollup_start(&house->stage, &options, &text) != ERR_OK)
+        fail_msg("%s", text.at);
+}
+
+static void close_house(struct house *house)
+{
+    rollup_stop(house->stage);
+    store_close(house->store);
+    bus_close(house->bus, 5000);
+}
+
+/* ---- beacons ---- */
+
+struct sending {
+    int64_t at_ms; /* of its events; received a second later */
+    const char *session, *service;
+    char id[32];
+    double rate;
+    int calls, errors, clicks;
+    uint32_t flags;
+};
+
+static void is_done(struct batch *batch, enum err result)
+{
+    atomic_int *left = batch->owner;
+    assert_int_equal(result, ERR_OK);
+    batch_free(batch);
+    atomic_fetch_sub(left, 1);
+}
+
+static void fill_event(struct event *event, const struct sending *sending, enum event_kind kind, uint16_t index)
+{
+    *event = (struct event){.kind = kind,
+                            .index = index,
+                            .count = kind == EVENT_CLICK ? 3 : 1,
+                            .at_ms = sending->at_ms,
+                            .value = kind == EVENT_API ? 100 : NAN,
+                            .flags = sending->flags | (kind == EVENT_ERROR ? EVENT_FAILED : 0),
+                            .json = SLICE("{}"),
+                            .route = kind == EVENT_API ? SLICE("GET /api/x") : SLICE(""),
+                            .page_route = SLICE("/cart"),
+                            .code = kind == EVENT_ERROR ? SLICE("E-12345678") : SLICE("")};
+}
+
+static void send(struct house *house, const struct sending *sending, atomic_int *left)
+{
+    static const struct application application = {.name = "shop"};
+    struct batch *batch = batch_new(16);
+    int n = sending->calls + sending->errors + sending->clicks;
+    batch->done = is_done;
+    batch->owner = left;
+    batch->application = &application;
+    batch->received_at_ms = sending->at_ms + 1000;
+    batch->envelope = (struct envelope){.id = slice_of(sending->id),
+                                        .service = slice_of(sending->service ? sending->service : "web"),
+                                        .environment = SLICE("test"),
+                                        .session = slice_of(sending->session),
+                                        .rate = sending->rate > 0 ? sending->rate : 1};
+    batch->events = arena_zero(batch->arena, (size_t)n * sizeof *batch->events);
+    batch->n_events = (size_t)n;
+    for (int i = 0; i < n; i++)
+        fill_event(&batch->events[i], sending,
+                   i < sending->calls                     ? EVENT_API
+                   : i < sending->calls + sending->errors ? EVENT_ERROR
+                                                          : EVENT_CLICK,
+                   (uint16_t)i);
+    atomic_fetch_add(left, 1);
+    struct sink *sink = bus_sink(house->bus);
+    while (sink->push(sink, batch) == ERR_AGAIN)
+        pause_ms(1);
+}
+
+static void send_all(struct house *house, const struct sending *sendings, size_t n)
+{
+    atomic_int left = 0;
+    for (size_t i = 0; i < n; i++)
+        send(house, &sendings[i], &left);
+    while (atomic_load(&left))
+        pause_ms(1);
+}
+
+/* ---- what is in the store ---- */
+
+struct sums {
+    int windows, incomplete;
+    double events, count, failed, values, sessions;
+};
+
+static bool add_up(void *ctx, const struct rollup *rollup)
+{
+    struct sums *sums = ctx;
+    sums->windows++;
+    sums->incomplete += rollup->incomplete;
+    sums->events += (double)rollup->events;
+    sums->count += rollup->count;
+    sums->failed += rollup->failed;
+    sums->values += rollup->values.count;
+    sums->sessions += hll_estimate(&rollup->sessions);
+    return true;
+}
+
+static struct sums sum_up(struct house *house, enum series_kind kind, const char *name, const char *detail,
+                          int32_t width_s)
+{
+    struct sums sums = {0};
+    struct store_rollup_query query = {.application = SLICE("shop"),
+                                       .kind = kind,
+                                       .name = slice_of(name),
+                                       .detail = slice_of(detail),
+                                       .width_s = width_s};
+    assert_int_equal(store_read_rollups(house->store, &query, add_up, &sums), ERR_OK);
+    return sums;
+}
+
+static double total(struct house *house, enum series_kind kind, const char *name, int32_t width_s)
+{
+    return sum_up(house, kind, name, "", width_s).events;
+}
+
+/* Until the store has as many events as there should be; what comes too much is seen a moment later. */
+static void wait_for(struct house *house, enum series_kind kind, const char *name, int32_t width_s, double events)
+{
+    for (int i = 0; i < 1500 && total(house, kind, name, width_s) < events; i++)
+        pause_ms(20);
+    pause_ms(200);
+    assert_true(total(house, kind, name, width_s) == events);
+}
+
+static int64_t minute_ago(int minutes)
+{
+    int64_t now_ms = clock_wall_ms();
+    return now_ms - now_ms % 60000 - minutes * INT64_C(60000);
+}
+
+/* ---- tests ---- */
+
+static void facts_become_windows(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 2);
+    int64_t start_ms = minute_ago(3);
+    struct sending sendings[] = {
+        {.at_ms = start_ms, .session = "s1", .id = "beacon-1", .calls = 5, .errors = 1, .clicks = 2},
+        {.at_ms = start_ms + 9000, .session = "s2", .id = "beacon-2", .calls = 3},
+        {.at_ms = start_ms + 31000, .session = "s3", .id = "beacon-3", .calls = 4, .rate = 0.25},
+        {.at_ms = start_ms + 31000, .session = "s3", .id = "beacon-3", .calls = 4, .rate = 0.25}, /* a repeat */
+        {.at_ms = start_ms + 32000, .session = "s4", .id = "beacon-4", .calls = 7, .flags = EVENT_LATE},
+        {.at_ms = start_ms + 33000, .session = "s5", .id = "beacon-5", .calls = 2, .service = "other"},
+    };
+    send_all(&house, sendings, sizeof sendings / sizeof *sendings);
+    start_rollup(&house, 30000);
+    wait_for(&house, SERIES_API, "GET /api/x", 10, 14);
+    struct sums fine = sum_up(&house, SERIES_API, "GET /api/x", "", 10);
+    assert_true(fine.windows == 3 && fine.count == 5 + 3 + 16 + 2 && fine.values == fine.count && !fine.incomplete);
+    assert_true(fabs(fine.sessions - 4) < 0.2);
+    struct sums coarse = sum_up(&house, SERIES_API, "GET /api/x", "", 60);
+    assert_true(coarse.windows == 2 && coarse.events == 14 && coarse.count == fine.count);
+    struct sums whole = sum_up(&house, SERIES_API, "*", "", 10);
+    assert_true(whole.windows == 3 && whole.events == 14);
+    struct sums errors = sum_up(&house, SERIES_ERROR, "*", "E-12345678", 10);
+    assert_true(errors.windows == 1 && errors.events == 1 && errors.failed == 1 && errors.values == 0);
+    assert_true(sum_up(&house, SERIES_ERROR, "*", "", 10).events == 2); /* len 0 is any: with the code, and without */
+    assert_true(sum_up(&house, SERIES_CLICK, "/cart", "", 10).events == 6);
+    assert_true(atomic_load(&house.windows) > 0 && atomic_load(&house.history) == 0);
+    close_house(&house);
+}
+
+struct seen {
+    int n;
+    double events;
+};
+
+static void see_open(void *ctx, const struct rollup *rollup)
+{
+    struct seen *seen = ctx;
+    if (slice_is(rollup->key.name, "GET /api/x")) {
+        seen->n++;
+        seen->events += (double)rollup->events;
+    }
+}
+
+static void open_windows_can_be_seen(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 1);
+    start_rollup(&house, 30000);
+    struct sending sending = {.at_ms = clock_wall_ms() - 1000, .session = "s1", .id = "beacon-1", .calls = 5};
+    send_all(&house, &sending, 1);
+    struct seen seen = {0};
+    for (int i = 0; i < 500 && !seen.n; i++) {
+        pause_ms(10);
+        rollup_open_windows(house.stage, 10, see_open, &seen);
+    }
+    assert_true(seen.n == 1 && seen.events == 5);
+    close_house(&house);
+}
+
+/* Stopped in the middle of open windows, at the present time: the next start finishes them, with all that had come
+ * before. Repeats of beacons that an earlier run has counted are known to the later one. */
+static void a_restart_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    struct house house;
+    enum { BEACONS = 600 };
+    static struct sending sendings[BEACONS];
+    static char sessions[BEACONS][16];
+    for (int part = 0; part < 6; part++) {
+        for (int i = part * 100; i < part * 100 + 100; i++) {
+            snprintf(sessions[i], sizeof sessions[i], "s%d", i % 40);
+            sendings[i] =
+                (struct sending){.at_ms = clock_wall_ms() - 1000, .session = sessions[i], .calls = 2, .clicks = 1};
+            snprintf(sendings[i].id, sizeof sendings[i].id, "beacon-%d", i);
+        }
+        open_house(&house, 4);
+        start_rollup(&house, 30000);
+        send_all(&house, sendings + part * 100, 100);
+        if (part % 2)
+            send_all(&house, sendings + (part - 1) * 100, 50); /* an agent that did not hear the answer */
+        pause_ms(part % 3 * 80);
+        close_house(&house);
+    }
+    open_house(&house, 4);
+    start_rollup(&house, 30000);
+    wait_for(&house, SERIES_API, "GET /api/x", 10, BEACONS * 2);
+    wait_for(&house, SERIES_API, "*", 10, BEACONS * 2);
+    wait_for(&house, SERIES_CLICK, "*", 10, BEACONS * 3);
+    close_house(&house);
+}
+
+/* The same with kill -9 at any moment. The child is the only one that has the files open. */
+static void kills_lose_and_double_nothing(void **state)
+{
+    (void)state;
+    struct house house;
+    int64_t start_ms = minute_ago(25);
+    enum { BEACONS = 1500 };
+    static struct sending sendings[BEACONS];
+    static char sessions[BEACONS][16];
+    for (int i = 0; i < BEACONS; i++) {
+        snprintf(sessions[i], sizeof sessions[i], "s%d", i % 40);
+        sendings[i] = (struct sending){.at_ms = start_ms + i * 700, .session = sessions[i], .calls = 2, .errors = 1};
+        snprintf(sendings[i].id, sizeof sendings[i].id, "beacon-%d", i);
+    }
+    open_house(&house, 4);
+    send_all(&house, sendings, BEACONS);
+    close_house(&house);
+    for (int i = 0; i < 12; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            open_house(&house, 4);
+            start_rollup(&house, 30000);
+            pause_ms(60000);
+            _exit(1);
+        }
+        pause_ms(60 + i * 37 % 170);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    open_house(&house, 4);
+    start_rollup(&house, 30000);
+    wait_for(&house, SERIES_API, "GET /api/x", 10, BEACONS * 2);
+    wait_for(&house, SERIES_API, "*", 60, BEACONS * 2);
+    wait_for(&house, SERIES_ERROR, "/cart", 60, BEACONS);
+    close_house(&house);
+}
+
+/* A source that says nothing is waited for, and then no longer; what closes so is marked. */
+static void a_silent_source_is_not_waited_for_for_ever(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 1);
+    struct sending sending = {.at_ms = clock_wall_ms() - 12000, .session = "s1", .id = "beacon-1", .calls = 5};
+    send_all(&house, &sending, 1);
+    start_rollup(&house, 30000);
+    pause_ms(300); /* published, still open: the first watermark trails by more than ten seconds */
+    rollup_stop(house.stage);
+    house.stage = NULL;
+    close_house(&house);
+    assert_true(metric_value(metric_get(METRIC_COUNTER, "seismo_rollup_late_total", NULL, NULL,
+                                        "events that came after their window had closed")) >= 0);
+    open_house(&house, 1);
+    start_rollup(&house, 500);
+    wait_for(&house, SERIES_API, "GET /api/x", 10, 5);
+    close_house(&house);
+}
+
+/* Time goes on for detect when nothing comes. */
+static void idle_time_goes_on(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 2);
+    start_rollup(&house, 100);
+    for (int i = 0; i < 500 && !atomic_load(&house.watermark_ms); i++)
+        pause_ms(10);
+    int64_t behind_ms = clock_wall_ms() - atomic_load(&house.watermark_ms);
+    assert_true(behind_ms > 0 && behind_ms < 40000);
+    close_house(&house);
+}
+
+/* A damaged or newer message stops or is counted; never is half of it merged, and never does it block for ever. */
+static void poison_is_passed_over(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 1);
+    struct bus_message bad[] = {{.topic = TOPIC_EVENTS, .value = SLICE("not a record")},
+                                {.topic = TOPIC_ROLLUPS, .value = SLICE("not a partial")}};
+    assert_int_equal(bus_publish_wait(house.bus, bad, 2), ERR_OK);
+    struct sending sending = {.at_ms = minute_ago(3), .session = "s1", .id = "beacon-1", .calls = 5};
+    send_all(&house, &sending, 1);
+    start_rollup(&house, 30000);
+    wait_for(&house, SERIES_API, "GET /api/x", 10, 5);
+    close_house(&house);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(facts_become_windows, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(open_windows_can_be_seen, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(poison_is_passed_over, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(idle_time_goes_on, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_silent_source_is_not_waited_for_for_ever, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_restart_loses_and_doubles_nothing, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(kills_lose_and_double_nothing, make_folder, drop_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
