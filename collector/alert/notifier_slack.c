@@ -201,7 +201,10 @@ static void add_history(struct buf *buf, const struct alert *alert)
     if (!alert->young)
         return;
     buf_text(buf, "\nOnly ");
-    words_duration(buf, alert->history_s < 60 ? alert->history_s * 1000LL : alert->history_s / 60 * 60000LL);
+    if (alert->history_s < 120)
+        words_count(buf, alert->history_s, "second", "seconds");
+    else
+        words_count(buf, alert->history_s / 60, "minute", "minutes");
     buf_text(buf, " of history to compare with, so the limits were wider.");
 }
 
