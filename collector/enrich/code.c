@@ -1,0 +1,239 @@
+/* Error codes: the same error, the same eight characters, on any machine and for ever. docs/error-codes.md says how.
+ *
+ * canonical = "v1|" scope "|" type "|" masked message, and "|" frames when the stack tells any. */
+#include "base/hash.h"
+#include "enrich/enrich_int.h"
+
+#define VERSION "v1"
+#define CANONICAL_MAX_BYTES 2048
+#define MAX_FRAMES 5
+#define MAX_STACK 16384
+
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
+
+struct frame {
+    struct slice function; /* last part of a dotted name: `Cart.add` is `add` in one browser and `Cart.add` in others */
+    struct slice file;     /* the name alone, without folder, ending and the hash that a build puts in */
+};
+
+/* Names that a minifier makes: one to three letters; they change with each release. */
+#define SHORTEST_NAME 4
+
+static struct slice trim(struct slice s)
+{
+    while (s.len && (unsigned char)s.at[0] <= ' ') {
+        s.at++;
+        s.len--;
+    }
+    while (s.len && (unsigned char)s.at[s.len - 1] <= ' ')
+        s.len--;
+    return s;
+}
+
+static struct slice without_prefix(struct slice s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return slice_starts(s, prefix) ? (struct slice){s.at + n, s.len - n} : s;
+}
+
+static struct slice behind_last(struct slice s, const char *signs)
+{
+    for (size_t i = s.len; i > 0; i--)
+        if (strchr(signs, s.at[i - 1]) && s.at[i - 1])
+            return (struct slice){s.at + i, s.len - i};
+    return s;
+}
+
+static struct slice before_first(struct slice s, const char *signs)
+{
+    size_t n = 0;
+    while (n < s.len && !(s.at[n] && strchr(signs, s.at[n])))
+        n++;
+    return (struct slice){s.at, n};
+}
+
+static struct slice clean_function(struct slice s)
+{
+    s = trim(s);
+    s = without_prefix(without_prefix(without_prefix(s, "async "), "async*"), "new ");
+    s = before_first(s, " [/<");
+    s = behind_last(s, ".#*");
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_letter(s.at[i]) && !is_digit(s.at[i]) && s.at[i] != '_' && s.at[i] != '$' && !(s.at[i] & 0x80))
+            return SLICE_NONE;
+    if (s.len < SHORTEST_NAME || slice_is_among(s, " anonymous eval global "))
+        return SLICE_NONE;
+    return s;
+}
+
+/* `https://x/assets/main-8f3a2b1c.js?v=3:10:12` -> `main`; chunks that have numbers for names have none. */
+static struct slice clean_file(struct slice place)
+{
+    struct slice file = before_first(behind_last(before_first(place, "?#)"), "/\\"), ".:");
+    size_t start = 0;
+    bool digit = false;
+    for (size_t i = 0; i <= file.len; i++) {
+        if (i < file.len && file.at[i] != '-' && file.at[i] != '_' && file.at[i] != '~') {
+            digit = digit || is_digit(file.at[i]);
+            continue;
+        }
+        if (digit || i - start > 24)
+            return (struct slice){file.at, start ? start - 1 : 0};
+        start = i + 1;
+    }
+    return file;
+}
+
+static bool is_ours(struct slice place)
+{
+    static const char *const others[] = {"node_modules", "/vendor",       "extension://",     "<anonymous>",
+                                         "(native",      "node:internal", "webpack/bootstrap"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (memmem(place.at, place.len, others[i], strlen(others[i])))
+            return false;
+    return place.len > 0;
+}
+
+/* `    at buy (https://x/shop.js:10:12)`, `    at https://x/shop.js:10:12` */
+static bool read_chrome(struct slice line, struct slice *ret_function, struct slice *ret_place)
+{
+    if (!slice_starts(line, "at "))
+        return false;
+    line = (struct slice){line.at + 3, line.len - 3};
+    const char *open = memmem(line.at, line.len, " (", 2);
+    if (open) {
+        *ret_function = (struct slice){line.at, (size_t)(open - line.at)};
+        *ret_place = (struct slice){open + 2, (size_t)(line.at + line.len - open) - 2};
+    } else {
+        *ret_function = SLICE_NONE;
+        *ret_place = line;
+    }
+    return true;
+}
+
+/* `buy@https://x/shop.js:10:12` of Firefox and Safari */
+static bool read_firefox(struct slice line, struct slice *ret_function, struct slice *ret_place)
+{
+    const char *at = memchr(line.at, '@', line.len);
+    if (!at)
+        return false;
+    *ret_function = (struct slice){line.at, (size_t)(at - line.at)};
+    *ret_place = (struct slice){at + 1, (size_t)(line.at + line.len - at) - 1};
+    return memchr(ret_place->at, ':', ret_place->len) || memchr(ret_place->at, '/', ret_place->len);
+}
+
+static bool read_frame(struct slice line, struct frame *ret_frame)
+{
+    struct slice function, place;
+    line = trim(line);
+    if ((!read_chrome(line, &function, &place) && !read_firefox(line, &function, &place)) || !is_ours(place))
+        return false;
+    *ret_frame = (struct frame){clean_function(function), clean_file(place)};
+    return ret_frame->function.len || ret_frame->file.len;
+}
+
+static bool same_frame(const struct frame *a, const struct frame *b)
+{
+    return slice_equal(a->function, b->function) && slice_equal(a->file, b->file);
+}
+
+/* The first frames that are ours and have a name; a recursion counts once. */
+static void add_frames(struct slice stack, struct text *canonical)
+{
+    struct frame frame, last = {SLICE_NONE, SLICE_NONE};
+    size_t n = 0;
+    if (stack.len > MAX_STACK)
+        stack.len = MAX_STACK;
+    while (stack.len && n < MAX_FRAMES) {
+        struct slice line = before_first(stack, "\n");
+        stack.at += line.len;
+        stack.len -= line.len;
+        stack = stack.len ? (struct slice){stack.at + 1, stack.len - 1} : stack;
+        if (!read_frame(line, &frame) || same_frame(&frame, &last))
+            continue;
+        text_char(canonical, n++ ? ';' : '|');
+        text_add(canonical, frame.function);
+        text_char(canonical, '@');
+        text_add(canonical, frame.file);
+        last = frame;
+    }
+}
+
+/* ---- type and message -------------------------------------------------------------------------------------------- */
+
+/* `TypeError`, `java.io.IOException`, `MyError`: one word that ends so. */
+static bool is_type(struct slice s)
+{
+    static const char *const ends[] = {"Error", "Exception", "Warning"};
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_letter(s.at[i]) && !is_digit(s.at[i]) && !memchr("._$", s.at[i], 3))
+            return false;
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = strlen(ends[i]);
+        if (s.len >= n && memcmp(s.at + s.len - n, ends[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Browsers and loggers put the type before the message, and some say "Uncaught" too. */
+static void split_type(struct slice *type, struct slice *message)
+{
+    *message = without_prefix(without_prefix(trim(*message), "Uncaught "), "(in promise) ");
+    struct slice head = before_first(*message, ":");
+    if (head.len == message->len || head.len > 128 || !is_type(head) || (type->len && !slice_equal(*type, head)))
+        return;
+    *type = head;
+    *message = trim((struct slice){message->at + head.len + 1, message->len - head.len - 1});
+}
+
+/* ---- the code ---------------------------------------------------------------------------------------------------- */
+
+/* Crockford's base32: no I, L, O, U, so that a code can be read out loud. */
+static void write_code(struct slice canonical, char ret_code[ENRICH_CODE_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    unsigned char digest[32];
+    uint64_t bits = 0;
+    hash_sha256(canonical, digest);
+    for (int i = 0; i < 5; i++)
+        bits = bits << 8 | digest[i];
+    ret_code[0] = 'E';
+    ret_code[1] = '-';
+    for (int i = 0; i < 8; i++)
+        ret_code[2 + i] = digits[bits >> (35 - 5 * i) & 31];
+    ret_code[10] = '\0';
+}
+
+void code_write(struct slice scope, struct slice type, struct slice message, struct slice stack,
+                char ret_code[ENRICH_CODE_BYTES], struct text *masked)
+{
+    char bytes[CANONICAL_MAX_BYTES];
+    struct text canonical = {bytes, 0, sizeof bytes, false};
+    split_type(&type, &message);
+    mask_message(message, masked);
+    text_add(&canonical, SLICE(VERSION "|"));
+    text_add(&canonical, scope);
+    text_char(&canonical, '|');
+    text_add(&canonical, type);
+    text_char(&canonical, '|');
+    text_add(&canonical, text_slice(masked));
+    add_frames(stack, &canonical);
+    write_code(text_slice(&canonical), ret_code);
+}
+
+void enrich_error_code(struct slice scope, struct slice type, struct slice message, struct slice stack,
+                       char ret_code[ENRICH_CODE_BYTES], struct buf *ret_masked)
+{
+    char bytes[MASKED_MAX_BYTES];
+    struct text masked = {bytes, 0, sizeof bytes, false};
+    code_write(scope, type, message, stack, ret_code, &masked);
+    buf_add_slice(ret_masked, text_slice(&masked));
+}
+
+void enrich_line_code(struct slice scope, struct slice line, char ret_code[ENRICH_CODE_BYTES], struct buf *ret_masked)
+{
+    char scratch[LINE_MAX_BYTES];
+    struct line_parts parts = line_cut(line, scratch);
+    enrich_error_code(scope, parts.type, parts.message, parts.stack, ret_code, ret_masked);
+}

@@ -1,0 +1,149 @@
+/* One batch: times first, names from what was sent, then redaction, then codes from what is left. */
+#include "enrich/enrich.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "enrich/enrich_int.h"
+
+#define CLOCK_TOLERANCE_MS 2000
+
+/* ---- times ------------------------------------------------------------------------------------------------------- */
+
+/* Both are within ±2^53, as validate has checked. */
+static int64_t clock_offset(const struct batch *batch)
+{
+    const struct envelope *envelope = &batch->envelope;
+    double offset = isnan(envelope->offset) ? (double)batch->received_at_ms - envelope->sent : envelope->offset;
+    return fabs(offset) > CLOCK_TOLERANCE_MS ? llround(offset) : 0;
+}
+
+static void set_time(const struct enrich_options *options, const struct batch *batch, struct event *event)
+{
+    event->at_ms = llround(event->at) + batch->clock_offset_ms;
+    if (event->at_ms < batch->received_at_ms - options->late_ms)
+        event->flags |= EVENT_LATE;
+    if (event->at_ms > batch->received_at_ms + options->future_ms)
+        event->flags |= EVENT_FUTURE;
+}
+
+/* A call that the page gave up itself, or whose status the browser hides, has status 0 and has not failed. */
+static bool has_failed(const struct event *event)
+{
+    if (event->kind == EVENT_ERROR)
+        return true;
+    return event->kind == EVENT_API &&
+           (event->status >= 500 ||
+            (event->status == 0 && !slice_is(event->outcome, "aborted") && !slice_is(event->outcome, "success")));
+}
+
+/* ---- routes ------------------------------------------------------------------------------------------------------ */
+
+static bool keep(struct batch *batch, const struct text *text, struct slice *ret_slice)
+{
+    *ret_slice = arena_copy(batch->arena, text_slice(text));
+    return ret_slice->at != NULL;
+}
+
+/* before: the event before it, whose page is most often the same. */
+static bool set_routes(struct batch *batch, const struct event *before, struct event *event)
+{
+    char bytes[ROUTE_MAX_BYTES];
+    struct text name = {bytes, 0, sizeof bytes, false};
+    bool arrival = event->kind == EVENT_PAGE || event->kind == EVENT_ROUTE;
+    struct slice page = event->page.len || !arrival ? event->page : event->url;
+    if (before && event->page.len && slice_equal(before->page, event->page)) {
+        event->page_route = before->page_route;
+    } else {
+        route_write(batch->application, page, &name);
+        if (!keep(batch, &name, &event->page_route))
+            return false;
+    }
+    event->route = event->page_route;
+    if (event->kind != EVENT_API)
+        return true;
+    name = (struct text){bytes, 0, sizeof bytes, false};
+    route_write_call(batch->application, event->method, event->url, &name);
+    return keep(batch, &name, &event->route);
+}
+
+/* ---- redaction --------------------------------------------------------------------------------------------------- */
+
+/* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
+static void redact_event(struct event *event)
+{
+    if (!redact_json(event->json))
+        return;
+    event->flags |= EVENT_REDACTED;
+    struct slice *const texts[] = {&event->page,    &event->url,   &event->name,  &event->type,
+                                   &event->message, &event->stack, &event->route, &event->page_route};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        redact_text(*texts[i]);
+}
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+static bool set_code(struct batch *batch, struct event *event)
+{
+    char code[ENRICH_CODE_BYTES], bytes[MASKED_MAX_BYTES];
+    struct text masked = {bytes, 0, sizeof bytes, false};
+    code_write(batch->envelope.service, event->type, event->message, event->stack, code, &masked);
+    event->code = arena_copy(batch->arena, slice_of(code));
+    return event->code.at && keep(batch, &masked, &event->group);
+}
+
+/* ---- the batch --------------------------------------------------------------------------------------------------- */
+
+static bool enrich_event(const struct enrich_options *options, struct batch *batch, size_t i)
+{
+    struct event *event = &batch->events[i];
+    set_time(options, batch, event);
+    if (has_failed(event))
+        event->flags |= EVENT_FAILED;
+    if (!set_routes(batch, i ? event - 1 : NULL, event))
+        return false;
+    redact_event(event);
+    return event->kind != EVENT_ERROR || set_code(batch, event);
+}
+
+enum err enrich_batch(const struct enrich_options *options, struct batch *batch)
+{
+    struct client client = client_of(batch->user_agent);
+    batch->browser = client.browser;
+    batch->browser_version = client.version;
+    batch->os = client.os;
+    batch->device = client.device;
+    batch->clock_offset_ms = clock_offset(batch);
+    for (size_t i = 0; i < batch->n_events; i++)
+        if (!enrich_event(options, batch, i))
+            return err_set(&batch->text, ERR_TOO_LARGE, "the beacon needs more memory than one may have");
+    return ERR_OK;
+}
+
+/* ---- the sink ---------------------------------------------------------------------------------------------------- */
+
+struct enrich_sink {
+    struct sink sink;
+    struct enrich_options options;
+};
+
+static enum err push(struct sink *sink, struct batch *batch)
+{
+    enum err err = enrich_batch(&((struct enrich_sink *)sink)->options, batch);
+    return err ? err : sink_push(sink->next, batch);
+}
+
+struct sink *enrich_sink_new(const struct enrich_options *options, struct sink *next)
+{
+    struct enrich_sink *enrich = calloc(1, sizeof *enrich);
+    if (!enrich)
+        abort();
+    enrich->sink = (struct sink){push, next};
+    enrich->options = *options;
+    return &enrich->sink;
+}
+
+void enrich_sink_free(struct sink *sink)
+{
+    free(sink);
+}

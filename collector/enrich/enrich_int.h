@@ -1,0 +1,89 @@
+/* Inside the room: its pure parts, without allocations. */
+#ifndef SEISMO_ENRICH_ENRICH_INT_H
+#define SEISMO_ENRICH_ENRICH_INT_H
+
+#include <stdint.h>
+
+#include "enrich/enrich.h"
+#include "event/batch.h"
+
+/* ---- text of a fixed size: what does not fit is cut off, never inside a character ---- */
+
+struct text {
+    char *at;
+    size_t len, max;
+    bool full;
+};
+void text_add(struct text *text, struct slice slice);
+void text_char(struct text *text, char c);
+static inline struct slice text_slice(const struct text *text)
+{
+    return (struct slice){text->at, text->len};
+}
+
+/* ---- characters: ASCII alone, whatever the locale ---- */
+
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+static inline bool is_letter(char c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+static inline bool is_hex(char c)
+{
+    return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+static inline char lower(char c)
+{
+    return is_upper(c) ? (char)(c | 32) : c;
+}
+/* word is given in lower case. */
+bool slice_is_word(struct slice slice, const char *word);
+/* One of words, which are in lower case, parted and surrounded by spaces. */
+bool slice_is_among(struct slice slice, const char *words);
+
+/* ---- route.c ---- */
+
+#define ROUTE_MAX_BYTES 200
+#define ROUTE_MAX_SEGMENTS 12
+/* The name of a path or address, appended to name. */
+void route_write(const struct application *application, struct slice path_or_url, struct text *name);
+/* `GET /api/products/:id`, with the host before the path when it is not one of the application's own origins. */
+void route_write_call(const struct application *application, struct slice method, struct slice url, struct text *name);
+
+/* ---- client.c ---- */
+
+struct client {
+    struct slice browser, version, os, device; /* static but for version, which borrows from the header */
+};
+struct client client_of(struct slice user_agent);
+
+/* ---- redact.c ---- */
+
+/* Overwrites what looks secret in the string values of an object with `*`, its length kept, still valid JSON. True
+ * when something was. */
+bool redact_json(struct slice object);
+/* The same in decoded text. */
+bool redact_text(struct slice text);
+
+/* ---- mask.c, code.c ---- */
+
+#define MASKED_MAX_BYTES 512
+/* A message with its variable parts as `*`; one line. */
+void mask_message(struct slice message, struct text *masked);
+/* One log line without time, level and the like; what is left lies in line or in scratch. */
+struct line_parts {
+    struct slice type, message, stack;
+};
+#define LINE_MAX_BYTES 8192
+struct line_parts line_cut(struct slice line, char scratch[LINE_MAX_BYTES]);
+void code_write(struct slice scope, struct slice type, struct slice message, struct slice stack,
+                char ret_code[ENRICH_CODE_BYTES], struct text *masked);
+
+#endif

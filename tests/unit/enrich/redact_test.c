@@ -1,0 +1,122 @@
+/* What is overwritten, and what is left as it is. Stars in `after` show the secret. */
+#include "enrich/enrich_int.h"
+
+#include <stdlib.h>
+
+#include "event/json_scan.h"
+#include "unit/test.h"
+
+struct row {
+    const char *before, *after;
+};
+
+static void secrets_in_text(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"nothing to hide", "nothing to hide"},
+        {"mail to ann.b+c@shop.example.", "mail to ********************."},
+        {"u=ann%40shop.example&x=1", "u=******************&x=1"},
+        {"/u/ann@shop.example/cart", "/u/****************/cart"},
+        {"https://joe:pw1@db.example/x", "https://*******@db.example/x"},
+        {"buy@https://shop.example/app.js:1:2", "buy@https://shop.example/app.js:1:2"},
+        {"npm/lodash@4.17.21/x.js logo@2x.png a@app.js:1", "npm/lodash@4.17.21/x.js logo@2x.png a@app.js:1"},
+        {"card 4111 1111 1111 1111 ok", "card ******************* ok"},
+        {"card 4111-1111-1111-1111", "card *******************"},
+        {"378282246310005", "***************"},
+        {"card 4111 1111 1111 1112 no", "card 4111 1111 1111 1112 no"},
+        {"at 1795354199800 ms", "at 1795354199800 ms"},
+        {"/a?token=abc&b=1", "/a?token=***&b=1"},
+        {"access_token=abc#x", "access_token=***#x"},
+        {"accessKey=abc monkey=abc", "accessKey=*** monkey=abc"},
+        {"token=", "token="},
+        {"a?session=[redacted]&key=[redacted]", "a?session=[redacted]&key=[redacted]"},
+        {"PASSWORD: hunter2, next", "PASSWORD: *******, next"},
+        {"{\"password\":\"a b\",\"x\":1}", "{\"password\":\"***\",\"x\":1}"},
+        {"secret = 'it is'", "secret = '*****'"},
+        {"Unexpected token: foo", "Unexpected token: foo"},
+        {"token: a8f3k2q9x7", "token: **********"},
+        {"key: Enter", "key: Enter"},
+        {"Authorization: Bearer abc.def", "Authorization: Bearer *******"},
+        {"Authorization: Basic dXNlcjpwdw==", "Authorization: Basic ************"},
+        {"sent Bearer a8f3k2q9x7 twice", "sent Bearer ********** twice"},
+        {"the bearer of news", "the bearer of news"},
+        {"x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_1 y", "x ******************************************* y"},
+        {"id AKIAIOSFODNN7EXAMPLE.", "id ********************."},
+        {"redirect%3Fpassword%3Dabc&x", "redirect%3Fpassword%3D***&x"},
+        {"pass\xc3\xa4word=x password=\xc3\xa4\xc3\xb6 z", "pass\xc3\xa4word=x password=**** z"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = strdup(rows[i].before);
+        bool found = redact_text((struct slice){text, strlen(text)});
+        assert_string_equal(text, rows[i].after);
+        assert_int_equal(found, strcmp(rows[i].before, rows[i].after) != 0);
+        free(text);
+    }
+}
+
+static void secrets_in_json(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"message\":\"to a@b.example\",\"n\":4111111111111111}",
+         "{\"message\":\"to ***********\",\"n\":4111111111111111}"},
+        {"{\"x\":{\"y\":[\"a@b.example\",1]}}", "{\"x\":{\"y\":[\"***********\",1]}}"},
+        {"{\"message\":\"say \\\"password=abc\\\" now\"}", "{\"message\":\"say \\\"password=***\\\" now\"}"},
+        {"{\"message\":\"\\u0070assword=\\u0061bc\\n\"}", "{\"message\":\"\\u0070assword=********\\n\"}"},
+        {"{\"message\":\"secret='\\ud83d\\ude00'\"}", "{\"message\":\"secret='************'\"}"},
+        {"{\"stack\":\"a\\nb password=x\\\\y\\nc\"}", "{\"stack\":\"a\\nb password=****\\nc\"}"},
+        {"{\"form\":{\"password\":\"swordfish\"},\"key\":\"Enter\"}",
+         "{\"form\":{\"password\":\"*********\"},\"key\":\"Enter\"}"},
+        {"{\"a@b.example\":1}", "{\"a@b.example\":1}"},
+        {"{\"view\":\"4111111111111111\",\"x\":{\"view\":\"4111111111111111\"}}",
+         "{\"view\":\"4111111111111111\",\"x\":{\"view\":\"****************\"}}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = strdup(rows[i].before);
+        bool found = redact_json((struct slice){text, strlen(text)});
+        assert_string_equal(text, rows[i].after);
+        assert_int_equal(found, strcmp(rows[i].before, rows[i].after) != 0);
+        free(text);
+    }
+}
+
+/* Long runs of what may begin a secret take time in proportion to their length: hours, were it
+ * squared. */
+static void floods_end(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"@",
+                                        "a@",
+                                        "//:@",
+                                        "token:",
+                                        "token=",
+                                        "eyJ",
+                                        "eyJaaaaaaaa.",
+                                        "1 ",
+                                        "AKIA",
+                                        "bearer ",
+                                        "password=[redacted",
+                                        "%40",
+                                        "a:\"",
+                                        "Bearer x"};
+    size_t bytes = 500000;
+    char *text = malloc(bytes);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t n = strlen(parts[i]);
+        for (size_t at = 0; at < bytes; at++)
+            text[at] = parts[i][at % n];
+        redact_text((struct slice){text, bytes});
+    }
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_in_text),
+        cmocka_unit_test(secrets_in_json),
+        cmocka_unit_test(floods_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
