@@ -141,7 +141,7 @@ static const struct wire_field wire_fields[] = {
     {"dom", 3, WIRE_NUMBER, WIRE_NOWHERE, 0, 0, NULL, 0, 0, 0.0, 86400000.0, false, false, "seismo.phase.dom_ms"},
     {"load", 4, WIRE_NUMBER, WIRE_NOWHERE, 0, 0, NULL, 0, 0, 0.0, 86400000.0, false, false, "seismo.phase.load_ms"},
     {"bytes", 5, WIRE_NUMBER, WIRE_NOWHERE, 0, 0, NULL, 0, 0, 0.0, 9007199254740991.0, false, false, "http.response.bytes"},
-    {"from", 4, WIRE_STRING, WIRE_NOWHERE, 0, 0, NULL, 0, 2048, 0.0, 0.0, false, false, "seismo.route.from"},
+    {"from", 4, WIRE_STRING, WIRE_NOWHERE, 0, 0, NULL, 0, 2048, 0.0, 0.0, false, false, "seismo.previous_page"},
     {"url", 3, WIRE_STRING, WIRE_SLICE, offsetof(struct event, url), 0, NULL, 1, 2048, 0.0, 0.0, false, true, "url.full"},
     {"method", 6, WIRE_STRING, WIRE_SLICE, offsetof(struct event, method), 2, NULL, 0, 16, 0.0, 0.0, false, false, "http.request.method"},
     {"status", 6, WIRE_INTEGER, WIRE_U16, offsetof(struct event, status), 0, NULL, 0, 0, 0.0, 999.0, false, false, "http.response.status_code"},

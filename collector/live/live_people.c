@@ -209,7 +209,7 @@ static const struct {
     {"seismo.initiator", "initiator"},
     {"trace.id", "trace"},
     {"seismo.navigation", "navigation"},
-    {"seismo.route.from", "from"},
+    {"seismo.previous_page", "from"},
     {"seismo.click.name", "name"},
     {"seismo.click.role", "role"},
     {"seismo.click.selector", "selector"},
