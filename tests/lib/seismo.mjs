@@ -98,7 +98,9 @@ export async function start(where, { args = [], environment = {}, within = 20000
     isRunning: () => !ended,
     async stop() {
       child.kill('SIGTERM');
-      const how = await Promise.race([end, sleep(30000).then(() => null)]);
+      let timer;
+      const how = await Promise.race([end, new Promise((resolve) => (timer = setTimeout(resolve, 30000, null)))]);
+      clearTimeout(timer);
       if (!how) {
         child.kill('SIGKILL');
         throw new Error(`SIGTERM did not end it within 30 s\n${log}`);
