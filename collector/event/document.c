@@ -1,7 +1,3 @@
-/* One event as an Elastic Common Schema document.
- *
- * What the server knows is written from the record's head and the event's fact; the rest is spliced from the event as
- * sent, by the table of its kind (wire_gen.h), each name at most once. */
 #include "event/document.h"
 
 #include <math.h>
@@ -10,74 +6,36 @@
 #include "event/json_scan.h"
 #include "event/wire_gen.h"
 
+/* Of an event with members that this release does not know, so much is kept as it was sent. */
+#define ORIGINAL_MAX_BYTES 32768
+
+/* ---- what the server knows --------------------------------------------------------------------------------------- */
+
 static void add_text(struct buf *buf, const char *name, struct slice text)
 {
     if (text.len)
         buf_json_field(buf, name, text);
 }
 
-static void add_time(struct buf *buf, const char *name, int64_t ms)
+static void add_time(struct buf *buf, const char *name, int64_t wall_ms)
 {
     char text[CLOCK_TEXT_BYTES];
-    clock_text(ms, text);
+    clock_text(wall_ms, text);
     buf_json_field(buf, name, slice_of(text));
 }
 
-static void add_value(struct buf *buf, const char *name, struct slice json)
+static void add_envelope(struct buf *buf, const struct record *record, const struct fact *fact)
 {
-    buf_json_name(buf, name);
-    buf_add_slice(buf, json);
-}
-
-static void add_flags(struct buf *buf, uint32_t flags)
-{
-    static const struct {
-        enum event_flag flag;
-        const char *name;
-    } names[] = {{EVENT_LATE, "late"},
-                 {EVENT_FUTURE, "future"},
-                 {EVENT_REDACTED, "redacted"},
-                 {EVENT_UNKNOWN_FIELD, "unknown_field"},
-                 {EVENT_FAILED, "failed"}};
-    bool any = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!(flags & names[i].flag))
-            continue;
-        if (!any)
-            buf_json_name(buf, "seismo.flags");
-        buf_text(buf, any ? ",\"" : "[\"");
-        buf_text(buf, names[i].name);
-        buf_char(buf, '"');
-        any = true;
-    }
-    if (any)
-        buf_char(buf, ']');
-}
-
-static void add_head(const struct record *record, const struct fact *fact, struct buf *buf)
-{
-    add_time(buf, "@timestamp", fact->at_ms);
-    buf_text(buf, ",\"event.kind\":\"event\",\"event.module\":\"seismo\",\"event.dataset\":\"seismo.events\"");
+    buf_json_field(buf, "event.kind", SLICE("event"));
+    buf_json_field(buf, "event.module", SLICE("seismo"));
+    buf_json_field(buf, "event.dataset", SLICE("seismo.events"));
     add_time(buf, "event.created", record->received_at_ms);
-    add_text(buf, "seismo.application", record->application);
+    add_time(buf, "event.ingested", record->received_at_ms);
     add_text(buf, "service.name", record->service);
     add_text(buf, "service.version", record->service_version);
     add_text(buf, "service.environment", record->environment);
     add_text(buf, "session.id", record->session);
     add_text(buf, "user.id", record->user);
-    add_text(buf, "seismo.view.id", fact->view.len ? fact->view : record->view);
-    add_text(buf, "seismo.beacon.id", record->beacon);
-    buf_json_int(buf, "seismo.beacon.index", fact->index);
-    if (record->sample_rate != 1)
-        buf_json_number(buf, "seismo.sample_rate", record->sample_rate);
-    if (record->dropped)
-        buf_json_int(buf, "seismo.dropped", record->dropped);
-    if (record->clock_offset_ms)
-        buf_json_int(buf, "seismo.clock_offset_ms", record->clock_offset_ms);
-}
-
-static void add_client(const struct record *record, struct buf *buf)
-{
     add_text(buf, "agent.name", record->agent_name);
     add_text(buf, "agent.version", record->agent_version);
     add_text(buf, "user_agent.name", record->browser);
@@ -86,54 +44,124 @@ static void add_client(const struct record *record, struct buf *buf)
     add_text(buf, "user_agent.device.name", record->device);
     add_text(buf, "client.ip", record->client_address);
     add_text(buf, "client.geo.country_iso_code", record->country);
+    add_text(buf, "seismo.application", record->application);
+    add_text(buf, "seismo.beacon.id", record->beacon);
+    add_text(buf, "seismo.view.id", fact->view);
+    buf_json_int(buf, "seismo.beacon.index", fact->index);
+    buf_json_number(buf, "seismo.sample_rate", record->sample_rate);
+    if (record->clock_offset_ms)
+        buf_json_int(buf, "seismo.clock_offset_ms", record->clock_offset_ms);
+    if (record->dropped && fact == record->facts) /* once a beacon, so that a sum over documents is right */
+        buf_json_int(buf, "seismo.dropped", record->dropped);
 }
 
-static void add_fact(const struct fact *fact, struct buf *buf)
+static void add_flags(struct buf *buf, uint32_t flags)
+{
+    static const char *const names[] = {"late", "future", "redacted", "unknown_field", "failed"};
+    bool first = true;
+    if (!flags)
+        return;
+    buf_json_name(buf, "seismo.flags");
+    buf_char(buf, '[');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (flags >> i & 1) {
+            buf_text(buf, first ? "\"" : ",\"");
+            buf_text(buf, names[i]);
+            buf_char(buf, '"');
+            first = false;
+        }
+    buf_char(buf, ']');
+}
+
+/* outcome: as sent, with its quotes. ECS knows success, failure and unknown; what the page says is in seismo.outcome.
+ */
+static void add_outcome(struct buf *buf, const struct fact *fact, struct slice outcome)
+{
+    bool success = slice_is(outcome, "\"success\""), failure = slice_is(outcome, "\"failure\"");
+    bool failed = failure || (!success && fact->flags & EVENT_FAILED);
+    bool answered = fact->status >= 100 && fact->status < 500;
+    buf_json_field(buf, "event.outcome",
+                   failed                ? SLICE("failure")
+                   : success || answered ? SLICE("success")
+                                         : SLICE("unknown"));
+}
+
+static void add_fact(struct buf *buf, const struct fact *fact)
 {
     add_text(buf, "seismo.route", fact->route);
     add_text(buf, "seismo.page.route", fact->page_route);
     add_text(buf, "error.code", fact->code);
     add_text(buf, "error.grouping_name", fact->group);
-    if (fact->kind != EVENT_VITAL && !isnan(fact->value))
-        buf_json_int(buf, "event.duration", (int64_t)(fact->value * 1e6)); /* ECS: nanoseconds */
+    if (fact->kind != EVENT_VITAL && isfinite(fact->value))
+        buf_json_int(buf, "event.duration", llround(fact->value * 1e6));
+    if (fact->kind == EVENT_CLICK)
+        buf_json_int(buf, "seismo.click.count", fact->count);
+    if (fact->kind == EVENT_ERROR)
+        buf_json_int(buf, "seismo.error.count", fact->count);
     add_flags(buf, fact->flags);
 }
 
-/* The field of that name in events of that kind, or NULL. */
-static const struct wire_field *find_field(enum event_kind kind, struct slice name)
+/* ---- what the page said ------------------------------------------------------------------------------------------ */
+
+static int find_name(struct slice name)
 {
-    for (size_t i = 0; i < WIRE_NAMES; i++)
-        if (slice_equal(name, wire_names[i]))
-            return wire_event[kind][i] ? &wire_fields[wire_event[kind][i]] : NULL;
-    return NULL;
+    if (name.len == 0)
+        return -1;
+    unsigned char first = (unsigned char)name.at[0], middle = (unsigned char)name.at[name.len / 2],
+                  last = (unsigned char)name.at[name.len - 1];
+    int found = wire_lookup[WIRE_HASH(name.len, first, middle, last)] - 1;
+    return found >= 0 && slice_equal(wire_names[found], name) ? found : -1;
 }
 
-/* Written from the record or the fact already. */
-static bool is_written(const struct wire_field *field)
+/* Written from the fact above, with what was left out filled in. */
+static bool is_written(int name)
 {
-    return strcmp(field->name, "view") == 0;
+    return name == WIRE_NAME_view || name == WIRE_NAME_count;
 }
 
-static void add_members(const struct fact *fact, struct buf *buf)
+/* Splices each known member under its name in the document. seen keeps a damaged record from giving one twice. */
+static void add_members(struct buf *buf, const struct fact *fact, struct slice *ret_outcome)
 {
     struct json_scan scan = json_scan_of(fact->json);
     struct json_member member;
-    char decoded[JSON_NAME_BYTES];
+    char text[JSON_NAME_BYTES];
+    uint64_t seen = 0;
     while (json_scan_next(&scan, &member)) {
-        const struct wire_field *field = find_field(fact->kind, json_name(member.name, decoded));
-        if (field && *field->ecs && !is_written(field))
-            add_value(buf, field->ecs, member.value);
+        int name = find_name(json_name(member.name, text));
+        if (name < 0 || seen >> name & 1)
+            continue;
+        seen |= UINT64_C(1) << name;
+        const struct wire_field *field = &wire_fields[wire_event[fact->kind][name]];
+        if (field == wire_fields || !*field->ecs || is_written(name))
+            continue;
+        buf_json_name(buf, field->ecs);
+        buf_add_slice(buf, member.value);
+        if (name == WIRE_NAME_outcome)
+            *ret_outcome = member.value;
     }
+}
+
+static void add_original(struct buf *buf, struct slice json)
+{
+    if (json.len > ORIGINAL_MAX_BYTES) {
+        json.len = ORIGINAL_MAX_BYTES;
+        while (json.len && ((unsigned char)json.at[json.len] & 0xc0) == 0x80)
+            json.len--;
+    }
+    buf_json_field(buf, "event.original", json);
 }
 
 void document_write(const struct record *record, const struct fact *fact, struct buf *buf)
 {
+    struct slice outcome = SLICE_NONE;
     buf_char(buf, '{');
-    add_head(record, fact, buf);
-    add_fact(fact, buf);
-    add_members(fact, buf);
-    add_client(record, buf);
-    if (fact->kind == EVENT_OTHER || fact->flags & EVENT_UNKNOWN_FIELD)
-        buf_json_field(buf, "event.original", fact->json);
+    add_time(buf, "@timestamp", fact->at_ms);
+    add_envelope(buf, record, fact);
+    add_fact(buf, fact);
+    add_members(buf, fact, &outcome);
+    if (fact->kind == EVENT_API)
+        add_outcome(buf, fact, outcome);
+    if (fact->flags & EVENT_UNKNOWN_FIELD)
+        add_original(buf, fact->json);
     buf_char(buf, '}');
 }

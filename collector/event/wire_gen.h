@@ -146,7 +146,7 @@ static const struct wire_field wire_fields[] = {
     {"method", 6, WIRE_STRING, WIRE_SLICE, offsetof(struct event, method), 2, NULL, 0, 16, 0.0, 0.0, false, false, "http.request.method"},
     {"status", 6, WIRE_INTEGER, WIRE_U16, offsetof(struct event, status), 0, NULL, 0, 0, 0.0, 999.0, false, false, "http.response.status_code"},
     {"initiator", 9, WIRE_STRING, WIRE_NOWHERE, 0, 0, NULL, 0, 16, 0.0, 0.0, false, false, "seismo.initiator"},
-    {"outcome", 7, WIRE_STRING, WIRE_SLICE, offsetof(struct event, outcome), 0, NULL, 0, 16, 0.0, 0.0, false, false, "event.outcome"},
+    {"outcome", 7, WIRE_STRING, WIRE_SLICE, offsetof(struct event, outcome), 0, NULL, 0, 16, 0.0, 0.0, false, false, "seismo.outcome"},
     {"trace", 5, WIRE_STRING, WIRE_NOWHERE, 0, 4, NULL, 0, 32, 0.0, 0.0, false, false, "trace.id"},
     {"selector", 8, WIRE_STRING, WIRE_NOWHERE, 0, 0, NULL, 0, 512, 0.0, 0.0, false, false, "seismo.click.selector"},
     {"name", 4, WIRE_STRING, WIRE_SLICE, offsetof(struct event, name), 0, NULL, 0, 128, 0.0, 0.0, false, false, "seismo.click.name"},
