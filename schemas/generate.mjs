@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeSettings, writeWire } from "./generate/c.mjs";
-import { findFaults, listGroups } from "./generate/fields.mjs";
+import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
 import { writeReference } from "./generate/markdown.mjs";
 import { writeTypes } from "./generate/typescript.mjs";
 
@@ -20,6 +20,7 @@ const schemas = Object.fromEntries(
 function check() {
   const faults = NAMES.flatMap((name) =>
     listGroups(name, schemas[name]).flatMap(({ fields }) => fields.flatMap((field) => findFaults(field, name))));
+  faults.push(...findClashes(schemas.beacon, schemas.document));
   if (faults.length) {
     console.error(faults.join("\n"));
     process.exit(1);

@@ -256,7 +256,7 @@ static enum err read_events(struct decoding *d)
         goto out;
     for (bool more = true; more;) {
         if (d->n_elements == BATCH_MAX_EVENTS)
-            return ERR_TOO_MANY_EVENTS;
+            return err_set(&d->batch->text, ERR_TOO_MANY_EVENTS, "more than %d", BATCH_MAX_EVENTS);
         enum err err = read_element(d, (uint16_t)d->n_elements++);
         if (err || (err = cursor_more(cursor, ']', &more)))
             return err;
@@ -326,7 +326,8 @@ static enum err read_member(struct decoding *d, int depth, const struct wire_fie
     }
     uint64_t bit = UINT64_C(1) << (field - fields);
     if (*seen & bit)
-        return ERR_DUPLICATE_FIELD; /* nothing of this beacon can be trusted: which of the two lists of events? */
+        /* Nothing of this beacon can be trusted: which of the two lists of events is it? */
+        return err_set(&d->batch->text, ERR_DUPLICATE_FIELD, "%s", field->name);
     *seen |= bit;
     return read_known(d, depth, field);
 }
@@ -365,9 +366,11 @@ static enum err read_body(struct decoding *d)
     if (!err && cursor->text + *cursor->at != before)
         err = ERR_BAD_JSON; /* something stands behind the end */
     if (!err && !is_object)
-        err = ERR_NOT_A_BEACON;
+        return err_set(&d->batch->text, ERR_NOT_A_BEACON, "an object is expected");
     if (err == ERR_BAD_JSON)
         err_set(&d->batch->text, err, "at byte %u", (unsigned)*cursor->at);
+    if (err == ERR_TOO_DEEP)
+        err_set(&d->batch->text, err, "more than %d levels", VALIDATE_MAX_DEPTH);
     return err;
 }
 
@@ -389,10 +392,10 @@ static enum err check_envelope(struct decoding *d)
     if (d->cursor.fault.why) {
         char name[32];
         write_field_name(d->cursor.fault.field, name);
-        return err_set(&d->batch->text, d->cursor.fault.why, "%s: %s", name, err_sentence(d->cursor.fault.why));
+        return err_set(&d->batch->text, d->cursor.fault.why, "%s", name);
     }
     if (!service_is_allowed(d->batch->application, d->envelope.service))
-        return err_set(&d->batch->text, ERR_WRONG_SERVICE, "service: not one of the application's");
+        return err_set(&d->batch->text, ERR_WRONG_SERVICE, "service");
     return ERR_OK;
 }
 
@@ -402,10 +405,9 @@ static enum err check_events(struct decoding *d)
     if (d->n_events)
         return ERR_OK;
     if (!d->batch->n_refused)
-        return err_set(&d->batch->text, ERR_NO_EVENTS, "events: the list is empty");
+        return err_set(&d->batch->text, ERR_NO_EVENTS, "events");
     const struct refusal *first = &d->batch->refused[0];
-    return err_set(&d->batch->text, first->why, "events[%u]%s%s: %s", first->index, *first->field ? "." : "",
-                   first->field, err_sentence(first->why));
+    return err_set(&d->batch->text, first->why, "events[%u]%s%s", first->index, *first->field ? "." : "", first->field);
 }
 
 enum err validate_beacon(struct batch *batch)
@@ -422,8 +424,6 @@ enum err validate_beacon(struct batch *batch)
         err = check_envelope(&d);
     if (!err)
         err = check_events(&d);
-    if (err && !batch->text.at[0])
-        err_set(&batch->text, err, "%s", err_sentence(err));
     if (err)
         return err;
     batch->envelope = d.envelope;

@@ -11,7 +11,8 @@
 
 #define VALIDATE_MAX_DEPTH 16
 
-/* BORN -> DECODED. On error batch->text says which member and why. Any thread; parsers are per thread. */
+/* BORN -> DECODED. On error batch->text says where: the member, or the byte; the err says why. Any thread; parsers are
+ * per thread. */
 enum err validate_beacon(struct batch *batch);
 /* The first sink of the chain. Freed by sink_free's twin validate_sink_free; takes NULL. */
 struct sink *validate_sink_new(struct sink *next);

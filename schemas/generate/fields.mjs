@@ -41,6 +41,18 @@ export function listKinds(beacon) {
   });
 }
 
+/** Names that a document cannot have together: Elasticsearch would take one for the parent of the other. And fields of
+ * an event that the stored document does not describe. */
+export function findClashes(beacon, document) {
+  const names = Object.keys(document.properties);
+  const parents = names.filter((name) => names.some((other) => other.startsWith(name + ".")));
+  const stored = listKinds(beacon).flatMap(({ fields }) => fields.map(({ schema }) => schema["x-ecs"]).filter(Boolean));
+  return [
+    ...parents.map((name) => `document: ${name}: is a field and the parent of another`),
+    ...stored.filter((name) => !names.includes(name)).map((name) => `document: ${name}: is missing, the beacon has it`),
+  ];
+}
+
 /** Everything that a page of the reference shows: groups of fields with a heading. */
 export function listGroups(name, schema) {
   const groups = [{ title: null, description: null, fields: listFields(schema) }];
