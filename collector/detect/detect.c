@@ -4,7 +4,8 @@
  *
  * Of each series that has new windows: the newest open_ms, and three times that for the rarer ones, against its own
  * usual (history.c, compare.c). A machine, one for latency and one for errors, opens when all hold:
- *   - enough events and enough sessions, and enough history;
+ *   - enough events and enough sessions, and enough history; where more than one session is asked for, all the rest
+ *     must hold without the busiest one too;
  *   - z, divided by the spread that the series is known for, is past OPEN_Z (wider while young);
  *   - the effect is large: `ratio` times the usual, and in shares of requests;
  *   - it has been so for open_ms in all: going back from now for as long as no more than half was nearer to the usual.
@@ -88,16 +89,23 @@ static double error_gate(const struct detect *detect)
     return 2 * detect->options.ratio;
 }
 
-static bool compare(const struct detect *detect, int kind, const struct sample *now, const struct sample *usual,
-                    struct verdict *ret_verdict)
+static bool compare_with(const struct detect *detect, int kind, const struct sample *now, const struct sample *usual,
+                         bool alone, struct verdict *ret_verdict)
 {
     if (kind == LATENCY && now->values.count > 0 && usual->values.count > 0)
-        *ret_verdict = compare_latency(now, usual);
+        *ret_verdict = compare_latency(now, usual, alone);
     else if (kind == ERRORS && now->count > 0 && usual->count > 0)
-        *ret_verdict = compare_errors(now, usual, error_gate(detect));
+        *ret_verdict = compare_errors(now, usual, error_gate(detect), alone);
     else
         return false;
     return true;
+}
+
+/* Where more than one session is asked for, the busiest one is left out. */
+static bool compare(const struct detect *detect, int kind, const struct sample *now, const struct sample *usual,
+                    struct verdict *ret_verdict)
+{
+    return compare_with(detect, kind, now, usual, detect->options.min_sessions <= 1, ret_verdict);
 }
 
 static bool has_enough(const struct detect *detect, const struct sample *now, const struct sample *usual,
@@ -160,7 +168,7 @@ struct walk {
 static bool count_bin(struct walk *walk, const struct sample *bin)
 {
     struct verdict verdict;
-    if (!compare(walk->detect, walk->kind, bin, walk->usual, &verdict))
+    if (!compare_with(walk->detect, walk->kind, bin, walk->usual, true, &verdict)) /* too few to leave one out */
         return true;
     bool bad = verdict.ratio >= walk->limit && verdict.z > 0;
     walk->bins++;
@@ -611,6 +619,8 @@ static void add_activity(struct detect *detect, const struct rollup *rollup, boo
     pending->count += rollup->count;
     pending->failed += rollup->key.kind == SERIES_ERROR ? rollup->count : 0;
     hll_merge(&pending->sessions, &rollup->sessions);
+    heavy_merge(&pending->busiest, &rollup->busiest);
+    heavy_merge(&pending->failing, &rollup->failing);
 }
 
 static void release_activity(struct detect *detect, int64_t watermark_ms)

@@ -17,6 +17,7 @@ struct sample {
     struct sketch values;
     double events, count, failed; /* raw number; weighted; weighted */
     struct hll sessions;
+    struct heavy busiest, failing;
     int64_t first_ms, end_ms; /* from the first window's start to the last one's end; first > end while empty */
 };
 void sample_init(struct sample *sample);
@@ -30,10 +31,12 @@ struct verdict {
     double share; /* the effect in shares over its gate: 1 and more is large enough */
     double observed, expected;
 };
-/* Requests above the usual p50, p75 and p90, against the usual shares. Both samples have values. */
-struct verdict compare_latency(const struct sample *now, const struct sample *usual);
-/* Failed ones, against the usual share; gate: what the share must be times the usual. */
-struct verdict compare_errors(const struct sample *now, const struct sample *usual, double gate);
+/* Requests above the usual p50, p75 and p90, against the usual shares. Both samples have values. alone: what one
+ * session does counts too; else as many of the slowest are left out as the busiest session has sent. */
+struct verdict compare_latency(const struct sample *now, const struct sample *usual, bool alone);
+/* Failed ones, against the usual share; gate: what the share must be times the usual. Without alone the failed ones of
+ * the session that has most of them are left out. */
+struct verdict compare_errors(const struct sample *now, const struct sample *usual, double gate, bool alone);
 /* Signed root of the deviance of k of n against a share that n_usual events have told. */
 double binomial_z(double k, double n, double share, double n_usual);
 

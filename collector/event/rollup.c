@@ -5,6 +5,7 @@
  *   u8 version=1 | u8 kind | u8 flags (1 incomplete) | varint width_s | u64 start_ms
  *   | strings: application service environment name detail | varint events | f64 count | f64 failed | sketch
  *   | u8 form of the sessions: 0 = u8 n and n x { u8 register, u8 rank }, 1 = 256 registers
+ *   | busiest and failing sessions, each: u8 n and n x { u64 session, u32 bits of a float }
  *
  * It has no length of its own: whoever packs several writes one around each. */
 #include "event/rollup.h"
@@ -69,6 +70,37 @@ static bool read_sessions(struct reader *reader, struct hll *ret_sessions)
     return !reader->failed;
 }
 
+static void write_heavy(const struct heavy *heavy, struct buf *buf)
+{
+    uint8_t n = 0;
+    for (size_t i = 0; i < HEAVY_SESSIONS; i++)
+        n += heavy->events[i] > 0;
+    buf_u8(buf, n);
+    for (size_t i = 0; i < HEAVY_SESSIONS; i++) {
+        uint32_t bits;
+        if (heavy->events[i] <= 0)
+            continue;
+        memcpy(&bits, &heavy->events[i], sizeof bits);
+        buf_u64(buf, heavy->session[i]);
+        buf_u32(buf, bits);
+    }
+}
+
+static bool read_heavy(struct reader *reader, struct heavy *ret_heavy)
+{
+    uint8_t n = read_u8(reader);
+    if (n > HEAVY_SESSIONS)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        ret_heavy->session[i] = read_u64(reader);
+        uint32_t bits = read_u32(reader);
+        memcpy(&ret_heavy->events[i], &bits, sizeof bits);
+        if (reader->failed || !isfinite(ret_heavy->events[i]) || ret_heavy->events[i] <= 0)
+            return false;
+    }
+    return !reader->failed;
+}
+
 static void write_key(const struct series_key *key, struct buf *buf)
 {
     buf_string(buf, key->application);
@@ -103,6 +135,8 @@ void rollup_write(const struct rollup *rollup, struct buf *buf)
     buf_f64(buf, rollup->failed);
     sketch_write(&rollup->values, buf);
     write_sessions(&rollup->sessions, buf);
+    write_heavy(&rollup->busiest, buf);
+    write_heavy(&rollup->failing, buf);
 }
 
 static bool read_head(struct reader *reader, struct rollup *rollup)
@@ -123,7 +157,8 @@ static bool read_body(struct reader *reader, struct rollup *rollup)
     rollup->count = read_f64(reader);
     rollup->failed = read_f64(reader);
     return !reader->failed && isfinite(rollup->count) && isfinite(rollup->failed) && rollup->count >= 0 &&
-           rollup->failed >= 0 && sketch_read(reader, &rollup->values) && read_sessions(reader, &rollup->sessions);
+           rollup->failed >= 0 && sketch_read(reader, &rollup->values) && read_sessions(reader, &rollup->sessions) &&
+           read_heavy(reader, &rollup->busiest) && read_heavy(reader, &rollup->failing);
 }
 
 enum err rollup_read(struct reader *reader, struct rollup *ret_rollup)

@@ -25,6 +25,17 @@ void hll_add(struct hll *hll, struct slice member);
 void hll_merge(struct hll *into, const struct hll *from);
 double hll_estimate(const struct hll *hll);
 
+/* The sessions that are behind most events, so that detect can leave the busiest one out. Misra and Gries, "Finding
+ * repeated elements", 1982: an estimate is never too high, and too low by at most an eighth of what others sent. */
+#define HEAVY_SESSIONS 8
+struct heavy {
+    uint64_t session[HEAVY_SESSIONS]; /* stable hash */
+    float events[HEAVY_SESSIONS];     /* 0: free */
+};
+void heavy_add(struct heavy *heavy, struct slice session, double events);
+void heavy_merge(struct heavy *into, const struct heavy *from);
+double heavy_most(const struct heavy *heavy); /* events of the busiest */
+
 struct rollup {
     struct series_key key;
     int64_t start_ms;     /* of the window, aligned to its width */
@@ -35,6 +46,7 @@ struct rollup {
     double failed;        /* of them, weighted: API calls with status 0 or >= 500, errors */
     struct sketch values; /* ms, or the vital's value; empty for series without a value */
     struct hll sessions;
+    struct heavy busiest, failing; /* sessions by raw events, and by failed ones */
 };
 
 void rollup_init(struct rollup *rollup);

@@ -177,11 +177,14 @@ static void add_fact(struct source *source, const struct record *record, const s
     struct window *window = windows_get(&source->windows, &key, window_start(at_ms, FINE_S), FINE_S, NULL);
     window->rollup.events += number;
     window->rollup.count += weight;
-    if (fact->flags & EVENT_FAILED)
+    if (fact->flags & EVENT_FAILED) {
         window->rollup.failed += weight;
+        heavy_add(&window->rollup.failing, record->session, number);
+    }
     if (fact->value >= 0 && isfinite(fact->value) && key.kind != SERIES_CLICK && key.kind != SERIES_ERROR)
         sketch_add(&window->rollup.values, fmin(fact->value, SKETCH_MAX), weight);
     hll_add(&window->rollup.sessions, record->session);
+    heavy_add(&window->rollup.busiest, record->session, number);
 }
 
 static void add_record(struct source *source, const struct record *record, int64_t published_ms)

@@ -162,4 +162,6 @@ void window_merge(struct rollup *into, const struct rollup *from)
     into->failed += from->failed;
     sketch_merge(&into->values, &from->values);
     hll_merge(&into->sessions, &from->sessions);
+    heavy_merge(&into->busiest, &from->busiest);
+    heavy_merge(&into->failing, &from->failing);
 }

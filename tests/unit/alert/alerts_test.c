@@ -152,6 +152,14 @@ static size_t count_of(struct slack *slack, const char *word, int status)
     return n;
 }
 
+static size_t posts(struct slack *slack)
+{
+    pthread_mutex_lock(&slack->mutex);
+    size_t n = slack->n;
+    pthread_mutex_unlock(&slack->mutex);
+    return n;
+}
+
 static void wait_for(struct slack *slack, const char *word, int status, size_t n)
 {
     for (int i = 0; i < 1000 && count_of(slack, word, status) < n; i++)
@@ -262,9 +270,9 @@ static void an_alert_is_told_once_each_way(void **state)
     find(&house, "GET /x", ALERT_RESOLVED, 5000);
     find(&house, "GET /other", ALERT_RESOLVED, 5000);
     wait_for(&slack, "Resolved", 200, 1);
-    assert_non_null(strstr(slack.messages[1], "5.00 s"));
+    assert_int_equal(count_of(&slack, "5.00 s", 200), 1);
     assert_true(stored(&house, true) == 0 && stored(&house, false) == 1);
-    assert_int_equal(slack.n, 2);
+    assert_int_equal(posts(&slack), 2);
     assert_int_equal(opened_total() - before, 1);
     assert_true(atomic_load(&house.changes) >= 2);
     find(&house, "GET /x", ALERT_FIRING, 900); /* another time is another alert */
@@ -298,7 +306,7 @@ static void refusals_are_retried_or_given_up(void **state)
             wait_for(&slack, "Firing", 200, 1);
         else
             pause_ms(1500);
-        assert_int_equal(slack.n, rows[r].posts);
+        assert_int_equal(posts(&slack), rows[r].posts);
         if (r == 0)
             assert_true(clock_mono_ms() - start_ms >= 1000); /* Retry-After */
         find(&house, "GET /x", ALERT_RESOLVED, 1000);
@@ -306,7 +314,7 @@ static void refusals_are_retried_or_given_up(void **state)
             wait_for(&slack, "Resolved", 200, 1);
         else
             pause_ms(300); /* nobody heard of it, so nobody hears that it is over */
-        assert_int_equal(slack.n, rows[r].posts + rows[r].told);
+        assert_int_equal(posts(&slack), rows[r].posts + rows[r].told);
         close_house(&house, 1000);
         slack_stop(&slack);
         drop_folder(state);
@@ -328,7 +336,7 @@ static void many_become_one_message(void **state)
         find(&house, name, ALERT_FIRING, 1000);
     }
     wait_for(&slack, "21 firing", 200, 1);
-    assert_int_equal(slack.n, 2);
+    assert_int_equal(posts(&slack), 2);
     close_house(&house, 1000);
     slack_stop(&slack);
 }
@@ -384,8 +392,8 @@ static void a_restart_tells_what_was_not_told(void **state)
     open_house(&house, slack.port, 100);
     find(&house, "GET /told", ALERT_FIRING, 1000);
     wait_for(&slack, "/told", 200, 1);
-    slack.answers[0] = slack.answers[1] = slack.answers[2] = "503 Later\r\nRetry-After: 60";
     pthread_mutex_lock(&slack.mutex);
+    slack.answers[0] = "503 Later\r\nRetry-After: 60";
     slack.n_answers = 1;
     pthread_mutex_unlock(&slack.mutex);
     find(&house, "GET /untold", ALERT_FIRING, 1000);
@@ -407,8 +415,11 @@ static void a_restart_tells_what_was_not_told(void **state)
 static void kills_lose_nothing(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* it cannot follow a fork of a process with threads */
+#endif
     struct slack slack = {.delay_ms = 20};
-    size_t posts = 0;
+    size_t told = 0;
     slack_start(&slack);
     for (int i = 0; i < 6; i++) {
         char name[32];
@@ -434,9 +445,9 @@ static void kills_lose_nothing(void **state)
         snprintf(name, sizeof name, "/kill/%d`", i);
         size_t n = count_of(&slack, name, 200);
         assert_true(n <= 2);
-        posts += n > 0;
+        told += n > 0;
     }
-    assert_true((int)posts >= stored(&house, true) && posts >= 1);
+    assert_true((int)told >= stored(&house, true) && told >= 1);
     close_house(&house, 1000);
     slack_stop(&slack);
 }

@@ -50,6 +50,8 @@ struct page {
     int sessions;  /* who may call */
     double shared; /* common swing of a window, standard deviation of its logarithm */
     double tail;   /* share of calls that take ten times as long */
+    int first_session;
+    struct page *guest; /* calls the same route */
 };
 
 struct told {
@@ -158,9 +160,13 @@ static void add_call(const struct page *page, double swing, struct rollup *rollu
     sketch_add(&rollup->values, fmin(value, 6e4), 1);
     rollup->events++;
     rollup->count++;
+    double failed_before = rollup->failed;
     rollup->failed += uniform() < page->failing;
-    snprintf(session, sizeof session, "s%d", (int)(uniform() * page->sessions));
+    snprintf(session, sizeof session, "s%d", page->first_session + (int)(uniform() * page->sessions));
     hll_add(&rollup->sessions, slice_of(session));
+    heavy_add(&rollup->busiest, slice_of(session), 1);
+    if (rollup->failed > failed_before)
+        heavy_add(&rollup->failing, slice_of(session), 1);
 }
 
 static void merge(struct rollup *into, const struct rollup *from)
@@ -170,6 +176,8 @@ static void merge(struct rollup *into, const struct rollup *from)
     into->failed += from->failed;
     sketch_merge(&into->values, &from->values);
     hll_merge(&into->sessions, &from->sessions);
+    heavy_merge(&into->busiest, &from->busiest);
+    heavy_merge(&into->failing, &from->failing);
 }
 
 static void send(struct world *world, struct rollup *rollup)
@@ -191,9 +199,16 @@ static void step(struct world *world)
         double swing = page->shared * normal();
         for (int n = poisson(page->per_s * 10); n > 0; n--)
             add_call(page, swing, &parts[i]);
+        for (int n = page->guest ? poisson(page->guest->per_s * 10) : 0; n > 0; n--)
+            add_call(page->guest, 0, &parts[i]);
         merge(&wholes[page->kind], &parts[i]);
     }
     wholes[SERIES_ERROR].events = (uint64_t)poisson(world->errors_per_s * 10);
+    for (uint64_t i = 0; i < wholes[SERIES_ERROR].events; i++) {
+        char session[16];
+        snprintf(session, sizeof session, "s%d", (int)(uniform() * 50));
+        heavy_add(&wholes[SERIES_ERROR].failing, slice_of(session), 1);
+    }
     wholes[SERIES_ERROR].count = wholes[SERIES_ERROR].failed = (double)wholes[SERIES_ERROR].events;
     world->now_s += 10;
     for (int kind = SERIES_PAGE; kind < SERIES_KINDS; kind++)
@@ -459,6 +474,32 @@ static void one_session_alone_says_nothing(void **state)
     world_done(&world);
 }
 
+/* Among fifty others: a client that calls up to three times as often as all of them, slow and failing. It is no alert,
+ * and it does not hide what then happens to the others. */
+static void one_session_among_others_says_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t s = 1; s <= 12; s++) {
+        struct world world;
+        world_init(&world, s % 2 ? &demo : &production, s);
+        struct page *others = add_page(&world, "GET /x", 2, 100);
+        struct page client = *others;
+        client.sessions = 1;
+        client.first_session = 1000;
+        client.per_s = s % 3 ? 6 : 1;
+        client.slow = 30;
+        client.failing = 0.9;
+        run(&world, 30 * MINUTE);
+        others->guest = &client;
+        run(&world, s % 4 < 2 ? 2 * MINUTE : 30 * MINUTE);
+        assert_quiet(&world, "one client among others");
+        others->slow = s % 4 < 2 ? 30 : 1;
+        run(&world, 10 * MINUTE);
+        assert_int_equal(world.n_told > 0, s % 4 < 2);
+        world_done(&world);
+    }
+}
+
 static void a_call_a_minute_says_nothing_wrong(void **state)
 {
     (void)state;
@@ -685,6 +726,7 @@ int main(void)
         cmocka_unit_test(small_changes_say_nothing),
         cmocka_unit_test(a_blip_says_nothing),
         cmocka_unit_test(one_session_alone_says_nothing),
+        cmocka_unit_test(one_session_among_others_says_nothing),
         cmocka_unit_test(a_call_a_minute_says_nothing_wrong),
         cmocka_unit_test(gaps_say_nothing),
         cmocka_unit_test(silence_ends_it),

@@ -32,6 +32,9 @@ static struct rollup example(int n, double weight, int sessions)
         char name[16];
         snprintf(name, sizeof name, "s%d", i);
         hll_add(&rollup.sessions, slice_of(name));
+        heavy_add(&rollup.busiest, slice_of(name), 1 + i % 5);
+        if (i % 3 == 0)
+            heavy_add(&rollup.failing, slice_of(name), 0.5);
     }
     return rollup;
 }
@@ -47,6 +50,8 @@ static void assert_same(const struct rollup *a, const struct rollup *b)
     for (double q = 0; a->values.count > 0 && q <= 1; q += 0.125)
         assert_true(sketch_quantile(&a->values, q) == sketch_quantile(&b->values, q));
     assert_memory_equal(&a->sessions, &b->sessions, sizeof a->sessions);
+    assert_true(heavy_most(&a->busiest) == heavy_most(&b->busiest));
+    assert_true(heavy_most(&a->failing) == heavy_most(&b->failing));
 }
 
 static void bytes_there_and_back(void **state)
