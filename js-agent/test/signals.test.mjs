@@ -116,6 +116,25 @@ test("fetch: the duration runs to the last byte, though the body is not touched"
   await page.context().close();
 });
 
+test("fetch: equal calls that overlap keep their own durations, also those after them", async () => {
+  const page = await visit(stage);
+  const waits = [900, 300, 20, 500, 20, 20, 20, 20];
+  await page.evaluate(async (list) => {
+    const calls = [];
+    for (const wait of list) {
+      calls.push(fetch("/api/wait", { method: "POST", body: String(wait) }));
+      await new Promise((resolve) => setTimeout(resolve, 120));
+    }
+    await Promise.all(calls);
+  }, waits);
+  await pause(300);
+  await page.evaluate(() => window.seismo("flush"));
+  await eventOf(stage, () => stage.events().filter((one) => one.url === "/api/wait").length === waits.length);
+  const calls = stage.events().filter((one) => one.url === "/api/wait").sort((a, b) => a.at - b.at);
+  calls.forEach(({ duration }, i) => assert.ok(duration >= waits[i] && duration < waits[i] + 110, `call ${i}: ${duration} ms of ${waits[i]}`));
+  await page.context().close();
+});
+
 test("a flush tells a call that has ended, without waiting for its timing", async () => {
   const page = await visit(stage, { flush: 600000 });
   await page.evaluate(async () => { await fetch("/api/echo"); window.seismo("flush"); });

@@ -46,10 +46,17 @@ export function openCalls(scene: Scene): Calls {
     scene.report(event, { view: call.view });
   }
 
+  /* Timings come in the order of the ends: of equal calls it is the one that began last before the timing did. Those that
+   * began within the same millisecond are told apart by their order. */
+  function callOf(timing: PerformanceResourceTiming): Call | undefined {
+    const equal = open.filter((one) => !one.timing && one.href === timing.name && one.since <= timing.startTime + 1);
+    const last = equal[equal.length - 1];
+    return last && equal.find((one) => one.since > last.since - 1);
+  }
+
   function see(timing: PerformanceResourceTiming): void {
     if (timing.initiatorType !== "fetch" && timing.initiatorType !== "xmlhttprequest") return;
-    /* Equal calls at the same time are told apart by their order. */
-    const call = open.find((one) => !one.timing && one.href === timing.name && one.since <= timing.startTime + 1);
+    const call = callOf(timing);
     if (call) {
       call.timing = timing;
       if (call.ended !== undefined) finish(call);

@@ -98,6 +98,7 @@ async function serve(stage, request, response) {
     response.writeHead(200).write("a");
     return setTimeout(() => response.end("b"), 400);
   }
+  if (url.pathname === "/api/wait") return setTimeout(() => response.writeHead(200).end("ok"), Number(raw));
   if (url.pathname === "/api/gone") return request.socket.destroy();
   if (url.pathname === "/favicon.ico") return response.writeHead(204).end();
   response.writeHead(200, { "content-type": "text/html", "cache-control": "no-store" });
