@@ -55,7 +55,7 @@ static struct slice leading_digits(const char *at, const char *end)
     return digits;
 }
 
-struct client client_of(struct slice user_agent)
+static struct client look_up(struct slice user_agent)
 {
     struct client client = {SLICE(""), SLICE(""), SLICE(""), SLICE("")};
     if (user_agent.len == 0)
@@ -76,5 +76,33 @@ struct client client_of(struct slice user_agent)
         client.device = SLICE("phone");
     if (is_bot(user_agent))
         client.device = SLICE("bot");
+    return client;
+}
+
+/* The last answers of this thread: a look-up takes a microsecond, and the same few headers come again and again. */
+#define REMEMBERED 16
+#define MAX_REMEMBERED_BYTES 256
+struct memory {
+    char agent[MAX_REMEMBERED_BYTES];
+    size_t len, version_at; /* where the version begins in the header */
+    struct client client;
+};
+
+struct client client_of(struct slice user_agent)
+{
+    static _Thread_local struct memory memories[REMEMBERED];
+    size_t n = user_agent.len;
+    if (n == 0 || n > MAX_REMEMBERED_BYTES)
+        return look_up(user_agent);
+    unsigned char middle = (unsigned char)user_agent.at[n / 2], last = (unsigned char)user_agent.at[n - 1];
+    struct memory *memory = &memories[(n * 5 + middle * 3 + last) % REMEMBERED];
+    if (memory->len != n || memcmp(memory->agent, user_agent.at, n) != 0) {
+        memory->client = look_up(user_agent);
+        memory->len = n;
+        memcpy(memory->agent, user_agent.at, n);
+        memory->version_at = memory->client.version.len ? (size_t)(memory->client.version.at - user_agent.at) : 0;
+    }
+    struct client client = memory->client;
+    client.version.at = user_agent.at + memory->version_at;
     return client;
 }

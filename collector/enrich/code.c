@@ -36,10 +36,17 @@ static struct slice without_prefix(struct slice s, const char *prefix)
     return slice_starts(s, prefix) ? (struct slice){s.at + n, s.len - n} : s;
 }
 
+static bool is_sign(char c, const char *signs)
+{
+    while (*signs && *signs != c)
+        signs++;
+    return *signs;
+}
+
 static struct slice behind_last(struct slice s, const char *signs)
 {
     for (size_t i = s.len; i > 0; i--)
-        if (strchr(signs, s.at[i - 1]) && s.at[i - 1])
+        if (is_sign(s.at[i - 1], signs))
             return (struct slice){s.at + i, s.len - i};
     return s;
 }
@@ -47,7 +54,7 @@ static struct slice behind_last(struct slice s, const char *signs)
 static struct slice before_first(struct slice s, const char *signs)
 {
     size_t n = 0;
-    while (n < s.len && !(s.at[n] && strchr(signs, s.at[n])))
+    while (n < s.len && !is_sign(s.at[n], signs))
         n++;
     return (struct slice){s.at, n};
 }

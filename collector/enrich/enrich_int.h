@@ -45,7 +45,7 @@ static inline char lower(char c)
 }
 /* word is given in lower case. */
 bool slice_is_word(struct slice slice, const char *word);
-/* One of words, which are in lower case, parted and surrounded by spaces. */
+/* One of words, which are in lower case, each between single spaces: " one two ". */
 bool slice_is_among(struct slice slice, const char *words);
 
 /* ---- route.c ---- */

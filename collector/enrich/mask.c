@@ -13,10 +13,26 @@
 #define MAX_INPUT 4096
 
 /* Said of somebody or something, they are the message. */
-static const char guarded[] =
-    " started starting stopped stopping paused resumed failed failure denied accepted refused "
-    "rejected closed opened connected disconnected lost found missing not is was has are in on "
-    "at from to for by of and or with logged unknown invalid error exception timeout ";
+static const char *const guarded[26] = {
+    ['a' - 'a'] = " accepted and are at ",
+    ['b' - 'a'] = " by ",
+    ['c' - 'a'] = " closed connected ",
+    ['d' - 'a'] = " denied disconnected ",
+    ['e' - 'a'] = " error exception ",
+    ['f' - 'a'] = " failed failure for found from ",
+    ['h' - 'a'] = " has have ",
+    ['i' - 'a'] = " in invalid is ",
+    ['l' - 'a'] = " logged lost ",
+    ['m' - 'a'] = " missing ",
+    ['n' - 'a'] = " not ",
+    ['o' - 'a'] = " of on opened or ",
+    ['p' - 'a'] = " paused ",
+    ['r' - 'a'] = " refused rejected resumed ",
+    ['s' - 'a'] = " started starting stopped stopping ",
+    ['t' - 'a'] = " timeout to ",
+    ['u' - 'a'] = " unknown ",
+    ['w' - 'a'] = " was with ",
+};
 /* Behind them stands a name. */
 static const char name_follows[] = " user uid host hostname username rhost ruser ";
 /* Before a number or each other they are part of a date: "Fri Jun 17". */
@@ -150,6 +166,12 @@ static bool is_dotted_host(struct slice word, const struct look *look)
            !memmem(word.at, word.len, "..", 2);
 }
 
+static bool is_guarded(struct slice word)
+{
+    const char *list = is_letter(word.at[0]) ? guarded[(word.at[0] | 32) - 'a'] : NULL;
+    return list && slice_is_among(word, list);
+}
+
 /* The word behind the one that ends at words->at. */
 static struct slice peek_word(const struct words *words)
 {
@@ -165,9 +187,10 @@ static struct slice peek_word(const struct words *words)
 
 static bool is_part_of_date(const struct words *words, struct slice word)
 {
+    if (word.len != 3 || !is_upper(word.at[0]) || !slice_is_among(word, date_words))
+        return false;
     struct slice next = peek_word(words);
-    return is_upper(word.at[0]) && slice_is_among(word, date_words) && next.len &&
-           (is_digit(next.at[0]) || slice_is_among(next, date_words));
+    return next.len && (is_digit(next.at[0]) || slice_is_among(next, date_words));
 }
 
 /* "for NAME from": of logins. */
@@ -183,9 +206,9 @@ static bool is_variable(const struct words *words, struct slice word)
         return true;
     if (look.slashes >= 2 || (look.slashes && (word.at[0] == '/' || word.at[0] == '.')))
         return look.letters > 0;
-    if (slice_is_among(word, " true false null undefined none "))
-        return !slice_is_word(word, "undefined") && !slice_is_word(word, "null") && !slice_is_word(word, "none");
-    if (slice_is_among(word, guarded))
+    if (slice_is_word(word, "true") || slice_is_word(word, "false"))
+        return true;
+    if (is_guarded(word))
         return false;
     return slice_is_among(words->previous, name_follows) || is_part_of_date(words, word) || is_name_of_login(words) ||
            is_dotted_host(word, &look);

@@ -15,6 +15,7 @@
 #define MAX_DOUBTFUL 128
 #define MAX_BACK 128
 #define SMALL_TEXT 2048
+#define FEWEST_CARD_DIGITS 13
 
 /* Half-open, in bytes of the text; end = 0: nothing found. */
 struct span {
@@ -37,7 +38,10 @@ static bool is_local_part(char c)
 /* What ends a value: space, quotes, brackets and the signs that part values. */
 static bool ends_value(char c)
 {
-    return (unsigned char)c <= ' ' || strchr("\"'`<>()[]{},;&|#", c);
+    static const bool ends[128] = {['"'] = true, ['\''] = true, ['`'] = true, ['<'] = true, ['>'] = true, ['('] = true,
+                                   [')'] = true, ['['] = true,  [']'] = true, ['{'] = true, ['}'] = true, [','] = true,
+                                   [';'] = true, ['&'] = true,  ['|'] = true, ['#'] = true};
+    return (unsigned char)c <= ' ' || ((unsigned char)c < 128 && ends[(unsigned char)c]);
 }
 
 static size_t skip(struct slice t, size_t at, bool (*is)(char))
@@ -136,7 +140,7 @@ static size_t digits_end(struct slice t, size_t at, struct span *ret_span)
     }
     bool alone = (at == 0 || !is_letter(t.at[at - 1])) && (end == t.len || !is_letter(t.at[end])) &&
                  (at == 0 || t.at[at - 1] != '.');
-    if (n >= 13 && n <= 19 && alone && is_card(digits, n))
+    if (n >= FEWEST_CARD_DIGITS && n <= 19 && alone && is_card(digits, n))
         *ret_span = (struct span){at, end};
     return end;
 }
@@ -263,8 +267,11 @@ static struct span behind_scheme(struct slice t, struct span value)
 static struct span find_value(struct slice t, size_t at, size_t length)
 {
     bool equals = t.at[at] != ':';
+    if (!equals && at + 1 < t.len && t.at[at + 1] == '/')
+        return nothing; /* https: */
     size_t name_end = at;
-    while (name_end > 0 && at - name_end < 2 && strchr(" \"'", t.at[name_end - 1]))
+    while (name_end > 0 && at - name_end < 2 &&
+           (t.at[name_end - 1] == ' ' || t.at[name_end - 1] == '"' || t.at[name_end - 1] == '\''))
         name_end--;
     size_t start = name_end;
     while (start > 0 && name_end - start < 64 && is_word(t.at[start - 1]))
@@ -287,25 +294,26 @@ static struct span find_value(struct slice t, size_t at, size_t length)
     return span;
 }
 
-/* at: the space behind `Bearer`. */
+/* at: the first letter of `Bearer`. */
 static struct span find_bearer(struct slice t, size_t at)
 {
-    if (at < 6 || !slice_is_word((struct slice){t.at + at - 6, 6}, "bearer"))
+    if (t.len - at < 8 || t.at[at + 6] != ' ' || !slice_is_word((struct slice){t.at + at, 6}, "bearer"))
         return nothing;
-    struct span span = value_at(t, at + 1, MAX_DOUBTFUL);
+    struct span span = value_at(t, at + 7, MAX_DOUBTFUL);
     struct slice value = {t.at + span.start, span.end - span.start};
     return looks_random(value) && !is_hidden(value) ? span : nothing;
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
-/* The characters at which something may be found. */
-static const bool marks[256] = {
-    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true,
-    ['7'] = true, ['8'] = true, ['9'] = true, ['@'] = true, ['='] = true, [':'] = true, ['%'] = true,
-    ['J'] = true, ['K'] = true, ['S'] = true, ['r'] = true, ['R'] = true,
+/* What characters mean to the walk: a mark of some secret, a digit of a card number; in JSON the two that lead out of
+ * the text of a string. */
+enum { MARK = 1, DIGIT = 1 << 1, QUOTE = 4, ESCAPE = 8 };
+static const unsigned char classes[256] = {
+    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT, ['6'] = DIGIT,
+    ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT, ['@'] = MARK,  ['='] = MARK,  [':'] = MARK,  ['%'] = MARK,
+    ['J'] = MARK,  ['K'] = MARK,  ['S'] = MARK,  ['B'] = MARK,  ['b'] = MARK,  ['"'] = QUOTE, ['\\'] = ESCAPE,
 };
-
 static bool stands_at(struct slice t, size_t at, const char *word)
 {
     size_t n = strlen(word);
@@ -332,7 +340,7 @@ static struct span find_at(struct slice t, size_t at)
     case 'S':
         return at >= 1 && (stands_at(t, at - 1, "AKIA") || stands_at(t, at - 1, "ASIA")) ? find_aws_key(t, at - 1)
                                                                                          : nothing;
-    default: return at + 1 < t.len && t.at[at + 1] == ' ' ? find_bearer(t, at + 1) : nothing;
+    default: return find_bearer(t, at);
     }
 }
 
@@ -341,12 +349,13 @@ static bool next_span(struct slice t, size_t from, struct span *ret_span)
 {
     size_t at = from;
     while (at < t.len) {
-        if (!marks[(unsigned char)t.at[at]]) {
+        unsigned char class = classes[(unsigned char)t.at[at]];
+        if (!(class & (MARK | DIGIT))) {
             at++;
             continue;
         }
         size_t next = at + 1;
-        if (is_digit(t.at[at]))
+        if (class == DIGIT)
             next = digits_end(t, at, ret_span);
         else
             *ret_span = find_at(t, at);
@@ -439,16 +448,38 @@ static bool is_id(struct slice name)
     return slice_is(name, "view") || slice_is(name, "trace") || slice_is(name, "metric") || slice_is(name, "kind");
 }
 
-/* From behind the opening quote to the closing one. */
-static const char *string_end(const char *p, const char *end, bool *ret_escaped)
+/* What a look at every character of a string has told. */
+struct glance {
+    const char *end; /* the closing quote, NULL when there is none */
+    bool escaped;
+    bool marked; /* something may be found in it */
+};
+
+static struct glance glance_at(const char *p, const char *end)
 {
-    *ret_escaped = false;
-    for (; p < end && *p != '"'; p++)
-        if (*p == '\\') {
-            *ret_escaped = true;
-            p++;
+    size_t digits = 0;
+    unsigned seen = 0, class = 0;
+    for (;;) {
+        for (; p < end && !((class = classes[(unsigned char)*p]) & (QUOTE | ESCAPE)); p++) {
+            seen |= class;
+            digits += class >> 1;
         }
-    return p < end ? p : NULL;
+        if (p >= end || class & QUOTE)
+            break;
+        seen |= ESCAPE;
+        p += 2;
+    }
+    bool escaped = seen & ESCAPE;
+    return (struct glance){p < end ? p : NULL, escaped, escaped || seen & MARK || digits >= FEWEST_CARD_DIGITS};
+}
+
+static bool redact_value(struct slice name, struct slice raw, const struct glance *glance, size_t depth)
+{
+    if (raw.len < 4 || (depth == 1 && is_id(name)))
+        return false;
+    if (redact_named(name, raw))
+        return true;
+    return glance->marked && (glance->escaped ? redact_escaped(raw) : redact_text(raw));
 }
 
 /* Strings in order, whatever they are in; one that a colon follows is the name of what comes next. */
@@ -456,33 +487,27 @@ bool redact_json(struct slice object)
 {
     const char *p = object.at, *end = object.at + object.len;
     struct slice name = SLICE_NONE;
-    bool found = false, escaped;
+    bool found = false;
     size_t depth = 0;
     for (; p < end; p++) {
         if (*p == '{' || *p == '[')
             depth++;
         else if (*p == '}' || *p == ']')
             depth--;
-        else if (*p == ',' && depth == 1)
-            name = SLICE_NONE;
         if (*p != '"')
             continue;
-        struct slice raw = {p + 1, 0};
-        const char *close = string_end(raw.at, end, &escaped);
-        if (!close)
-            return found;
-        raw.len = (size_t)(close - raw.at);
-        p = close;
+        struct glance glance = glance_at(p + 1, end);
+        if (!glance.end)
+            break;
+        struct slice raw = {p + 1, (size_t)(glance.end - p) - 1};
+        p = glance.end;
         const char *next = p + 1;
         while (next < end && (*next == ' ' || *next == '\t' || *next == '\n' || *next == '\r'))
             next++;
-        if (next < end && *next == ':') {
+        if (next < end && *next == ':')
             name = raw;
-            p = next;
-        } else if (raw.len >= 4 && !(depth == 1 && is_id(name))) {
-            bool hidden = redact_named(name, raw) || (escaped ? redact_escaped(raw) : redact_text(raw));
-            found = found || hidden;
-        }
+        else if (redact_value(name, raw, &glance, depth))
+            found = true;
     }
     return found;
 }

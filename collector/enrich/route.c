@@ -100,21 +100,30 @@ static bool is_token(struct slice s, const struct shape *shape)
             (s.len >= 16 && shape->letters + shape->digits == s.len));
 }
 
+/* Most segments: lower case and hyphens, not long. */
+static bool is_plain(struct slice s)
+{
+    size_t i = 0;
+    while (i < s.len && ((s.at[i] >= 'a' && s.at[i] <= 'z') || s.at[i] == '-'))
+        i++;
+    return i == s.len && s.len < 20;
+}
+
 /* What stands for the segment, NULL when it is a name. */
 static const char *placeholder(struct slice s)
 {
-    struct shape shape = shape_of(s);
-    if (s.len == 0)
+    if (is_plain(s))
         return NULL;
+    struct shape shape = shape_of(s);
     if (shape.digits == s.len)
         return ":id";
-    if (is_date(s))
+    if (shape.digits && is_date(s))
         return ":date";
-    if (has_form(s, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
+    if (s.len == 36 && has_form(s, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
         return ":uuid";
     if (s.len >= 16 && shape.hex == s.len && shape.digits)
         return ":hash";
-    if (is_email(s))
+    if (shape.others && is_email(s))
         return ":email";
     return is_token(s, &shape) ? ":token" : NULL;
 }
@@ -137,6 +146,10 @@ static void add_clean(struct text *name, struct slice s)
 /* File names keep their ending: `report-18273.pdf` is `:token.pdf`. */
 static void add_segment(struct text *name, struct slice s)
 {
+    if (is_plain(s)) {
+        text_add(name, s);
+        return;
+    }
     size_t dot = s.len;
     while (dot > 0 && s.at[dot - 1] != '.')
         dot--;
@@ -221,10 +234,19 @@ struct address {
     struct slice path;
 };
 
-static struct slice cut_at(struct slice s, const char *ends)
+/* Up to the query or the fragment. */
+static struct slice without_query(struct slice s)
 {
     size_t n = 0;
-    while (n < s.len && !strchr(ends, s.at[n] ? s.at[n] : ' '))
+    while (n < s.len && s.at[n] != '?' && s.at[n] != '#')
+        n++;
+    return (struct slice){s.at, n};
+}
+
+static struct slice up_to_path(struct slice s)
+{
+    size_t n = 0;
+    while (n < s.len && s.at[n] != '/' && s.at[n] != '?' && s.at[n] != '#')
         n++;
     return (struct slice){s.at, n};
 }
@@ -239,14 +261,14 @@ static size_t scheme_length(struct slice url)
 
 static struct address address_of(struct slice url)
 {
-    struct address address = {{url.at, 0}, {url.at, 0}, cut_at(url, "?#")};
+    struct address address = {{url.at, 0}, {url.at, 0}, without_query(url)};
     size_t scheme = scheme_length(url);
     if (!scheme && !slice_starts(url, "//"))
         return address;
     struct slice rest = {url.at + scheme + 2, url.len - scheme - 2};
-    address.host = cut_at(rest, "/?#");
+    address.host = up_to_path(rest);
     address.origin = (struct slice){url.at, scheme + 2 + address.host.len};
-    address.path = cut_at((struct slice){rest.at + address.host.len, rest.len - address.host.len}, "?#");
+    address.path = without_query((struct slice){rest.at + address.host.len, rest.len - address.host.len});
     const char *at = memrchr(address.host.at, '@', address.host.len);
     if (at) {
         address.host.len -= (size_t)(at + 1 - address.host.at);

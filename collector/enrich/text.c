@@ -35,14 +35,19 @@ bool slice_is_word(struct slice slice, const char *word)
 
 bool slice_is_among(struct slice slice, const char *words)
 {
-    while (*words) {
-        words += *words == ' ';
-        size_t n = strcspn(words, " "), i = 0;
-        while (i < n && n == slice.len && lower(slice.at[i]) == words[i])
-            i++;
-        if (n && i == n)
-            return true;
-        words += n;
+    if (slice.len == 0)
+        return false;
+    char first = lower(slice.at[0]);
+    for (const char *word = words + 1; *word; word++) {
+        if (*word == first) {
+            size_t i = 1;
+            while (i < slice.len && lower(slice.at[i]) == word[i])
+                i++;
+            if (i == slice.len && word[i] == ' ')
+                return true;
+        }
+        while (*word != ' ')
+            word++;
     }
     return false;
 }
