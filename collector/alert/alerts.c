@@ -119,7 +119,8 @@ static void resolve_alert(struct alerts *alerts, struct entry *entry, const stru
 {
     struct alert over = entry->alert;
     over.state = ALERT_RESOLVED;
-    over.resolved_ms = finding->at_ms > over.since_ms ? finding->at_ms : clock_wall_ms();
+    /* By the data; the store tells the two documents of an alert apart by their times. */
+    over.resolved_ms = finding->at_ms > over.opened_ms ? finding->at_ms : over.opened_ms + 1;
     if (finding->observed == 0)
         over.observed = 0; /* no more calls: nothing is known of how it is now */
     add_change(alerts, &over, must_tell_end(alerts, entry));
