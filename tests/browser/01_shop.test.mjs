@@ -162,8 +162,8 @@ test('no page asked any other host', () => assert.deepEqual(foreign, []));
 test('on a stack, the documents are found by searching Elasticsearch', async () => {
   if (!onStack) return assert.ok((await exported(where)).length > 0);
   const search = async (stream, query) => (await fetch(`${process.env.ELASTIC_URL}/${stream}-${where.name}/_search?size=5&q=${encodeURIComponent(query)}`)).json();
-  const clicks = await search('logs-seismo.events', 'event.action:click AND service.name:shop');
-  assert.ok(clicks.hits.total.value >= 5, JSON.stringify(clicks));
-  assert.ok((await search('metrics-seismo.rollups', 'service.name:shop')).hits.total.value > 0);
-  assert.ok((await search('logs-seismo.alerts', 'service.name:shop')).hits.total.value >= 2);
+  const atLeast = (n, stream, query) => until(`${n} of ${query} in ${stream}`, async () => (await search(stream, query)).hits.total.value >= n);
+  await atLeast(5, 'logs-seismo.events', 'event.action:click AND service.name:shop');
+  await atLeast(1, 'metrics-seismo.rollups', 'service.name:shop');
+  await atLeast(2, 'logs-seismo.alerts', 'service.name:shop');
 });

@@ -111,7 +111,12 @@ check_generated() { node schemas/generate.mjs --check; }
 check_codes() { tests/tools/check_codes; }
 check_types() { npm run typecheck; }
 
-unit_js() { counted node npm test --workspaces --if-present; }
+unit_js() {
+  local code=0
+  counted node npm test --workspaces --if-present || code=1
+  counted node node --test tests/unit/*.test.mjs || code=1
+  return $code
+}
 
 sanitized() { build_with "build-$1" -DCMAKE_BUILD_TYPE=Debug -DSEISMO_TESTS=ON "-DSEISMO_SANITIZE=$2"; }
 run_ctest() { ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 120 -j "$(nproc)"; }
