@@ -178,7 +178,7 @@ test("xhr: 200, 500, no answer, abort, used twice", async () => {
 });
 
 test("click: selector, name, role; masked and typed text stays home", async () => {
-  const body = `<button id="buy"><span>Add</span> to <b>cart</b></button>
+  const body = `<button id="buy"><span>Add</span> to <b>cart</b> <i hidden>0</i></button>
     <div data-seismo-mask><a class="who" href="#x">Jane Doe</a></div>
     <label>E-mail <input name="mail" value="typed-s3cr3t"></label><textarea aria-label="Note">typed-s3cr3t</textarea>
     <ul><li><button>Row</button></li><li><button aria-label="Second jane@example.org">x</button></li></ul>

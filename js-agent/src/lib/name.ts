@@ -6,6 +6,7 @@ import { cut, scrubText } from "./scrub";
 
 const MASK = "[data-seismo-mask]";
 const PRIVATE = `script,style,noscript,input,textarea,select,[contenteditable]:not([contenteditable=false]),${MASK}`;
+const UNSEEN = "[hidden],[aria-hidden=true]";
 const LIMIT = 128;
 
 /** The name of `element`; of one that does not answer clicks only what is certainly its own. */
@@ -44,7 +45,7 @@ function textOf(root: Element | null): string {
   for (let node = pending.pop(); node && text.length < LIMIT && seen < 200; node = pending.pop(), seen++) {
     if (node.nodeType === Node.TEXT_NODE) {
       text += `${node.nodeValue} `;
-    } else if (node instanceof Element && !node.matches(PRIVATE) && node.getAttribute("aria-hidden") !== "true") {
+    } else if (node instanceof Element && !node.matches(PRIVATE) && (node === root || !node.matches(UNSEEN))) {
       text += node.getAttribute("alt") ?? (node === root ? "" : node.getAttribute("aria-label")) ?? "";
       for (let child = node.lastChild; child; child = child.previousSibling) pending.push(child);
     }
