@@ -24,6 +24,8 @@
 
 extern char **environ;
 
+#define RESTORED_ALERTS 1000
+
 enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
 
 /* Everything that runs, in the order in which data meets it. */
@@ -132,6 +134,13 @@ static enum err start_alerts(struct seismo *seismo, struct err_text *text)
     return alerts_open(&seismo->alerts, &options, text);
 }
 
+static bool restore_alert(void *ctx, const struct alert *alert)
+{
+    detect_restore(ctx, alert);
+    return true;
+}
+
+/* What fired or was resolved lately is known again before the first window comes. */
 static void start_detect(struct seismo *seismo)
 {
     const struct config *c = seismo->config;
@@ -146,6 +155,9 @@ static void start_detect(struct seismo *seismo)
         .max_series = (int)config_int(c, SETTING_ROLLUP_MAX_SERIES),
     };
     seismo->detect = detect_new(&options, alerts_sink(seismo->alerts));
+    enum err err = store_read_alerts(seismo->store, SLICE_NONE, false, RESTORED_ALERTS, restore_alert, seismo->detect);
+    if (err)
+        log_warn("main", err, "the alerts of before cannot be read now: one that ended meanwhile stays open");
 }
 
 static enum err start_rollup(struct seismo *seismo, struct err_text *text)
@@ -155,6 +167,7 @@ static enum err start_rollup(struct seismo *seismo, struct err_text *text)
         .bus = seismo->bus,
         .store = seismo->store,
         .windows = seismo->detect,
+        .history_ms = config_int(c, SETTING_DETECT_HISTORY_MS),
         .flush_ms = (int)config_int(c, SETTING_ROLLUP_FLUSH_MS),
         .close_wait_ms = (int)config_int(c, SETTING_ROLLUP_CLOSE_WAIT_MS),
         .idle_ms = (int)config_int(c, SETTING_ROLLUP_IDLE_MS),
