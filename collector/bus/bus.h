@@ -95,7 +95,8 @@ void bus_wake(struct bus_cursor *cursor);
 /* Makes the positions durable for the group. ERR_FENCED: the partition belongs to another member by now. */
 enum err bus_commit(struct bus_cursor *cursor, const struct position *positions, size_t n);
 /* Publishes all messages and commits all positions as one: all of it or nothing, seen by readers only then.
- * ERR_FENCED as above; ERR_AGAIN: nothing happened, try again. Blocks. */
+ * ERR_FENCED as above; ERR_AGAIN: nothing happened, try again. Blocks. Not held to max_file_bytes: what makes room must
+ * not wait for room. */
 enum err bus_transact(struct bus_cursor *cursor, const struct bus_message *messages, size_t n_messages,
                       const struct position *positions, size_t n_positions);
 /* Reads one partition again from the first record published at or after `from_ms` up to where the group stands:

@@ -30,6 +30,8 @@
 #define ALIVE_MS 2000 /* between signs of life while waiting */
 #define ARENA_BYTES 33554432
 #define PROBE_RECORDS 10 /* a batch after a pause */
+#define EXPIRE_MS 600000 /* between looks at what is older than the retention */
+#define CLOCK_JUMP_MS 60000
 #define REJECT_BYTES (REJECT_ORIGINAL_BYTES / 3 * 4 + 65536)
 
 struct index {
@@ -51,6 +53,7 @@ struct index {
     struct arena *arena;              /* of this batch */
     struct burst burst;
     struct metric *stored;
+    int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */
 };
 
 /* ---- ownership ---- */
@@ -179,6 +182,13 @@ static void note_reject_refused(void *ctx, const struct store_item *item, int ev
     log_error("index", ERR_STORE_WRITE, "the store refuses a reject; the bus keeps it: %s", reason ? reason : "");
 }
 
+/* A full bus must take it all the same: what fills the bus may be the records behind this one. */
+static enum err publish_reject(struct index *index, const struct bus_message *message)
+{
+    enum err err = bus_publish_wait(index->options.bus, message, 1);
+    return err == ERR_FULL ? bus_transact(index->cursor, message, 1, NULL, 0) : err;
+}
+
 /* Durable on the bus first: what the store refuses to keep must not be lost. False: stopping. */
 static bool save_reject(struct index *index, const struct reject *reject, struct buf *json)
 {
@@ -188,7 +198,7 @@ static bool save_reject(struct index *index, const struct reject *reject, struct
     reject_write(reject, clock_wall_ms(), json, id);
     assert(!buf_failed(json));
     struct bus_message message = {TOPIC_REJECTS, hash_stable(slice_of(id)), buf_slice(json)};
-    for (unsigned tries = 0; (err = bus_publish_wait(index->options.bus, &message, 1)); tries++) {
+    for (unsigned tries = 0; (err = publish_reject(index, &message)); tries++) {
         if (err == ERR_TOO_LARGE) {
             log_error("index", err, "a reject of %zu bytes does not fit the bus; the store alone keeps it", json->len);
             break;
@@ -333,11 +343,26 @@ static bool turn(struct index *index)
     return !decode_all(index) && write_all(index) && finish(index) && mind_burst(index);
 }
 
+/* Drops what is older than the retention. Not at once, and not when the wall clock has leapt since the last look: it
+ * may be wrong for a while, and what is dropped does not come back. */
+static void expire(struct index *index)
+{
+    int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms(), passed_ms = mono_ms - index->looked_mono_ms;
+    if (passed_ms < EXPIRE_MS)
+        return;
+    bool leapt = wall_ms - index->looked_wall_ms > passed_ms + CLOCK_JUMP_MS;
+    enum err err = leapt ? ERR_OK : store_expire(index->options.store, wall_ms);
+    if (err)
+        log_warn("index", err, "dropping what is older than the retention: %s", err_sentence(err));
+    index->looked_wall_ms = wall_ms;
+    index->looked_mono_ms = mono_ms;
+}
+
 static void *run(void *arg)
 {
     struct index *index = arg;
     while (!is_stopping(index) && turn(index))
-        ;
+        expire(index);
     clear(index);
     return NULL;
 }
@@ -373,6 +398,8 @@ static struct index *new_index(const struct index_options *options)
     if (!index)
         abort();
     index->options = *options;
+    index->looked_wall_ms = clock_wall_ms();
+    index->looked_mono_ms = clock_mono_ms();
     index->records = table(options, sizeof *index->records);
     index->items = table(options, sizeof *index->items);
     index->sources = table(options, sizeof *index->sources);

@@ -1,7 +1,8 @@
 /* Bus to store: what was acknowledged becomes documents; the position is committed after them, or with them.
  *
  * One thread a cursor. What can't be decoded or is refused by the store goes to TOPIC_REJECTS and the store's rejects,
- * with its reason and count, and never blocks what follows; a burst of refusals pauses and tells. */
+ * with its reason and count, and never blocks what follows; a burst of refusals pauses and tells. The thread also has
+ * the store drop what is older than the retention, every ten minutes. */
 #ifndef SEISMO_INDEX_INDEX_H
 #define SEISMO_INDEX_INDEX_H
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/metric.h"
 #include "event/application.h"
@@ -30,7 +31,8 @@ struct store {
     bool keeps;         /* positions */
     int64_t position;   /* -1: none */
     char ids[ROWS][64]; /* of documents */
-    size_t n_ids, n_rejects, writes;
+    size_t n_ids, n_rejects, writes, expirations;
+    int64_t expired_ms; /* the time of the last */
     char last_reject[4096];
 };
 
@@ -91,6 +93,15 @@ enum err store_write(struct store *store, struct store_item *items, size_t n, co
     return err;
 }
 
+enum err store_expire(struct store *store, int64_t now_ms)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->expirations++;
+    store->expired_ms = now_ms;
+    pthread_mutex_unlock(&store->mutex);
+    return ERR_OK;
+}
+
 bool store_keeps_positions(struct store *store)
 {
     return store->keeps;
@@ -109,6 +120,7 @@ enum err store_position(struct store *store, const char *group, enum topic topic
 /* ---- the stage ---- */
 
 static char folder[64], path[96];
+static size_t max_file_bytes;
 static struct bus *bus;
 static struct store store;
 static struct index *index_;
@@ -116,8 +128,12 @@ static atomic_ulong told;
 
 static void open_bus(void)
 {
-    struct bus_options options = {
-        .kind = "sqlite", .path = path, .partitions = 1, .max_pending_bytes = 1 << 24, .retention_ms = 3600000};
+    struct bus_options options = {.kind = "sqlite",
+                                  .path = path,
+                                  .partitions = 1,
+                                  .max_pending_bytes = 1 << 24,
+                                  .max_file_bytes = max_file_bytes,
+                                  .retention_ms = 3600000};
     struct err_text text = {""};
     if (bus_open(&bus, &options, &text))
         fail_msg("%s", text.at);
@@ -141,6 +157,8 @@ static int teardown(void **state)
 {
     (void)state;
     static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+    clock_fake(-1, 0);
+    max_file_bytes = 0;
     index_stop(index_);
     index_ = NULL;
     bus_close(bus, 1000);
@@ -197,11 +215,14 @@ static void await_count(const size_t *counter, size_t wanted)
 
 static const struct application shop = {.name = "shop"};
 
-/* A beacon of n events on the route; published until durable. */
-static void publish_beacon(const char *id, size_t n, const char *route)
+/* A beacon of n events on the route; waits until it is durable. */
+static enum err try_beacon(const char *id, size_t n, const char *route, size_t json_bytes)
 {
+    static char text[8192] = "{\"kind\":\"page\"";
     struct batch *batch = batch_new(64);
-    struct slice json = SLICE("{\"kind\":\"page\"}");
+    struct slice json = {text, json_bytes};
+    memset(text + 14, ' ', sizeof text - 14);
+    text[json_bytes - 1] = '}';
     batch->application = &shop;
     batch->envelope.id = slice_of(id);
     batch->envelope.session = slice_of("s");
@@ -217,8 +238,14 @@ static void publish_beacon(const char *id, size_t n, const char *route)
     }
     assert_int_equal(record_seal(batch), ERR_OK);
     struct bus_message message = {TOPIC_EVENTS, 0, batch->value};
-    assert_int_equal(bus_publish_wait(bus, &message, 1), ERR_OK);
+    enum err err = bus_publish_wait(bus, &message, 1);
     batch_free(batch);
+    return err;
+}
+
+static void publish_beacon(const char *id, size_t n, const char *route)
+{
+    assert_int_equal(try_beacon(id, n, route, 32), ERR_OK);
 }
 
 static void publish_bytes(const char *bytes, size_t n)
@@ -345,6 +372,52 @@ static void test_poison(void **state)
     assert_non_null(strstr(store.last_reject, "\"topic\":\"events\",\"partition\":0,\"position\":2"));
     assert_non_null(strstr(store.last_reject, "\"events\":[0,1,2]}"));
     assert_non_null(strstr(store.last_reject, "\"event.original\":\"U1I")); /* "SR" and the version */
+}
+
+/* What makes room on a full bus must not wait for room. */
+static void test_poison_on_a_full_bus(void **state)
+{
+    enum err err = ERR_OK;
+    size_t n = 0;
+    char id[16];
+    teardown(state);
+    max_file_bytes = 1 << 20;
+    setup(state);
+    for (; n < 2000 && !err; n += !err) {
+        snprintf(id, sizeof id, "b%zu", n);
+        err = try_beacon(id, 1, n ? "/" : "/poison", 8192);
+    }
+    assert_int_equal(err, ERR_FULL);
+    start(64);
+    for (int ms = 0; ms < MAX_MS && (err = try_beacon("after", 1, "/", 32)) == ERR_FULL; ms += 100)
+        nap_ms(100);
+    assert_int_equal(err, ERR_OK);
+    await_count(&store.n_rejects, 1);
+}
+
+/* Not at once, and not while the clock leaps: it may be wrong, and what is dropped does not come back. */
+static void test_retention(void **state)
+{
+    (void)state;
+    int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms();
+    static const struct {
+        int minutes, leap_days;
+        size_t expirations;
+    } rows[] = {{0, 0, 0}, {9, 0, 0}, {11, 0, 1}, {22, 400, 1}, {33, 0, 2}, {44, 0, 3}};
+    start(8);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char id[16];
+        int64_t passed_ms = rows[i].minutes * INT64_C(60000);
+        clock_fake(wall_ms + passed_ms + rows[i].leap_days * INT64_C(86400000), mono_ms + passed_ms);
+        snprintf(id, sizeof id, "b%zu", i);
+        publish_beacon(id, 1, "/");
+        await_count(&store.n_ids, i + 1);
+        nap_ms(50);
+        assert_int_equal(count_of(&store.expirations), rows[i].expirations);
+    }
+    clock_fake(-1, 0);
+    stop();
+    assert_int_equal(store.expired_ms, wall_ms + 44 * 60000);
 }
 
 static void test_newer_record_stops(void **state)
@@ -491,6 +564,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_where_to_begin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_poison_on_a_full_bus, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_record_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_burst_pauses, setup, teardown),
     };
