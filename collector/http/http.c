@@ -173,6 +173,11 @@ static void set_method(CURL *curl, const struct http_request *request)
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+static int timeout_of(const struct http_client *client, const struct http_request *request)
+{
+    return request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+}
+
 static void set_options(const struct http_client *client, const struct http_request *request, struct curl_slist *fields,
                         struct exchange *exchange)
 {
@@ -184,7 +189,7 @@ static void set_options(const struct http_client *client, const struct http_requ
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_of(client, request));
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "seismo/" SEISMO_VERSION);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ""); /* all that curl can undo; the bound is on what comes out */
@@ -251,7 +256,7 @@ static enum err explain(const struct http_client *client, const struct http_requ
                        exchange->max);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(text, ERR_TIMED_OUT, "%s %s: no answer within %d ms", request->method, place,
-                       client->timeout_ms);
+                       timeout_of(client, request));
     return err_set(text, ERR_HTTP, "%s %s: %s", request->method, place, reason_of(code));
 }
 

@@ -23,6 +23,7 @@ struct http_request {
     const char *content_type; /* NULL when there is no body */
     struct slice body;
     const char *const *headers; /* NULL-ended "Name: value"; NULL: none */
+    int timeout_ms;             /* 0: the client's */
 };
 
 struct http_response {

@@ -299,11 +299,9 @@ static enum err check_states(struct merge *merge, struct err_text *text)
         err = merge_state_load(merge, part);
         part_free(part);
         if (err == ERR_NEWER_VERSION || err == ERR_CORRUPT)
-            err_set(text, err, "rollup: the state merge-%d: %s", i, err_sentence(err));
-        else
-            err = ERR_OK; /* a store that is away now may be back when the partition comes */
+            return err_set(text, err, "rollup: the state merge-%d: %s", i, err_sentence(err));
     }
-    return err;
+    return ERR_OK; /* a store that is away now may be back when the partition comes, and each question costs time */
 }
 
 enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struct err_text *text)

@@ -13,6 +13,8 @@
 #define PING_MS 3000
 #define CONNECT_MS 5000
 #define REQUEST_MS 60000
+#define FIRST_MS \
+    5000 /* until it has answered once: a node that takes calls and says nothing must not hold up the start */
 
 /* ---- one request ---- */
 
@@ -63,6 +65,8 @@ static enum err send_once(struct elastic *elastic, struct http_client *client, c
     assert(!buf_failed(&url));
     bool is_bulk = strstr(path, "/_bulk") != NULL;
     struct http_request request = {.method = method, .url = url.at, .body = body};
+    if (!atomic_load(&elastic->good_ms))
+        request.timeout_ms = FIRST_MS;
     if (body.len)
         request.content_type = is_bulk ? "application/x-ndjson" : "application/json";
     enum err err = http_send(client, &request, response, text);

@@ -211,6 +211,20 @@ static void await_count(const size_t *counter, size_t wanted)
     assert_int_equal(count_of(counter), wanted);
 }
 
+static void await_position(int64_t wanted)
+{
+    int64_t position = 0;
+    for (int ms = 0; ms < MAX_MS; ms += 10) {
+        pthread_mutex_lock(&store.mutex);
+        position = store.position;
+        pthread_mutex_unlock(&store.mutex);
+        if (position >= wanted)
+            break;
+        nap_ms(10);
+    }
+    assert_int_equal(position, wanted);
+}
+
 /* ---- records ---- */
 
 static const struct application shop = {.name = "shop"};
@@ -288,6 +302,7 @@ static void test_stores_and_commits(void **state)
             publish_beacon(id, 3, "/cart"); /* sent twice, stored once */
         }
         await_count(&store.n_ids, 30 * (size_t)(round + 1));
+        await_position(round ? 40 : -1); /* the last repeat, too */
         stop();
     }
     assert_int_equal(atomic_load(&told), 60);
