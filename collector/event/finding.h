@@ -9,7 +9,8 @@
 struct window_sink {
     /* Borrowed for the call. history: read back at a start, to learn from, not to judge. */
     void (*window)(struct window_sink *sink, const struct rollup *rollup, bool history);
-    /* No window that ends at or before this time will come any more. */
+    /* No window that ends at or before this time will come any more. Goes back only after the wall clock
+     * was far ahead. */
     void (*watermark)(struct window_sink *sink, int64_t watermark_ms);
 };
 

@@ -184,6 +184,7 @@ static void take_record(struct merge *merge, const struct bus_record *record)
     struct merge_part *part = find_part(merge, record->partition);
     if (!part || merge->halted || part->is_fenced)
         return;
+    merge_mind_clock(merge, part);
     if (record->position < part->next)
         part->reread_until = 0; /* the bus was replaced and began anew */
     struct arrival arrival = {merge, part, record->position};

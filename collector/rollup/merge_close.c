@@ -184,6 +184,55 @@ static int64_t choose_end(struct merge *merge, struct merge_part *part)
     return upto_ms;
 }
 
+/* ---- a clock that was wrong ---- */
+
+struct dropping {
+    struct window **windows;
+    size_t n;
+    int64_t from_ms;
+};
+
+static void pick_future(void *ctx, struct window *window)
+{
+    struct dropping *dropping = ctx;
+    if (window->rollup.start_ms > dropping->from_ms)
+        dropping->windows[dropping->n++] = window;
+}
+
+static void drop_future(struct merge *merge, struct merge_part *part, int64_t from_ms)
+{
+    struct dropping dropping = {.from_ms = from_ms, .windows = calloc(part->open.n + 1, sizeof(struct window *))};
+    if (!dropping.windows)
+        abort();
+    windows_each(&part->open, pick_future, &dropping);
+    pthread_mutex_lock(&merge->mutex);
+    for (size_t i = 0; i < dropping.n; i++)
+        windows_remove(&part->open, dropping.windows[i]);
+    pthread_mutex_unlock(&merge->mutex);
+    METRIC_ADD("seismo_rollup_future_total", "open windows dropped because the clock that made them was wrong",
+               (int64_t)dropping.n);
+    free(dropping.windows);
+}
+
+void merge_mind_clock(struct merge *merge, struct merge_part *part)
+{
+    int64_t now_ms = clock_wall_ms(), latest_ms = now_ms + CLOCK_LEAP_MS;
+    bool leapt = part->closed_ms > latest_ms;
+    for (size_t i = 0; i < part->n_sources; i++) {
+        if (part->sources[i].watermark_ms <= latest_ms)
+            continue;
+        part->sources[i].watermark_ms = NO_TIME;
+        leapt = true;
+    }
+    if (!leapt)
+        return;
+    log_warn("rollup", ERR_OK, "the clock was ahead by more than %d min; partition %d begins anew at the present time",
+             CLOCK_LEAP_MS / 60000, (int)part->partition);
+    if (part->closed_ms > latest_ms)
+        part->closed_ms = now_ms - merge->stage->options.close_wait_ms;
+    drop_future(merge, part, latest_ms);
+}
+
 /* ---- writing ---- */
 
 static void refused(void *ctx, const struct store_item *item, int event, const char *reason)
@@ -311,6 +360,8 @@ static void tell_time(struct merge *merge)
         bool is_idle = merge->is_caught_up && merge->n_parts && !in_trouble;
         least_ms = is_idle && idle_ms > closed_ms ? idle_ms : closed_ms;
     }
+    if (merge->told_ms > clock_wall_ms() + CLOCK_LEAP_MS)
+        merge->told_ms = 0;
     if (least_ms == NO_TIME || least_ms / 1000 <= merge->told_ms / 1000)
         return;
     merge->told_ms = least_ms;
@@ -321,6 +372,7 @@ static void tell_time(struct merge *merge)
 bool merge_close(struct merge *merge)
 {
     for (size_t i = 0; i < merge->n_parts; i++) {
+        merge_mind_clock(merge, merge->parts[i]);
         close_part(merge, merge->parts[i]);
         if (merge->parts[i]->is_fenced)
             return false;

@@ -45,6 +45,9 @@ struct merge {
 
 /* Fills a fresh part from the store; ERR_OK with has_state = false when there is none. */
 enum err merge_state_load(struct merge *merge, struct merge_part *part);
+/* When the wall clock was far ahead and is right again, time begins anew here: by what was said then, all that comes
+ * would be late for as long. Windows of times that are yet to come are dropped and counted. */
+void merge_mind_clock(struct merge *merge, struct merge_part *part);
 /* Closes what can be closed in every part, stores it, commits, tells the window_sink. False: fenced. */
 bool merge_close(struct merge *merge);
 

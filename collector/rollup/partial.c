@@ -37,6 +37,7 @@
 #define FAR_BEAT_MS 5000 /* heartbeats of an idle instance that does not own all sources */
 #define STOP_MS 5000     /* the last flush may take so long */
 #define ARENA_BYTES 8388608
+#define READ_BACK_PAUSE_MS 500
 
 struct source {
     int32_t partition;
@@ -218,17 +219,20 @@ static bool remember(void *ctx, const struct bus_record *bus_record)
     return true;
 }
 
-static void recall_ids(struct partial *partial, struct source *source)
+/* False: stopping, and the memory has holes: nothing of the source may be counted by it. */
+static bool recall_ids(struct partial *partial, struct source *source)
 {
     struct read_back back = {partial, source};
-    source->has_ids = true;
-    if (source->committed <= 0)
-        return;
     int64_t from_ms = clock_wall_ms() - partial->stage->options.dedupe_ms;
-    enum err err = bus_read_back(partial->cursor, TOPIC_EVENTS, source->partition, from_ms, remember, &back);
-    if (err != ERR_OK)
-        log_warn("rollup", err, "partition %d: the beacons of the last minutes cannot be read back; repeats may count",
+    enum err err = ERR_OK;
+    while (source->committed > 0 && !atomic_load(&partial->stage->stopping) &&
+           (err = bus_read_back(partial->cursor, TOPIC_EVENTS, source->partition, from_ms, remember, &back))) {
+        log_warn("rollup", err, "partition %d: the beacons of the last minutes cannot be read back; trying again",
                  source->partition);
+        stage_pause(partial->stage, READ_BACK_PAUSE_MS);
+    }
+    source->has_ids = !atomic_load(&partial->stage->stopping);
+    return source->has_ids;
 }
 
 /* ---- reading ---- */
@@ -240,8 +244,8 @@ static void take_record(struct partial *partial, const struct bus_record *bus_re
     struct record record;
     if (!source || partial->halted)
         return;
-    if (!source->has_ids)
-        recall_ids(partial, source);
+    if (!source->has_ids && !recall_ids(partial, source))
+        return;
     arena_reset(partial->arena);
     enum err err = record_decode(bus_record->value, partial->arena, &record);
     if (err == ERR_NEWER_VERSION) {
@@ -269,6 +273,10 @@ static void advance_watermarks(struct partial *partial, bool came_empty)
     bool in_trouble = partial->trouble_ms && steady_ms - partial->trouble_ms < TROUBLE_MS;
     for (size_t i = 0; i < partial->n_sources; i++) {
         struct source *source = &partial->sources[i];
+        if (source->received_ms > now_ms + CLOCK_LEAP_MS)
+            source->received_ms = NO_TIME;
+        if (source->watermark_ms > now_ms + CLOCK_LEAP_MS)
+            source->watermark_ms = NO_TIME;
         int64_t lag_ms = delays_lag_ms(&source->delays);
         int64_t reached = source->received_ms == NO_TIME ? NO_TIME : source->received_ms - lag_ms;
         int64_t behind = lag_ms > partial->stage->options.idle_ms ? lag_ms : partial->stage->options.idle_ms;

@@ -13,6 +13,7 @@
 #define COARSE_S 60           /* the merger makes these of them */
 #define EVERY_NAME SLICE("*") /* the service as a whole */
 #define NO_TIME INT64_MIN     /* a watermark that nothing is known of */
+#define CLOCK_LEAP_MS 600000  /* watermarks further ahead than that are of a clock that was wrong */
 #define GROUP_PARTIAL "rollup"
 #define GROUP_MERGE "merge"
 
