@@ -31,6 +31,7 @@
 #define SPREAD_STEP 0.05
 #define SPREAD_MAX 3.0
 #define ACCEPT_SPANS 4 /* after that many history_ms of firing the new level is learnt */
+#define LEAP_MS 600000 /* a watermark that goes back by more says that the clock was wrong */
 #define MAX_PENDING 8  /* windows of a service that wait for all their kinds */
 #define MAX_SERVICES 1000
 #define EVERY_NAME SLICE("*")
@@ -53,6 +54,7 @@ struct detect {
     size_t n_dirty, max_dirty;
     struct service **services;
     size_t n_services;
+    int64_t watermark_ms; /* NEVER: none yet */
 };
 
 static int64_t span_of(const struct detect *detect)
@@ -675,9 +677,45 @@ static void view_series(struct detect *detect, struct series *series)
     view_done(&view);
 }
 
+/* What was seen by a clock that was ahead is forgotten; what fires goes on, and its quiet begins with the first word.
+ */
+static void begin_anew(struct detect *detect, struct series *series, int64_t now_ms)
+{
+    history_done(&series->history);
+    history_init(&series->history, detect->options.history_ms, span_of(detect));
+    if (is_firing(series))
+        history_exclude(&series->history, now_ms, INT64_MAX);
+    for (int kind = 0; kind < MACHINES; kind++) {
+        struct machine *machine = &series->machines[kind];
+        machine->is_restored = machine->firing;
+        machine->since_ms = machine->since_ms < now_ms ? machine->since_ms : now_ms;
+        machine->opened_ms = machine->opened_ms < now_ms ? machine->opened_ms : now_ms;
+        machine->last_bad_ms = machine->suspect_since_ms = machine->strong_since_ms = NEVER;
+        machine->assessment = (struct assessment){.at_ms = NEVER};
+    }
+    series->seen_ms = series->judged_ms = NEVER;
+}
+
+static void mind_clock(struct detect *detect, int64_t watermark_ms)
+{
+    if (watermark_ms > detect->watermark_ms || detect->watermark_ms - watermark_ms < LEAP_MS)
+        return;
+    for (size_t i = 0; i < detect->n_dirty; i++)
+        detect->dirty[i]->is_dirty = false;
+    detect->n_dirty = 0;
+    for (size_t i = 0; i < detect->table.n; i++)
+        if (detect->table.list[i]->history.last_end_ms > watermark_ms + LEAP_MS)
+            begin_anew(detect, detect->table.list[i], watermark_ms);
+    for (size_t i = 0; i < detect->n_services; i++)
+        while (detect->services[i]->n_pending)
+            rollup_done(&detect->services[i]->pending[--detect->services[i]->n_pending]);
+}
+
 static void take_watermark(struct window_sink *sink, int64_t watermark_ms)
 {
     struct detect *detect = (struct detect *)sink;
+    mind_clock(detect, watermark_ms);
+    detect->watermark_ms = watermark_ms;
     release_activity(detect, watermark_ms);
     for (size_t i = 0; i < detect->n_dirty; i++)
         view_series(detect, detect->dirty[i]);
@@ -723,6 +761,7 @@ struct window_sink *detect_new(const struct detect_options *options, struct find
     if (detect->options.open_ms < 2 * FINE_MS)
         detect->options.open_ms = 2 * FINE_MS;
     detect->findings = findings;
+    detect->watermark_ms = NEVER;
     table_init(&detect->table, options->max_series > 0 ? (size_t)options->max_series : 1);
     return &detect->sink;
 }

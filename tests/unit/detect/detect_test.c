@@ -689,6 +689,33 @@ static void a_restored_alert_of_a_silent_series_ends(void **state)
     world_done(&world);
 }
 
+/* The clock was six hours ahead for a while: what was seen by it is forgotten, and trouble is found again. */
+static void a_clock_that_was_ahead_is_got_over(void **state)
+{
+    (void)state;
+    for (int firing = 0; firing < 2; firing++) {
+        struct world world;
+        world_init(&world, &demo, 12);
+        struct page *page = add_page(&world, "GET /x", 4, 100);
+        run(&world, 10 * MINUTE);
+        world.now_s += 6 * 60 * MINUTE;
+        run(&world, 10 * MINUTE);
+        page->slow = firing ? 10 : 1;
+        run(&world, 2 * MINUTE);
+        assert_int_equal(world.n_told, firing);
+        world.now_s -= 6 * 60 * MINUTE;
+        run(&world, 2 * MINUTE);
+        page->slow = 1;
+        run(&world, 10 * MINUTE);
+        assert_int_equal(world.n_told, 2 * firing);
+        page->slow = 10;
+        run(&world, 2 * MINUTE);
+        assert_int_equal(world.n_told, 2 * firing + 1);
+        assert_in_range(world.told[2 * firing].finding.since_ms, START, START + world.now_s * 1000);
+        world_done(&world);
+    }
+}
+
 static void series_are_bounded(void **state)
 {
     (void)state;
@@ -735,6 +762,7 @@ int main(void)
         cmocka_unit_test(history_teaches),
         cmocka_unit_test(an_alert_survives_a_restart),
         cmocka_unit_test(a_restored_alert_of_a_silent_series_ends),
+        cmocka_unit_test(a_clock_that_was_ahead_is_got_over),
         cmocka_unit_test(series_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
