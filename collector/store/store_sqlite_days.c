@@ -129,14 +129,18 @@ static enum err expire_rows(struct sqlite *sqlite, enum statement which, int64_t
 enum err sqlite_expire(struct store *store, int64_t now_ms)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
-    int64_t days[256], oldest = day_of(now_ms) - sqlite->retention_days;
+    int64_t oldest = day_of(now_ms) - sqlite->retention_days;
     int64_t before_ms = now_ms - sqlite->retention_days * DAY_MS;
     int64_t long_before_ms = now_ms - sqlite->retention_days * DAY_MS * KEPT_LONGER;
     if (sqlite->retention_days <= 0)
         return ERR_OK;
-    size_t n = days_list(sqlite, days, sizeof days / sizeof *days);
+    int64_t *days = malloc(MAX_DAYS * sizeof *days);
+    if (!days)
+        abort();
+    size_t n = days_list(sqlite, days, MAX_DAYS);
     for (size_t i = 0; i < n && days[i] < oldest; i++)
         drop_day(sqlite, days[i]);
+    free(days);
     drop_aside(sqlite, oldest);
     enum err err = expire_rows(sqlite, SQL_REJECTS_EXPIRE, before_ms, 0);
     if (err == ERR_OK)

@@ -224,10 +224,10 @@ static enum err day_has(struct write *write, int64_t day, const unsigned char id
  * an hour of clock error is allowed for. Most beacons fall well within one day and one file. */
 static enum err was_stored_elsewhere(struct write *write, const struct record *record, int64_t day, bool *ret_has)
 {
-    int64_t first = day_of(span_of(record).to_ms - 3600000);
+    int64_t last_ms = span_of(record).to_ms, first = day_of(last_ms - 3600000);
     unsigned char id[16];
     beacon_id(record, id);
-    if (first < day - LOOK_BACK_DAYS)
+    if (first < day - LOOK_BACK_DAYS || last_ms > record->received_at_ms + 3600000) /* that clock tells us nothing */
         first = day - LOOK_BACK_DAYS;
     *ret_has = false;
     for (int64_t other = first; other <= day + 1 && !*ret_has; other++) {

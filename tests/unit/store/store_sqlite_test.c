@@ -134,6 +134,7 @@ static void repeats_are_found_on_other_days(void **state)
         {"the next day", -6 * HOUR_MS, -6 * HOUR_MS, 6 * HOUR_MS},
         {"three days later", -60 * HOUR_MS, -60 * HOUR_MS, 6 * HOUR_MS},
         {"the repeat first", -6 * HOUR_MS, 6 * HOUR_MS, -6 * HOUR_MS},
+        {"ahead of its time", 100 * HOUR_MS, -6 * HOUR_MS, 6 * HOUR_MS},
     };
     struct store *store = open_store();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -695,6 +696,25 @@ static void old_days_are_dropped_and_windows_kept_longer(void **state)
     store_close(store);
 }
 
+/* A folder lists its files in no order: each has to be looked at. */
+static void many_old_days_are_dropped(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    enum { DAYS = 900 };
+    char path[128], text[CLOCK_TEXT_BYTES];
+    for (int i = 1; i <= DAYS; i++) {
+        clock_text(NOW_MS - i * 24 * HOUR_MS, text);
+        snprintf(path, sizeof path, "%s/events-%.10s.db", folder, text);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fclose(file);
+    }
+    assert_int_equal(store_expire(store, NOW_MS), ERR_OK);
+    assert_int_equal(files_like("events-"), 7);
+    store_close(store);
+}
+
 /* ---- files of other releases, damaged files ---- */
 
 static void run_sql(const char *name, const char *sql)
@@ -902,6 +922,7 @@ int main(void)
         TEST(windows_are_found_by_their_series),
         TEST(alerts_show_their_latest_state),
         TEST(old_days_are_dropped_and_windows_kept_longer),
+        TEST(many_old_days_are_dropped),
         TEST(newer_files_are_not_opened),
         TEST(damaged_day_is_set_aside_and_its_rows_saved),
         TEST(a_file_that_is_no_database_is_set_aside),
