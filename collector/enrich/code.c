@@ -63,6 +63,8 @@ static struct slice clean_function(struct slice s)
 {
     s = trim(s);
     s = without_prefix(without_prefix(without_prefix(s, "async "), "async*"), "new ");
+    if (slice_is(s, "module code") || slice_is(s, "global code") || slice_is(s, "eval code"))
+        return SLICE_NONE; /* Safari's words for code outside of functions, where others say nothing */
     s = before_first(s, " [/<");
     s = behind_last(s, ".#*");
     for (size_t i = 0; i < s.len; i++)
@@ -129,11 +131,10 @@ static bool read_firefox(struct slice line, struct slice *ret_function, struct s
     return memchr(ret_place->at, ':', ret_place->len) || memchr(ret_place->at, '/', ret_place->len);
 }
 
-static bool read_frame(struct slice line, struct frame *ret_frame)
+static bool read_frame(struct slice line, bool is_chrome, struct frame *ret_frame)
 {
     struct slice function, place;
-    line = trim(line);
-    if ((!read_chrome(line, &function, &place) && !read_firefox(line, &function, &place)) || !is_ours(place))
+    if (!(is_chrome ? read_chrome : read_firefox)(trim(line), &function, &place) || !is_ours(place))
         return false;
     *ret_frame = (struct frame){clean_function(function), clean_file(place)};
     return ret_frame->function.len || ret_frame->file.len;
@@ -144,6 +145,23 @@ static bool same_frame(const struct frame *a, const struct frame *b)
     return slice_equal(a->function, b->function) && slice_equal(a->file, b->file);
 }
 
+static struct slice take_line(struct slice *stack)
+{
+    struct slice line = before_first(*stack, "\n");
+    size_t n = line.len < stack->len ? line.len + 1 : line.len;
+    *stack = (struct slice){stack->at + n, stack->len - n};
+    return line;
+}
+
+/* Chrome puts the message before the frames, and an address in it must not be taken for a frame of Firefox. */
+static bool has_chrome_frames(struct slice stack)
+{
+    while (stack.len)
+        if (slice_starts(trim(take_line(&stack)), "at "))
+            return true;
+    return false;
+}
+
 /* The first frames that are ours and have a name; a recursion counts once. */
 static void add_frames(struct slice stack, struct text *canonical)
 {
@@ -151,12 +169,9 @@ static void add_frames(struct slice stack, struct text *canonical)
     size_t n = 0;
     if (stack.len > MAX_STACK)
         stack.len = MAX_STACK;
+    bool is_chrome = has_chrome_frames(stack);
     while (stack.len && n < MAX_FRAMES) {
-        struct slice line = before_first(stack, "\n");
-        stack.at += line.len;
-        stack.len -= line.len;
-        stack = stack.len ? (struct slice){stack.at + 1, stack.len - 1} : stack;
-        if (!read_frame(line, &frame) || same_frame(&frame, &last))
+        if (!read_frame(take_line(&stack), is_chrome, &frame) || same_frame(&frame, &last))
             continue;
         text_char(canonical, n++ ? ';' : '|');
         text_add(canonical, frame.function);

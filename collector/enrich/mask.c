@@ -172,7 +172,8 @@ static bool is_guarded(struct slice word)
     return list && slice_is_among(word, list);
 }
 
-/* The word behind the one that ends at words->at. */
+/* The word behind the one that ends at words->at; of a longer one so much as tells it from those looked for. */
+#define LONGEST_PEEKED 16
 static struct slice peek_word(const struct words *words)
 {
     struct slice t = words->text;
@@ -180,7 +181,7 @@ static struct slice peek_word(const struct words *words)
     while (start < t.len && is_space(t.at[start]))
         start++;
     size_t end = start;
-    while (end < t.len && !is_space(t.at[end]))
+    while (end < t.len && end - start < LONGEST_PEEKED && !is_space(t.at[end]))
         end++;
     return (struct slice){t.at + start, end - start};
 }

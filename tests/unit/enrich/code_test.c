@@ -41,6 +41,12 @@ static void same_errors_have_the_same_code(void **state)
         /* another browser */
         {{"TypeError", "x is not a function", "    at Cart.addItem (https://a/shop.js:10:12)"},
          {"TypeError", "x is not a function", "addItem@https://a/shop.js:10:20\n"}},
+        {{"TypeError", "x is not a function", "    at https://a/shop.js:10:12"},
+         {"TypeError", "x is not a function", "module code@https://a/shop.js:10:20\n"}},
+        /* a message with an address in it stands before the frames in Chrome alone */
+        {{"Error", "cannot load x",
+          "Error: cannot load https://a/npm/lodash@4/lodash.js\n    at load (https://a/shop.js:1:1)"},
+         {"Error", "cannot load x", "load@https://a/shop.js:1:20\n"}},
         /* recursion of another depth; libraries above us */
         {{"RangeError", "too much recursion", "    at walk (https://a/t.js:1:1)\n    at walk (https://a/t.js:1:1)"},
          {"RangeError", "too much recursion",
