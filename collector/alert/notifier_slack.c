@@ -32,9 +32,10 @@ static size_t character(const unsigned char *text, size_t len, bool *ret_show)
         code = code << 6 | (text[i] & 0x3fu);
     }
     /* C1 controls, directions, line ends, joiners, what is invisible */
-    *ret_show = !(code < 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-                  (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || code > 0x10ffff ||
-                  (code >= 0xd800 && code <= 0xdfff) || code >= 0xe0000);
+    *ret_show =
+        !(code < 0xa0 || code == 0xad || code == 0x61c || code == 0x180e || (code >= 0x200b && code <= 0x200f) ||
+          (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+          code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) || code >= 0xe0000);
     return n;
 }
 
