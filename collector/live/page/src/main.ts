@@ -3,6 +3,7 @@ import "uplot/dist/uPlot.min.css";
 import "./live.css";
 import { ApiError, get } from "./lib/api";
 import { forgetDetached } from "./lib/chart";
+import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
 import type { Alerts, ErrorDetail, Overview, Series, Sessions, Status, Timeline } from "./types";
@@ -30,7 +31,7 @@ function rerender(): void {
 }
 
 function title(text: string): void {
-  const wanted = text ? `${text} · Seismo` : "Seismo";
+  const wanted = text ? `${plain(text)} · Seismo` : "Seismo";
   if (document.title !== wanted) document.title = wanted;
 }
 

@@ -12,19 +12,23 @@ function fill(element: Element, props: Props | null, children: Child[]): void {
     if (name === "css") {
       // The policy forbids style attributes; properties set one by one are allowed.
       for (const [property, text] of Object.entries(value as Record<string, string>)) (element as HTMLElement).style.setProperty(property, text);
-    } else element.setAttribute(name, value === true ? "" : String(value));
+    } else element.setAttribute(name, value === true ? "" : name === "title" || name === "aria-label" ? plain(String(value)) : String(value));
   }
   append(element, children);
 }
 
 // Marks that turn the direction of what follows; in a name from a page they could only pretend to be another name.
-const TURNS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+export function plain(text: string): string {
+  return text.replace(TURNS, "\ufffd");
+}
 
 function append(element: Element, children: Child[]): void {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
     if (Array.isArray(child)) append(element, child);
-    else element.append(child instanceof Node ? child : document.createTextNode(String(child).replace(TURNS, "\ufffd")));
+    else element.append(child instanceof Node ? child : document.createTextNode(plain(String(child))));
   }
 }
 

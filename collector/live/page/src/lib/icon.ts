@@ -24,8 +24,8 @@ const shapes: Record<string, string> = {
 };
 
 export function icon(name: string): SVGElement {
-  return svg("svg", { class: `icon icon-${name in shapes ? name : "other"}`, viewBox: "0 0 16 16", "aria-hidden": "true" },
-    svg("path", { d: shapes[name] ?? shapes.other }));
+  const known = Object.keys(shapes).includes(name) ? name : "other"; // a kind may be called "constructor"
+  return svg("svg", { class: `icon icon-${known}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: shapes[known] }));
 }
 
 export function logo(): SVGElement {

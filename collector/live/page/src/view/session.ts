@@ -6,7 +6,8 @@ import { kept, type State } from "../lib/state";
 import type { Moment, Rating, Timeline } from "../types";
 import { chip, link, RATING_WORDS } from "./parts";
 
-const KIND_WORDS: Record<string, string> = { page: "page loads", route: "route changes", api: "calls", click: "clicks", error: "errors", vital: "vitals" };
+// Without a prototype: a kind may be called "constructor".
+const KIND_WORDS: Record<string, string> = Object.assign(Object.create(null) as object, { page: "page loads", route: "route changes", api: "calls", click: "clicks", error: "errors", vital: "vitals" });
 
 function failed(moment: Moment): boolean {
   return moment.kind === "api" && (moment.status === 0 || (moment.status ?? 0) >= 500);
@@ -55,7 +56,7 @@ function side(state: State, moment: Moment): Child {
     case "click": return flagsOf(moment).map((flag) => chip("needs-improvement", flag === "rage" ? "rage click" : flag === "dead" ? "nothing happened" : flag === "error" ? "led to an error" : flag)).concat(
       (moment.times ?? 1) > 1 ? [h("span", { class: "muted" }, `× ${count(moment.times!)}`)] : []);
     case "error": return moment.code ? link({ ...kept(state), view: "error", code: moment.code }, { class: "code" }, moment.code) : null;
-    case "vital": return moment.rating && moment.rating in RATING_WORDS ? chip(moment.rating, RATING_WORDS[moment.rating as Rating]) : null;
+    case "vital": return moment.rating && Object.keys(RATING_WORDS).includes(moment.rating) ? chip(moment.rating, RATING_WORDS[moment.rating as Rating]) : null;
     case "page": return moment.navigation && moment.navigation !== "navigate" ? h("span", { class: "tag" }, moment.navigation.replace("_", " ")) : null;
     default: return null;
   }
