@@ -1,13 +1,16 @@
 /* Files are found by the assembler's -I. */
     .section .rodata
     .macro asset name, file
-    .global seismo_\name\()_begin
-    .global seismo_\name\()_end
+    .global seismo_\name
+    .global seismo_\name\()_size
     .balign 16
-seismo_\name\()_begin:
+seismo_\name:
     .incbin "\file"
-seismo_\name\()_end:
+1:
     .byte 0
+    .balign 16
+seismo_\name\()_size:
+    .quad 1b - seismo_\name
     .endm
 
     asset agent, "seismo.js"

@@ -1,11 +1,12 @@
 #include "assets.h"
 
-/* Symbols of assets.S: first byte and the byte behind the last. */
+/* Symbols of assets.S: the bytes, and how many. */
 #define ASSET(name) \
-    extern const char seismo_##name##_begin[], seismo_##name##_end[]; \
+    extern const char seismo_##name[]; \
+    extern const size_t seismo_##name##_size; \
     struct slice asset_##name(void) \
     { \
-        return (struct slice){seismo_##name##_begin, (size_t)(seismo_##name##_end - seismo_##name##_begin)}; \
+        return (struct slice){seismo_##name, seismo_##name##_size}; \
     }
 
 ASSET(agent)

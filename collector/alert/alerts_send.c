@@ -118,12 +118,13 @@ static struct entry *copy_next(struct alerts *alerts, uint8_t wanted)
 {
     struct entry *copy = NULL;
     pthread_mutex_lock(&alerts->mutex);
-    for (size_t i = 0; i < alerts->book.outbox.n && !copy; i++) {
+    for (size_t i = 0; i < alerts->book.outbox.n; i++) {
         const struct entry *entry = alerts->book.outbox.list[i];
         if (!entry->is_kept || !(entry->todo & wanted))
             continue;
         copy = entry_new(&entry->alert);
         copy->todo = entry->todo;
+        break;
     }
     pthread_mutex_unlock(&alerts->mutex);
     return copy;

@@ -211,6 +211,7 @@ static void print_value(const struct setting_row *row, const struct value *value
         buf_text(buf, value->number != 0 ? "true" : "false");
     } else if (row->type == TYPE_LIST) {
         buf_char(buf, '[');
+        assert(value->list);
         for (const char *const *item = value->list; *item; item++) {
             buf_text(buf, item == value->list ? "" : ", ");
             buf_json_string(buf, slice_of(*item));

@@ -133,7 +133,7 @@ static bool read_firefox(struct slice line, struct slice *ret_function, struct s
 
 static bool read_frame(struct slice line, bool is_chrome, struct frame *ret_frame)
 {
-    struct slice function, place;
+    struct slice function = SLICE_NONE, place = SLICE_NONE;
     if (!(is_chrome ? read_chrome : read_firefox)(trim(line), &function, &place) || !is_ours(place))
         return false;
     *ret_frame = (struct frame){clean_function(function), clean_file(place)};

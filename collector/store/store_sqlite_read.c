@@ -350,6 +350,7 @@ enum err sqlite_read_events(struct store *store, const struct store_event_query 
     buf_init(&scan.document, MAX_DOCUMENT);
     enum err err = run_scan(&scan);
     while (scan.n_heap)
+        /* Each entry has a reference of its own. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         loaded_release(&scan, heap_pop(&scan).loaded);
     for (size_t i = 0; i < scan.n_cursors; i++)
         cursor_close(&scan, &scan.cursors[i]);
