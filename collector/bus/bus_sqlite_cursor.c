@@ -125,6 +125,7 @@ static enum err take_group(struct sqlite_bus *bus, enum topic topic, const char 
 static void give_group(struct sqlite_bus *bus, struct sqlite_group *group)
 {
     pthread_mutex_lock(&bus->mutex);
+    assert(group);
     group->taken = false;
     bus->cursors--;
     pthread_mutex_unlock(&bus->mutex);
