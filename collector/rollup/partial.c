@@ -58,6 +58,7 @@ struct partial {
     size_t n_sources, n_owned_by_all;        /* ours; all there are */
     int n_targets;                           /* partitions of rollups */
     int64_t *pending_ms;                     /* a target's newest window ends then; heartbeats until that has passed */
+    int64_t *told_ms;                        /* the least watermark that a target was told last */
     int64_t flushed_ms, trouble_ms, beat_ms; /* steady clock; trouble_ms 0: never */
     bool fenced, halted, is_running;
 };
@@ -341,11 +342,12 @@ static void add_window(void *ctx, struct window *window)
         out->partial->pending_ms[out->target] = end_ms;
 }
 
-/* An instance that owns all sources knows when nobody waits for its watermark; another one cannot. */
-static bool owes_beat(const struct partial *partial, int target, int64_t watermark_ms, bool far_beat)
+/* An instance that owns all sources knows when nobody waits for its watermark; another one cannot. What counts is what
+ * the target was told: the beat that passes the end of its newest window is owed too. */
+static bool owes_beat(const struct partial *partial, int target, bool far_beat)
 {
-    return partial->n_sources &&
-           (watermark_ms < partial->pending_ms[target] || (partial->n_sources < partial->n_owned_by_all && far_beat));
+    return partial->n_sources && (partial->told_ms[target] < partial->pending_ms[target] ||
+                                  (partial->n_sources < partial->n_owned_by_all && far_beat));
 }
 
 static size_t list_marks(const struct partial *partial, struct source_mark *marks, int64_t *ret_least)
@@ -371,11 +373,13 @@ static void build(struct partial *partial, struct outgoing *out)
     size_t n_marks = list_marks(partial, marks, &least_ms);
     bool far_beat = steady_ms - partial->beat_ms >= FAR_BEAT_MS;
     for (out->target = 0; out->target < partial->n_targets; out->target++) {
-        bool owed = owes_beat(partial, out->target, least_ms, far_beat);
+        bool owed = owes_beat(partial, out->target, far_beat);
         for (size_t i = 0; i < partial->n_sources; i++)
             windows_each(&partial->sources[i].windows, add_window, out);
-        if (out->body.len || (owed && n_marks))
+        if (out->body.len || (owed && n_marks)) {
             emit(out, marks, n_marks);
+            partial->told_ms[out->target] = least_ms;
+        }
     }
     if (far_beat)
         partial->beat_ms = steady_ms;
@@ -541,7 +545,8 @@ enum err partial_start(struct partial **ret_partial, struct rollup_stage *stage,
     partial->n_owned_by_all = (size_t)bus_partitions(stage->options.bus, TOPIC_EVENTS);
     partial->arena = arena_new(262144, ARENA_BYTES);
     partial->pending_ms = calloc((size_t)partial->n_targets, sizeof *partial->pending_ms);
-    if (!partial->pending_ms)
+    partial->told_ms = calloc((size_t)partial->n_targets, sizeof *partial->told_ms);
+    if (!partial->pending_ms || !partial->told_ms)
         abort();
     /* Windows that were open before a restart wait for a watermark too. */
     for (int i = 0; i < partial->n_targets; i++)
@@ -570,5 +575,6 @@ void partial_stop(struct partial *partial)
     arena_free(partial->arena);
     free(partial->sources);
     free(partial->pending_ms);
+    free(partial->told_ms);
     free(partial);
 }
