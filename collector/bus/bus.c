@@ -137,6 +137,11 @@ uint64_t bus_spool_bytes(struct bus *bus)
     return bus->ops->spool_bytes(bus);
 }
 
+int64_t bus_oldest_waiting_ms(struct bus *bus)
+{
+    return bus->ops->oldest_waiting_ms(bus);
+}
+
 int bus_partitions(struct bus *bus, enum topic topic)
 {
     assert(topic < TOPIC_COUNT);

@@ -57,6 +57,9 @@ size_t bus_max_message(const struct bus *bus); /* bytes */
 bool bus_is_ready(struct bus *bus);
 /* Bytes of accepted records not yet passed on or consumed by every group (seismo_spool_bytes). */
 uint64_t bus_spool_bytes(struct bus *bus);
+/* When the oldest record was published that is accepted and that no reader of the bus can see yet, in ms since the
+ * epoch; 0: there is none. What reads a time from the bus holds it back to this. Any thread. */
+int64_t bus_oldest_waiting_ms(struct bus *bus);
 int bus_partitions(struct bus *bus, enum topic topic);
 
 /* The last sink of the chain: seals a batch (event/record.h), publishes it to TOPIC_EVENTS by the hash of application

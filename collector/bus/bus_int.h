@@ -18,6 +18,7 @@ struct bus_ops {
     size_t (*max_message)(const struct bus *bus);
     bool (*is_ready)(struct bus *bus);
     uint64_t (*spool_bytes)(struct bus *bus);
+    int64_t (*oldest_waiting_ms)(struct bus *bus);
     int (*partitions)(struct bus *bus, enum topic topic);
     enum err (*subscribe)(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,
                           struct bus_cursor **ret_cursor, struct err_text *text);

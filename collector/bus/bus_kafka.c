@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -182,6 +183,13 @@ static uint64_t spool_bytes(struct bus *front)
     return atomic_load(&((struct kafka_bus *)front)->pending_bytes);
 }
 
+static int64_t oldest_waiting_ms(struct bus *front)
+{
+    struct kafka_bus *bus = (struct kafka_bus *)front;
+    long long down_ms = atomic_load(&bus->down_since_ms);
+    return down_ms && atomic_load(&bus->pending_bytes) ? clock_wall_ms() - (clock_mono_ms() - down_ms) : 0;
+}
+
 static int partitions(struct bus *front, enum topic topic)
 {
     return ((struct kafka_bus *)front)->n_partitions[topic];
@@ -196,6 +204,7 @@ const struct bus_ops bus_kafka_ops = {
     .max_message = max_message,
     .is_ready = kafka_is_ready,
     .spool_bytes = spool_bytes,
+    .oldest_waiting_ms = oldest_waiting_ms,
     .partitions = partitions,
     .subscribe = kafka_subscribe,
     .unsubscribe = kafka_unsubscribe,
