@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "beacons.h"
 #include "histogram.h"
+#include "load_bodies.h"
 
 #define AGAIN_US 20000
 #define ANSWER_MAX 4096

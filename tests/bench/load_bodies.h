@@ -1,8 +1,8 @@
 /* Beacons as a shop's pages send them, made from a seed: page loads with their phases, calls, clicks, vitals, route
  * changes, and an error with its stack in every twentieth event. Each one sent has a beacon id of its own, the time of
  * sending, and a session, view and user out of many; its events happened within the last second or two. */
-#ifndef SEISMO_BENCH_BEACONS_H
-#define SEISMO_BENCH_BEACONS_H
+#ifndef SEISMO_BENCH_LOAD_BODIES_H
+#define SEISMO_BENCH_LOAD_BODIES_H
 
 #include <stdbool.h>
 #include <stddef.h>

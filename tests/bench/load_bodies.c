@@ -6,7 +6,7 @@
  * Event times are renewed when they are older than REFRESH_MS, not at each sending: it is the load generator's CPU.
  * Gzipped bodies are one stored block (the envelope, patched at each sending) and one compressed block (the events,
  * compressed again when renewed); the checksum is put together from those of the two. */
-#include "beacons.h"
+#include "load_bodies.h"
 
 #include <assert.h>
 #include <stdarg.h>
