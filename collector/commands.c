@@ -151,6 +151,16 @@ static bool print_document(void *ctx, struct slice id, struct slice json)
     return !*failed;
 }
 
+static bool print_window(void *ctx, const struct rollup *rollup)
+{
+    struct buf json;
+    buf_init(&json, STORE_STATE_BYTES);
+    rollup_document(rollup, &json);
+    bool more = print_document(ctx, SLICE_NONE, buf_slice(&json));
+    buf_done(&json);
+    return more;
+}
+
 /* "2026-11-22T10:00:00Z", ms since the epoch, or "15m", "2h", "3d" ago; -1 when it is none of them. */
 static int64_t parse_since(const char *text)
 {
@@ -171,7 +181,8 @@ static int64_t parse_since(const char *text)
     }
 }
 
-static bool parse_export(int argc, char **argv, struct store_event_query *query)
+/* *ret_width_s: of the windows that are wanted instead of events; 0: events. */
+static bool parse_export(int argc, char **argv, struct store_event_query *query, int *ret_width_s)
 {
     for (int i = 0; i + 1 < argc; i += 2) {
         struct slice value = slice_of(argv[i + 1]);
@@ -181,10 +192,13 @@ static bool parse_export(int argc, char **argv, struct store_event_query *query)
             query->session = value;
         else if (strcmp(argv[i], "--since") == 0)
             query->from_ms = parse_since(value.at);
+        else if (strcmp(argv[i], "--windows") == 0)
+            *ret_width_s = atoi(value.at);
         else
             return false;
     }
-    return argc % 2 == 0 && query->from_ms >= 0;
+    return argc % 2 == 0 && query->from_ms >= 0 && (*ret_width_s == 0 || *ret_width_s == 10 || *ret_width_s == 60) &&
+           (*ret_width_s == 0 || query->session.len == 0);
 }
 
 int command_export(const struct config *config, int argc, char **argv)
@@ -194,17 +208,21 @@ int command_export(const struct config *config, int argc, char **argv)
     struct store *store = NULL;
     struct err_text text = {""};
     bool failed = false;
-    if (!parse_export(argc, argv, &query)) {
+    int width_s = 0;
+    if (!parse_export(argc, argv, &query, &width_s)) {
         fputs(
             "usage: seismo export [--config FILE] [--service S] [--session ID] [--since 2026-11-22T10:00:00Z | 15m | "
-            "2h]\n",
+            "2h] [--windows 10 | 60]\n",
             stderr);
         return EXIT_USAGE;
     }
     enum err err = options_of_store(config, &options, &text);
     if (!err)
         err = store_open(&store, &options, &text);
-    if (!err)
+    struct store_rollup_query windows = {.service = query.service, .width_s = width_s, .from_ms = query.from_ms};
+    if (!err && width_s)
+        err = store_read_rollups(store, &windows, print_window, &failed);
+    else if (!err)
         err = store_read_events(store, &query, print_document, &failed);
     if (fflush(stdout) != 0)
         failed = true;

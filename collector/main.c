@@ -28,6 +28,10 @@ extern char **environ;
 
 enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
 
+/* What a role opens. The bus without the store, and the store without the bus, is all that some machines can reach. */
+#define NEED_BUS (ROLE_INGEST | ROLE_INDEX | ROLE_ROLLUP | ROLE_DETECT)
+#define NEED_STORE (ROLE_INDEX | ROLE_DETECT | ROLE_LIVE)
+
 /* Everything that runs, in the order in which data meets it. */
 struct seismo {
     const struct config *config;
@@ -56,7 +60,7 @@ static bool beacons_are_welcome(void *ctx)
 static bool all_is_ready(void *ctx)
 {
     struct seismo *seismo = ctx;
-    return bus_is_ready(seismo->bus) && store_is_ready(seismo->store);
+    return (!seismo->bus || bus_is_ready(seismo->bus)) && (!seismo->store || store_is_ready(seismo->store));
 }
 
 static void tell_live(struct seismo *seismo)
@@ -87,25 +91,26 @@ static void alerts_have_changed(void *ctx)
 
 static void open_windows(void *ctx, int32_t width_s, void (*each)(void *, const struct rollup *), void *each_ctx)
 {
-    struct rollup_stage *rollup = ((struct seismo *)ctx)->rollup;
-    if (rollup)
-        rollup_open_windows(rollup, width_s, each, each_ctx);
+    rollup_open_windows(((struct seismo *)ctx)->rollup, width_s, each, each_ctx);
 }
 
 /* ---- the parts, one function each ---- */
 
-static enum err open_seams(struct seismo *seismo, struct err_text *text)
+static enum err open_bus(struct seismo *seismo, struct err_text *text)
 {
-    struct bus_options bus;
-    struct store_options store;
-    enum err err = options_of_bus(seismo->config, &bus, text);
-    if (!err)
-        bus.instance = instance_of(seismo->config);
-    if (!err)
-        err = options_of_store(seismo->config, &store, text);
-    if (!err)
-        err = bus_open(&seismo->bus, &bus, text);
-    return err ? err : store_open(&seismo->store, &store, text);
+    struct bus_options options;
+    enum err err = options_of_bus(seismo->config, &options, text);
+    if (err)
+        return err;
+    options.instance = instance_of(seismo->config);
+    return bus_open(&seismo->bus, &options, text);
+}
+
+static enum err open_store(struct seismo *seismo, struct err_text *text)
+{
+    struct store_options options;
+    enum err err = options_of_store(seismo->config, &options, text);
+    return err ? err : store_open(&seismo->store, &options, text);
 }
 
 /* Where people reach the live page, for links in messages. */
@@ -164,6 +169,9 @@ static enum err start_rollup(struct seismo *seismo, struct err_text *text)
 {
     const struct config *c = seismo->config;
     struct rollup_options options = {
+        .stages = !(seismo->roles & ROLE_DETECT)   ? ROLLUP_PARTIAL
+                  : !(seismo->roles & ROLE_ROLLUP) ? ROLLUP_MERGE
+                                                   : ROLLUP_BOTH,
         .bus = seismo->bus,
         .store = seismo->store,
         .windows = seismo->detect,
@@ -198,7 +206,8 @@ static enum err find_applications(struct seismo *seismo, struct err_text *text)
     seismo->applications = config_applications(seismo->config, &seismo->n_applications);
     if (seismo->n_applications)
         return ERR_OK;
-    if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0 && strncmp(address, "localhost", 9) != 0)
+    if (seismo->roles & ROLE_INGEST && strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0 &&
+        strncmp(address, "localhost", 9) != 0)
         return err_set(
             text, ERR_CONFIG,
             "listen.public is %s, which others can reach, and no applications are configured: name them with "
@@ -257,8 +266,10 @@ static const char *const *inner_names(const struct seismo *seismo)
     return *host ? names : NULL;
 }
 
+/* The inner listener: every instance has its figures and its health there, the one with role live also the page. */
 static enum err start_live(struct seismo *seismo, struct err_text *text)
 {
+    const bool has_page = seismo->roles & ROLE_LIVE;
     static struct live_asset assets[3];
     assets[0] = (struct live_asset){"/", "text/html; charset=utf-8", asset_page_html()};
     assets[1] = (struct live_asset){"/live.js", "text/javascript; charset=utf-8", asset_page_js()};
@@ -267,10 +278,10 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
     struct live_options options = {
         .address = config_text(c, SETTING_LISTEN_INNER),
         .access_token = config_text(c, SETTING_INNER_TOKEN),
-        .store = seismo->store,
+        .store = has_page ? seismo->store : NULL,
         .assets = assets,
-        .n_assets = sizeof assets / sizeof *assets,
-        .open_windows = open_windows,
+        .n_assets = has_page ? sizeof assets / sizeof *assets : 0,
+        .open_windows = seismo->roles & ROLE_DETECT ? open_windows : NULL,
         .open_ctx = seismo,
         .ready = all_is_ready,
         .ready_ctx = seismo,
@@ -289,22 +300,22 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
 static enum err start(struct seismo *seismo, struct err_text *text)
 {
     enum err err = find_applications(seismo, text);
-    if (!err)
-        err = open_seams(seismo, text);
+    if (!err && seismo->roles & NEED_BUS)
+        err = open_bus(seismo, text);
+    if (!err && seismo->roles & NEED_STORE)
+        err = open_store(seismo, text);
     if (!err && seismo->roles & ROLE_DETECT) {
         err = start_alerts(seismo, text);
         if (!err)
             start_detect(seismo);
     }
-    if (!err && seismo->roles & ROLE_ROLLUP)
+    if (!err && seismo->roles & (ROLE_ROLLUP | ROLE_DETECT))
         err = start_rollup(seismo, text);
     if (!err && seismo->roles & ROLE_INDEX)
         err = start_index(seismo, text);
     if (!err && seismo->roles & ROLE_INGEST)
         err = start_ingest(seismo, text);
-    if (!err && seismo->roles & ROLE_LIVE)
-        err = start_live(seismo, text);
-    return err;
+    return err ? err : start_live(seismo, text);
 }
 
 /* Against the stream: first nothing new comes in, then each part finishes what it has. */
@@ -333,8 +344,8 @@ static void say_addresses(const struct seismo *seismo)
         printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
                public_url(seismo), first->keys[0], first->services[0] ? first->services[0] : "my-app");
     }
-    if (seismo->live)
-        printf("live page http://127.0.0.1:%d/\n", live_port(seismo->live));
+    printf("%s http://127.0.0.1:%d/\n", seismo->roles & ROLE_LIVE ? "live page" : "listening inner",
+           live_port(seismo->live));
     printf("ready\n");
     fflush(stdout);
 }
@@ -380,9 +391,8 @@ static enum err parse_roles(const char *list, unsigned *ret_roles, struct err_te
             roles |= 1u << i;
         list += n + (list[n] == ',');
     }
-    if ((roles & ROLE_DETECT) && !(roles & ROLE_ROLLUP))
-        return err_set(text, ERR_USAGE,
-                       "detect needs rollup in the same process: it judges the windows that rollup closes");
+    if (!roles)
+        return err_set(text, ERR_USAGE, "no role is named");
     *ret_roles = roles;
     return ERR_OK;
 }
@@ -432,7 +442,8 @@ static const struct command {
     {"run", command_run, "[--roles LIST]: take beacons in, store them, show them, tell people"},
     {"setup", command_setup, "make what the bus and the store need: topics, templates, tables; may be repeated"},
     {"check-config", command_check_config, "[--print]: check the configuration and stop"},
-    {"export", command_export, "[--service S] [--session ID] [--since TIME]: stored documents, one a line"},
+    {"export", command_export,
+     "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

@@ -74,6 +74,10 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         reply_metrics(request);
         return;
     }
+    if (!live->options.store) {
+        live_reply_error(request, 404, ERR_NOT_FOUND, "this instance has no live page: role live has");
+        return;
+    }
     if (slice_is(path, "/api/live")) {
         live_streams_open(live->streams, request);
         return;
@@ -200,8 +204,8 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
         live_free(live);
         return err;
     }
-    live->jobs = live_jobs_new(live);
-    live->streams = live_streams_new(live);
+    live->jobs = live->options.store ? live_jobs_new(live) : NULL;
+    live->streams = live->options.store ? live_streams_new(live) : NULL;
     struct serve_options serve = {
         .address = live->options.address,
         .loops = 1,
@@ -228,7 +232,8 @@ int live_port(const struct live *live)
 
 void live_changed(struct live *live)
 {
-    live_streams_changed(live->streams);
+    if (live->streams)
+        live_streams_changed(live->streams);
 }
 
 /* The listener goes first and takes its last requests with it; their answers come from the workers, so those must

@@ -24,10 +24,10 @@ struct live_options {
     /* What Host may say besides the address itself: "seismo.example" (any port) or "seismo.example:8443"; NULL-ended,
      * may be NULL. Needed behind a proxy and where a container's port is published under another number. */
     const char *const *host_names;
-    struct store *store;
+    struct store *store; /* NULL: this instance has no page; only /metrics, /healthz and /readyz are served */
     const struct live_asset *assets;
     size_t n_assets;
-    /* Windows that are still open, by whoever owns them; may be NULL. */
+    /* Windows that are still open, by whoever owns them; NULL: another instance does, and the page says so. */
     void (*open_windows)(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
                          void *each_ctx);
     void *open_ctx;

@@ -144,6 +144,8 @@ enum err live_answer_status(struct live *live, const struct live_query *query, s
     buf_json_field(buf, "version", SLICE(SEISMO_VERSION));
     buf_json_name(buf, "ready");
     buf_text(buf, ready ? "true" : "false");
+    buf_json_name(buf, "open_windows");
+    buf_text(buf, options->open_windows ? "true" : "false");
     buf_json_int(buf, "now", query->now_ms);
     buf_json_field(buf, "public_url", slice_of(options->public_url));
     buf_json_field(buf, "demo_key", slice_of(options->demo_key));

@@ -24,8 +24,10 @@ enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_optio
     stage->options = *options;
     if (stage->options.history_ms <= 0)
         stage->options.history_ms = HISTORY_MS;
-    enum err err = merge_start(&stage->merge, stage, text);
-    if (err == ERR_OK)
+    enum err err = ERR_OK;
+    if (stage->options.stages != ROLLUP_PARTIAL)
+        err = merge_start(&stage->merge, stage, text);
+    if (err == ERR_OK && stage->options.stages != ROLLUP_MERGE)
         err = partial_start(&stage->partial, stage, text);
     if (err != ERR_OK) {
         rollup_stop(stage);
@@ -48,5 +50,6 @@ void rollup_stop(struct rollup_stage *stage)
 void rollup_open_windows(struct rollup_stage *stage, int32_t width_s,
                          void (*each)(void *ctx, const struct rollup *rollup), void *ctx)
 {
-    merge_open_windows(stage->merge, width_s, each, ctx);
+    if (stage->merge)
+        merge_open_windows(stage->merge, width_s, each, ctx);
 }

@@ -1,12 +1,13 @@
 /* Facts to windows: counts and sketches per series, 10 s and 1 min wide.
  *
- * Two stages, so that any number of instances can share the work. Partial (group "rollup", TOPIC_EVENTS): each owner of
- * an events partition folds records into partial windows, drops beacon ids seen in the last minutes, and about once a
- * second publishes the partials and its event-time watermark in one transaction with its position. (The ids are read
- * back from the events themselves after a restart: what lies before the position has been counted.)
- * Merge (group "merge", TOPIC_ROLLUPS): the owner of a series merges the partials of all partitions, closes a window
- * once the smallest watermark has passed its end (or after a stated wait, as incomplete), writes it to the store and
- * hands it to detect. Later events are counted, never merged.
+ * Two stages, so that any number of instances can share the work; role `rollup` runs the first, role `detect` the
+ * second with the detector and the alerts behind it, as all three belong to the owner of a series. Partial (group
+ * "rollup", TOPIC_EVENTS): each owner of an events partition folds records into partial windows, drops beacon ids seen
+ * in the last minutes, and about once a second publishes the partials and its event-time watermark in one transaction
+ * with its position. (The ids are read back from the events themselves after a restart: what lies before the position
+ * has been counted.) Merge (group "merge", TOPIC_ROLLUPS): the owner of a series merges the partials of all partitions,
+ * closes a window once the smallest watermark has passed its end (or after a stated wait, as incomplete), writes it to
+ * the store and hands it to detect. Later events are counted, never merged.
  *
  * Series: service x environment x kind x name x detail; and with the name "*" each service as a whole, by kind, and by
  * kind and detail (vitals only so). A page, route or call counts in the window in which it ended, a vital in that in
@@ -20,9 +21,12 @@ struct bus;
 struct store;
 struct rollup_stage;
 
+enum rollup_stages { ROLLUP_BOTH, ROLLUP_PARTIAL, ROLLUP_MERGE };
+
 struct rollup_options {
+    enum rollup_stages stages;
     struct bus *bus;
-    struct store *store;
+    struct store *store;         /* merge only; may be NULL without it */
     struct window_sink *windows; /* detect, or NULL */
     int flush_ms;                /* how often partials leave: 1000 */
     int close_wait_ms;           /* after the end of a window by the wall clock, when a watermark lags: 30000 */
@@ -34,7 +38,8 @@ struct rollup_options {
 
 enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_options *options, struct err_text *text);
 void rollup_stop(struct rollup_stage *stage); /* flushes, commits; takes NULL */
-/* Calls each with every open window of the given width; any thread; holds a lock meanwhile, so be quick. */
+/* Calls each with every open window of the given width that this instance owns: none without the merge stage. Any
+ * thread; holds a lock meanwhile, so be quick. */
 void rollup_open_windows(struct rollup_stage *stage, int32_t width_s,
                          void (*each)(void *ctx, const struct rollup *rollup), void *ctx);
 

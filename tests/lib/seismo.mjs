@@ -92,7 +92,7 @@ export async function start(where, { args = [], environment = {}, within = 20000
   return {
     pid: child.pid,
     publicUrl: address('listening public'),
-    innerUrl: address('live page'),
+    innerUrl: address('live page') ?? address('listening inner'),
     log: () => log,
     end,
     isRunning: () => !ended,

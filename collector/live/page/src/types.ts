@@ -68,7 +68,7 @@ export interface ErrorSample {
 export interface ErrorDetail { code: string; message: string; rows: ErrorSample[] }
 
 export interface Status {
-  version: string; ready: boolean; now: number; public_url: string; demo_key: string;
+  version: string; ready: boolean; open_windows: boolean; now: number; public_url: string; demo_key: string;
   beacons_accepted: number; accepted: number; stored: number; rejected: number; spool_bytes: number; series: number;
   lag: Record<string, number>; rejects: Record<string, number>;
   scopes: { application: string; service: string; environment: string }[];

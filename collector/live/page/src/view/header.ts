@@ -29,9 +29,13 @@ function ranges(state: State): HTMLElement {
     RANGES.map(([name, text, long]) => link({ ...state, from: undefined, to: undefined, range: name }, { class: name === chosen ? "range on" : "range", title: long, "aria-current": name === chosen ? "true" : undefined }, text)));
 }
 
-function liveBadge(feed: Feed): HTMLElement {
+// With roles on different machines, what is still open lives where it is merged.
+const CLOSED_ONLY = ["live, closed windows", "A window is drawn once it has closed: open ones live in another instance, the one with role detect."];
+
+function liveBadge(feed: Feed, status: Status | null): HTMLElement {
   const state = feed.state();
-  const [word, title] = state === "stale" ? [`stale ${span(feed.sinceMs())}`, "The server does not answer; what you see is as old as this says."] : WORDS[state];
+  const [word, title] = state === "live" && status?.open_windows === false ? CLOSED_ONLY
+    : state === "stale" ? [`stale ${span(feed.sinceMs())}`, "The server does not answer; what you see is as old as this says."] : WORDS[state];
   const tone = state === "polling" ? "live" : state;
   return h("span", { class: `badge badge-${tone}`, title, "data-testid": "live-state", "data-state": state }, h("i", { "aria-hidden": "true" }), word);
 }
@@ -46,6 +50,6 @@ export function showHeader(root: Element, state: State, status: Status | null, f
       select("service", "Service", "All services", state.service, scopes.filter((scope) => !state.application || scope.application === state.application).map((scope) => scope.service)),
       select("environment", "Environment", "All environments", state.environment, fit.map((scope) => scope.environment))),
     ranges(state),
-    h("div", { class: "state" }, liveBadge(feed),
+    h("div", { class: "state" }, liveBadge(feed, status),
       h("button", { type: "button", class: "button icon-button", "data-pause": true, "aria-pressed": paused ? "true" : "false", "aria-label": paused ? "Resume" : "Pause", title: paused ? "Resume (p)" : "Pause (p)" }, icon(paused ? "play" : "pause")))));
 }
