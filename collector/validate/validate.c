@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/metric.h"
 #include "event/application.h"
 #include "event/wire_gen.h"
 #include "validate/validate_int.h"
@@ -434,22 +433,9 @@ enum err validate_beacon(struct batch *batch)
 
 /* ---- the sink ---------------------------------------------------------------------------------------------------- */
 
-static void count_refusals(const struct batch *batch)
-{
-    static struct metric *_Atomic counters[ERR_COUNT];
-    for (size_t i = 0; i < batch->n_refused; i++) {
-        enum err why = batch->refused[i].why;
-        if (!counters[why])
-            counters[why] = metric_get(METRIC_COUNTER, "seismo_rejects_total", "reason", err_name(why),
-                                       "Events that were refused or could not be stored");
-        metric_add(counters[why], 1);
-    }
-}
-
 static enum err push(struct sink *sink, struct batch *batch)
 {
-    enum err err = validate_beacon(batch);
-    count_refusals(batch);
+    enum err err = validate_beacon(batch); /* what it refuses is counted by who answers */
     return err ? err : sink_push(sink->next, batch);
 }
 

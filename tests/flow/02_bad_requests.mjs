@@ -52,13 +52,14 @@ for (const [name, body, status, code] of bodies)
   });
 
 test('a wrong event is refused alone', async () => {
-  const one = beacon({}, 3);
+  const one = beacon({}, 3), counted = await metric(seismo.innerUrl, 'seismo_rejects_total', 'reason="field_range"');
   one.events[1].duration = -5;
   const answer = await send(one);
   assert.equal(answer.status, 202, answer.text);
   assert.equal(answer.json.accepted, 2);
   assert.equal(answer.json.rejected[0].index, 1);
   assert.equal(answer.json.rejected[0].code, 'SE-1007');
+  assert.equal(await metric(seismo.innerUrl, 'seismo_rejects_total', 'reason="field_range"'), counted + 1, 'and counted once');
   const documents = await until('two documents', async () => {
     const all = await exported(where, ['--session', one.session]);
     return all.length === 2 && all;
