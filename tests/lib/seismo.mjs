@@ -69,33 +69,44 @@ export function command(where, args, { input = '', environment = {} } = {}) {
   });
 }
 
-// `seismo run`, ready: { publicUrl, innerUrl, pid, stop(), kill(), log() }.
-export async function start(where, { args = [], environment = {}, within = 20000 } = {}) {
-  if (onStack && !where.isSetUp) {
-    const made = await command(where, ['setup']);
-    if (made.code !== 0) throw new Error(`seismo setup: ${made.stderr}`);
-    where.isSetUp = true;
-  }
-  const child = spawn(binary, ['run', ...args], { env: { ...inherited(), ...where.environment, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+// No test leaves a collector behind, however it ends.
+const children = new Set();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+// `seismo run`, not waited for: { pid, ready (a promise), stop(), kill(), log() }; its addresses are known once it is ready.
+// `prefix` is a command to run it under, as ['prlimit', '--nofile=64'].
+export function begin(where, { args = [], environment = {}, within = 20000, prefix = [] } = {}) {
+  const [program, ...rest] = [...prefix, binary, 'run', ...args];
+  const child = spawn(program, rest, { env: { ...inherited(), ...where.environment, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
   let out = '', log = '', ended = null;
-  const end = new Promise((resolve) => child.on('exit', (code, signal) => resolve((ended = { code, signal }))));
+  const end = new Promise((resolve) => child.on('exit', (code, signal) => {
+    children.delete(child);
+    resolve((ended = { code, signal }));
+  }));
+  child.on('error', (error) => (log += error.message));
   child.stdout.on('data', (data) => (out += data));
   child.stderr.on('data', (data) => (log += data));
-  await until('seismo run: ready', () => {
-    if (ended) throw new Error(`it ended with ${JSON.stringify(ended)}:\n${log}`);
-    return /^ready$/m.test(out);
-  }, { within, every: 10 }).catch((error) => {
+  const ready = until('seismo run: ready', () => ended || /^ready$/m.test(out), { within, every: 10 }).catch((error) => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${log}`);
+  }).then(() => {
+    if (ended) throw new Error(`it ended with ${JSON.stringify(ended)}:\n${log}`);
   });
+  ready.catch(() => {}); // who asks hears of it
   const address = (name) => new RegExp(`^${name} (http://\\S+?)/?$`, 'm').exec(out)?.[1];
   return {
     pid: child.pid,
-    publicUrl: address('listening public'),
-    innerUrl: address('live page') ?? address('listening inner'),
+    ready,
+    get publicUrl() { return address('listening public'); },
+    get innerUrl() { return address('live page') ?? address('listening inner'); },
     log: () => log,
     end,
     isRunning: () => !ended,
+    signal: (name) => child.kill(name),
     async stop() {
       child.kill('SIGTERM');
       let timer;
@@ -112,6 +123,18 @@ export async function start(where, { args = [], environment = {}, within = 20000
       await end;
     },
   };
+}
+
+// `seismo run`, ready: what begin gives, with { publicUrl, innerUrl }.
+export async function start(where, options) {
+  if (onStack && !where.isSetUp) {
+    const made = await command(where, ['setup']);
+    if (made.code !== 0) throw new Error(`seismo setup: ${made.stderr}`);
+    where.isSetUp = true;
+  }
+  const seismo = begin(where, options);
+  await seismo.ready;
+  return seismo;
 }
 
 // A beacon that is right, of n calls; change what you like.
