@@ -108,7 +108,8 @@ struct batch {
     struct err_text text; /* why a push failed, for the answer */
 };
 
-/* A batch in phase BORN with an arena of its own and a writable, padded body of body_bytes. Never NULL. */
+/* A batch in phase BORN with an arena of its own and a writable, padded body of body_bytes. Never NULL. body.len must
+ * not change: batch_free goes by it. */
 struct batch *batch_new(size_t body_bytes);
 void batch_free(struct batch *batch); /* takes NULL */
 

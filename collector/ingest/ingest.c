@@ -29,7 +29,7 @@ struct asset {
 
 struct ingest {
     struct ingest_options options;
-    char *endpoint; /* prefix and "/v1" */
+    struct slice endpoint; /* prefix and "/v1"; ours */
     struct keys *keys;
     struct inflaters *inflaters;
     struct asset agent, agent_gzip;
@@ -37,26 +37,49 @@ struct ingest {
     struct serve *serve;
 };
 
+/* What of a request's head is looked at. */
+enum header { ORIGIN, CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT, HEADERS };
+
+/* A request while the handler has it. */
+struct visit {
+    struct ingest *ingest;
+    struct serve_request *request;
+    struct slice headers[HEADERS];
+    struct outlet outlet;
+};
+
 /* In the batch's arena while the sink has it. */
 struct pending {
     struct serve_ticket *ticket;
     struct slice origin;
+    enum err result;
 };
 
-static void on_done(struct batch *batch, enum err result)
+/* On the loop's thread again, or on the sink's when the server has ended; request is NULL when nobody is there. */
+static void finish(void *ctx, struct serve_request *request)
 {
+    struct batch *batch = ctx;
     const struct pending *pending = batch->owner;
-    struct outlet outlet = {.ticket = pending->ticket, .origin = pending->origin};
-    if (result == ERR_OK) {
+    struct outlet outlet = {.request = request, .origin = pending->origin};
+    if (pending->result == ERR_OK) {
         METRIC_ADD("seismo_beacons_accepted_total", "beacons answered 202", 1);
         METRIC_ADD("seismo_events_accepted_total", "events of beacons answered 202", (int64_t)batch->n_events);
         count_rejects(ERR_OK, batch);
-        answer_accepted(&outlet, batch);
+        if (request)
+            answer_accepted(&outlet, batch);
     } else {
-        count_rejects(result, NULL);
-        answer_refused(&outlet, 503, result, batch->text.at, NULL, NULL);
+        count_rejects(pending->result, NULL);
+        if (request)
+            answer_refused(&outlet, 503, pending->result, batch->text.at, NULL, NULL);
     }
     batch_free(batch);
+}
+
+static void on_done(struct batch *batch, enum err result)
+{
+    struct pending *pending = batch->owner;
+    pending->result = result;
+    serve_ticket_resume(pending->ticket, finish, batch);
 }
 
 static struct slice last_of(struct slice list)
@@ -67,52 +90,75 @@ static struct slice last_of(struct slice list)
     return element;
 }
 
-static struct slice client_of(const struct ingest *ingest, struct serve_request *request)
+/* The client's address without what would tell one person from another; false if it has none. */
+static bool client_of(const struct visit *visit, struct address *ret_client)
 {
+    const struct address *peer = serve_address(visit->request);
     struct slice forwarded =
-        ingest->options.trust_proxy ? last_of(serve_header(request, "x-forwarded-for")) : SLICE("");
-    return forwarded.len ? forwarded : serve_peer(request);
+        visit->ingest->options.trust_proxy ? last_of(serve_header(visit->request, "x-forwarded-for")) : SLICE("");
+    if (forwarded.len && address_parse(forwarded, ret_client))
+        return true;
+    if (peer)
+        *ret_client = *peer;
+    return peer != NULL;
 }
 
-static struct batch *make_batch(const struct ingest *ingest, struct serve_request *request, struct slice body,
-                                const struct application *application)
+static void set_client(const struct visit *visit, struct batch *batch)
+{
+    char text[ADDRESS_TEXT_BYTES] = "";
+    struct address client;
+    if (client_of(visit, &client)) {
+        address_cut(&client, 24, 48);
+        address_text(&client, text);
+    }
+    batch->client_address = arena_copy(batch->arena, slice_of(text));
+}
+
+static struct batch *make_batch(const struct visit *visit, struct slice body, const struct application *application)
 {
     struct batch *batch = batch_new(body.len);
-    char client[CLIENT_BYTES];
-    struct slice agent = serve_header(request, "user-agent");
+    struct slice agent = visit->headers[USER_AGENT];
     memcpy((char *)(uintptr_t)batch->body.at, body.at, body.len);
     if (agent.len > MAX_USER_AGENT_BYTES)
         agent.len = MAX_USER_AGENT_BYTES;
-    client_truncate(client_of(ingest, request), client);
+    set_client(visit, batch);
     batch->received_at_ms = clock_wall_ms();
     batch->application = application;
-    batch->client_address = arena_copy(batch->arena, slice_of(client));
     batch->user_agent = arena_copy(batch->arena, agent);
     batch->done = on_done;
     return batch;
 }
 
-static void push(const struct ingest *ingest, struct serve_request *request, struct slice origin, struct batch *batch)
+/* The sink would not have it. */
+static void turn_away(void *ctx, struct serve_request *request)
 {
-    struct pending *pending = arena_zero(batch->arena, sizeof *pending);
-    assert(pending);
-    pending->origin = arena_copy(batch->arena, origin);
-    pending->ticket = serve_defer(request);
-    batch->owner = pending;
-    enum err err = sink_push(ingest->options.sink, batch);
-    if (err == ERR_OK)
-        return; /* batch and pending may be gone already */
-    struct outlet outlet = {.ticket = pending->ticket, .origin = pending->origin};
+    struct batch *batch = ctx;
+    const struct pending *pending = batch->owner;
+    struct outlet outlet = {.request = request, .origin = pending->origin};
+    enum err err = pending->result;
     const struct batch *blamed = err_number(err) < 2000 ? batch : NULL; /* else it is our moment, and it comes again */
     count_rejects(err, blamed);
     answer_refused(&outlet, 0, err, batch->text.at, blamed, NULL);
     batch_free(batch);
 }
 
-/* The Origin as it may be echoed; one that is no origin at all counts as forbidden and is not. */
-static struct slice origin_of(const struct serve_request *request)
+static void push(const struct visit *visit, struct batch *batch)
 {
-    struct slice origin = serve_header(request, "origin");
+    struct pending *pending = arena_zero(batch->arena, sizeof *pending);
+    assert(pending);
+    pending->origin = arena_copy(batch->arena, visit->outlet.origin);
+    pending->ticket = serve_defer(visit->request);
+    batch->owner = pending;
+    enum err err = sink_push(visit->ingest->options.sink, batch);
+    if (err == ERR_OK)
+        return; /* batch and pending may be gone already */
+    pending->result = err;
+    serve_ticket_resume(pending->ticket, turn_away, batch);
+}
+
+/* An Origin as it may be echoed; one that is no origin at all counts as forbidden and is not. */
+static struct slice echoable(struct slice origin)
+{
     if (origin.len > MAX_ORIGIN_BYTES)
         return SLICE("");
     for (size_t i = 0; i < origin.len; i++)
@@ -121,30 +167,28 @@ static struct slice origin_of(const struct serve_request *request)
     return origin;
 }
 
-static enum err check_key(const struct ingest *ingest, struct serve_request *request,
-                          const struct application **ret_application)
+static enum err check_key(const struct visit *visit, const struct application **ret_application)
 {
     struct slice key;
-    if (!serve_parameter(request, "k", &key) || key.len == 0)
+    if (!serve_parameter(visit->request, "k", &key) || key.len == 0)
         return ERR_NO_KEY;
-    const struct application *application = key.len <= MAX_KEY_BYTES ? keys_find(ingest->keys, key) : NULL;
+    const struct application *application = key.len <= MAX_KEY_BYTES ? keys_find(visit->ingest->keys, key) : NULL;
     if (!application)
         return ERR_UNKNOWN_KEY;
     *ret_application = application;
     return ERR_OK;
 }
 
-static enum err check_origin(const struct application *application, const struct serve_request *request)
+static enum err check_origin(const struct visit *visit, const struct application *application)
 {
-    struct slice sent = serve_header(request, "origin");
-    if (sent.len == 0)
+    if (visit->headers[ORIGIN].len == 0)
         return application->server_clients ? ERR_OK : ERR_NO_ORIGIN;
-    return origin_allowed(application, origin_of(request)) ? ERR_OK : ERR_FORBIDDEN_ORIGIN;
+    return origin_allowed(application, visit->outlet.origin) ? ERR_OK : ERR_FORBIDDEN_ORIGIN;
 }
 
-static enum err check_content_type(const struct serve_request *request)
+static enum err check_content_type(const struct visit *visit)
 {
-    struct slice type = serve_header(request, "content-type");
+    struct slice type = visit->headers[CONTENT_TYPE];
     const char *semicolon = type.len ? memchr(type.at, ';', type.len) : NULL;
     if (semicolon)
         type.len = (size_t)(semicolon - type.at);
@@ -154,52 +198,51 @@ static enum err check_content_type(const struct serve_request *request)
 }
 
 /* Whether the body is to be inflated: the header says so, or its first bytes do. */
-static enum err check_encoding(const struct serve_request *request, bool *ret_gzip)
+static enum err check_encoding(const struct visit *visit, bool *ret_gzip)
 {
-    struct slice encoding = text_trim(serve_header(request, "content-encoding"));
-    bool said = text_equal(encoding, "gzip") || text_equal(encoding, "x-gzip");
+    struct slice encoding = text_trim(visit->headers[CONTENT_ENCODING]);
+    bool said = encoding.len && (text_equal(encoding, "gzip") || text_equal(encoding, "x-gzip"));
     if (!said && encoding.len && !text_equal(encoding, "identity"))
         return ERR_BAD_ENCODING;
-    *ret_gzip = said || is_gzip(serve_body(request));
+    *ret_gzip = said || is_gzip(serve_body(visit->request));
     return ERR_OK;
 }
 
-static enum err check_request(const struct ingest *ingest, struct serve_request *request,
-                              const struct application **ret_application, bool *ret_gzip)
+static enum err check_request(const struct visit *visit, const struct application **ret_application, bool *ret_gzip)
 {
-    enum err err = check_key(ingest, request, ret_application);
+    enum err err = check_key(visit, ret_application);
     if (!err)
-        err = check_origin(*ret_application, request);
+        err = check_origin(visit, *ret_application);
     if (!err)
-        err = check_content_type(request);
+        err = check_content_type(visit);
     if (!err)
-        err = check_encoding(request, ret_gzip);
-    return err || serve_body(request).len ? err : ERR_EMPTY_BODY;
+        err = check_encoding(visit, ret_gzip);
+    return err || serve_body(visit->request).len ? err : ERR_EMPTY_BODY;
 }
 
-static void beacon(struct ingest *ingest, struct serve_request *request)
+static void beacon(const struct visit *visit)
 {
     const struct application *application = NULL;
-    struct outlet outlet = {.request = request, .origin = origin_of(request)};
-    struct slice body = serve_body(request);
+    struct slice body = serve_body(visit->request);
+    struct inflaters *inflaters = visit->ingest->inflaters;
     struct inflater *inflater = NULL;
     bool gzip = false;
-    enum err err = check_request(ingest, request, &application, &gzip);
+    enum err err = check_request(visit, &application, &gzip);
     if (!err && gzip) {
-        inflater = inflater_take(ingest->inflaters);
+        inflater = inflater_take(inflaters);
         err = inflate_body(inflater, body, &body);
         if (!err && body.len == 0)
             err = ERR_EMPTY_BODY;
     }
-    struct batch *batch = err ? NULL : make_batch(ingest, request, body, application);
+    struct batch *batch = err ? NULL : make_batch(visit, body, application);
     if (inflater)
-        inflater_give(ingest->inflaters, inflater);
+        inflater_give(inflaters, inflater);
     if (batch) {
-        push(ingest, request, outlet.origin, batch);
+        push(visit, batch);
         return;
     }
     count_rejects(err, NULL);
-    answer_refused(&outlet, 0, err, NULL, NULL, NULL);
+    answer_refused(&visit->outlet, 0, err, NULL, NULL, NULL);
 }
 
 static struct slice asked_headers(const struct serve_request *request)
@@ -212,21 +255,20 @@ static struct slice asked_headers(const struct serve_request *request)
 }
 
 /* A wrong key passes here: the answer to the POST can be read by the page, a failed preflight cannot. */
-static void preflight(const struct ingest *ingest, struct serve_request *request)
+static void preflight(const struct visit *visit)
 {
     const struct application *application = NULL;
-    struct outlet outlet = {.request = request, .origin = origin_of(request)};
-    if (check_key(ingest, request, &application) == ERR_OK && serve_header(request, "origin").len &&
-        !origin_allowed(application, outlet.origin)) {
-        answer_refused(&outlet, 0, ERR_FORBIDDEN_ORIGIN, NULL, NULL, NULL);
+    if (check_key(visit, &application) == ERR_OK && visit->headers[ORIGIN].len &&
+        !origin_allowed(application, visit->outlet.origin)) {
+        answer_refused(&visit->outlet, 0, ERR_FORBIDDEN_ORIGIN, NULL, NULL, NULL);
         return;
     }
     struct serve_field fields[] = {
         {"access-control-allow-methods", SLICE("POST, OPTIONS")},
-        {"access-control-allow-headers", asked_headers(request)},
+        {"access-control-allow-headers", asked_headers(visit->request)},
         {"access-control-max-age", SLICE("86400")},
     };
-    answer_send(&outlet, 204, fields, outlet.origin.len ? 3 : 0, SLICE(""));
+    answer_send(&visit->outlet, 204, fields, visit->outlet.origin.len ? 3 : 0, SLICE(""));
 }
 
 static void plain(struct serve_request *request, int status, const char *text)
@@ -238,25 +280,27 @@ static void plain(struct serve_request *request, int status, const char *text)
     answer_send(&outlet, status, fields, 3, slice_of(text));
 }
 
-static void health(struct ingest *ingest, struct serve_request *request)
+static void health(const struct visit *visit)
 {
-    (void)ingest;
-    plain(request, 200, "alive\n");
+    plain(visit->request, 200, "alive\n");
 }
 
-static void readiness(struct ingest *ingest, struct serve_request *request)
+static void readiness(const struct visit *visit)
 {
-    struct outlet outlet = {.request = request};
+    struct ingest *ingest = visit->ingest;
+    struct outlet outlet = {.request = visit->request};
     if (atomic_load(&ingest->draining))
         answer_refused(&outlet, 503, ERR_DRAINING, NULL, NULL, NULL);
     else if (!ingest->options.ready(ingest->options.ready_ctx))
         answer_refused(&outlet, 503, ERR_AGAIN, "beacons cannot be made durable at the moment", NULL, NULL);
     else
-        plain(request, 200, "ready\n");
+        plain(visit->request, 200, "ready\n");
 }
 
-static void agent(struct ingest *ingest, struct serve_request *request)
+static void agent(const struct visit *visit)
 {
+    struct ingest *ingest = visit->ingest;
+    struct serve_request *request = visit->request;
     bool gzip = ingest->agent_gzip.bytes.len && accepts_gzip(serve_header(request, "accept-encoding"));
     const struct asset *asset = gzip ? &ingest->agent_gzip : &ingest->agent;
     struct serve_field fields[] = {
@@ -281,47 +325,68 @@ static void agent(struct ingest *ingest, struct serve_request *request)
     }
 }
 
-static void endpoint(struct ingest *ingest, struct serve_request *request)
+static void endpoint(const struct visit *visit)
 {
-    if (slice_is(serve_method(request), "POST"))
-        beacon(ingest, request);
+    if (slice_is(serve_method(visit->request), "POST"))
+        beacon(visit);
     else
-        preflight(ingest, request);
+        preflight(visit);
+}
+
+static void visit_init(struct visit *visit, struct ingest *ingest, struct serve_request *request)
+{
+    static const struct slice names[HEADERS] = {[ORIGIN] = {"origin", 6},
+                                                [CONTENT_TYPE] = {"content-type", 12},
+                                                [CONTENT_ENCODING] = {"content-encoding", 16},
+                                                [USER_AGENT] = {"user-agent", 10}};
+    visit->ingest = ingest;
+    visit->request = request;
+    serve_headers(request, names, HEADERS, visit->headers);
+    visit->outlet = (struct outlet){request, echoable(visit->headers[ORIGIN])};
+}
+
+static const struct place {
+    const char *path; /* NULL: the endpoint */
+    const char *methods[2], *allow;
+    void (*run)(const struct visit *visit);
+} places[] = {
+    {NULL, {"POST", "OPTIONS"}, "POST, OPTIONS", endpoint},
+    {"/seismo.js", {"GET", "HEAD"}, "GET, HEAD", agent},
+    {"/healthz", {"GET", "HEAD"}, "GET, HEAD", health},
+    {"/readyz", {"GET", "HEAD"}, "GET, HEAD", readiness},
+};
+
+static const struct place *find_place(const struct ingest *ingest, struct slice path)
+{
+    if (slice_equal(path, ingest->endpoint))
+        return &places[0];
+    for (size_t i = 1; i < sizeof places / sizeof places[0]; i++)
+        if (slice_is(path, places[i].path))
+            return &places[i];
+    return NULL;
 }
 
 static void handle(void *ctx, struct serve_request *request)
 {
-    struct ingest *ingest = ctx;
-    const struct {
-        const char *path, *methods[2], *allow;
-        void (*run)(struct ingest *ingest, struct serve_request *request);
-    } places[] = {
-        {ingest->endpoint, {"POST", "OPTIONS"}, "POST, OPTIONS", endpoint},
-        {"/seismo.js", {"GET", "HEAD"}, "GET, HEAD", agent},
-        {"/healthz", {"GET", "HEAD"}, "GET, HEAD", health},
-        {"/readyz", {"GET", "HEAD"}, "GET, HEAD", readiness},
-    };
-    struct slice path = serve_path(request), method = serve_method(request);
-    struct outlet outlet = {.request = request, .origin = origin_of(request)};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (!slice_is(path, places[i].path))
-            continue;
-        if (slice_is(method, places[i].methods[0]) || slice_is(method, places[i].methods[1]))
-            places[i].run(ingest, request);
-        else
-            answer_refused(&outlet, 0, ERR_BAD_METHOD, NULL, NULL, places[i].allow);
-        return;
-    }
-    answer_refused(&outlet, 0, ERR_NOT_FOUND, NULL, NULL, NULL);
+    struct visit visit;
+    visit_init(&visit, ctx, request);
+    const struct place *place = find_place(visit.ingest, serve_path(request));
+    struct slice method = serve_method(request);
+    if (!place)
+        answer_refused(&visit.outlet, 0, ERR_NOT_FOUND, NULL, NULL, NULL);
+    else if (slice_is(method, place->methods[0]) || slice_is(method, place->methods[1]))
+        place->run(&visit);
+    else
+        answer_refused(&visit.outlet, 0, ERR_BAD_METHOD, NULL, NULL, place->allow);
 }
 
 /* What serve refuses before handle sees it. */
 static void refused(void *ctx, struct serve_request *request, int status)
 {
     struct ingest *ingest = ctx;
-    struct outlet outlet = {.request = request, .origin = origin_of(request)};
+    struct outlet outlet = {.request = request, .origin = echoable(serve_header(request, "origin"))};
     enum err err = status == 413 ? ERR_BODY_TOO_LARGE : status == 503 ? ERR_DRAINING : ERR_BAD_PARAMETER;
-    if (status != 503 && slice_is(serve_path(request), ingest->endpoint))
+    if (status != 503 && slice_equal(serve_path(request), ingest->endpoint))
         count_rejects(err, NULL);
     answer_refused(&outlet, status, err, err == ERR_BAD_PARAMETER ? "the address or the framing of the body" : NULL,
                    NULL, NULL);
@@ -353,7 +418,7 @@ static struct ingest *ingest_new(const struct ingest_options *options)
     if (!ingest)
         abort();
     ingest->options = *options;
-    ingest->endpoint = make_endpoint(options->prefix);
+    ingest->endpoint = slice_of(make_endpoint(options->prefix));
     ingest->keys = keys_new(options->applications, options->n_applications);
     ingest->inflaters = inflaters_new(options->max_inflated);
     set_asset(&ingest->agent, options->agent);
@@ -365,7 +430,7 @@ static void ingest_free(struct ingest *ingest)
 {
     inflaters_free(ingest->inflaters);
     keys_free(ingest->keys);
-    free(ingest->endpoint);
+    free((char *)(uintptr_t)ingest->endpoint.at);
     free(ingest);
 }
 

@@ -29,15 +29,9 @@ bool is_gzip(struct slice body); /* by its magic bytes */
  * ERR_BAD_GZIP (damage, cut short, rubbish behind it) or ERR_INFLATED_TOO_LARGE, as soon as it is known. */
 enum err inflate_body(struct inflater *inflater, struct slice body, struct slice *ret_bytes);
 
-/* client.c */
-#define CLIENT_BYTES 48
-/* The address with what tells people apart cut off: IPv4 /24, IPv6 /48; "" if it is none. */
-void client_truncate(struct slice address, char ret_text[CLIENT_BYTES]);
-
-/* answer.c: where an answer goes (one of the two) and what the page may read. */
+/* answer.c: whom to answer, and what the page may read. */
 struct outlet {
     struct serve_request *request;
-    struct serve_ticket *ticket;
     struct slice origin; /* echoed; len 0: none was sent */
 };
 void answer_send(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n,

@@ -25,10 +25,23 @@ bool loop_is_mine(const struct home *home)
 
 static void on_close(void *at)
 {
-    struct loop *loop = at;
+    struct connection *connection = at;
+    struct loop *loop = connection->loop;
     loop->connections--;
     atomic_fetch_sub(&loop->serve->connections, 1);
     metric_add(loop->serve->open, -1);
+    free(connection);
+}
+
+static struct connection *connection_new(struct loop *loop, int fd)
+{
+    struct connection *connection = h2o_mem_alloc(sizeof *connection);
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+    *connection = (struct connection){.loop = loop};
+    connection->has_peer = getpeername(fd, (struct sockaddr *)&at, &len) == 0 &&
+                           address_from_socket((struct sockaddr *)&at, &connection->peer);
+    return connection;
 }
 
 static void take(struct loop *loop, h2o_socket_t *sock)
@@ -43,7 +56,7 @@ static void take(struct loop *loop, h2o_socket_t *sock)
     loop->connections++;
     metric_add(serve->open, 1);
     sock->on_close.cb = on_close;
-    sock->on_close.data = loop;
+    sock->on_close.data = connection_new(loop, h2o_socket_get_fd(sock));
     h2o_accept(&loop->accept, sock);
 }
 
@@ -74,15 +87,10 @@ static void open_context(struct loop *loop)
     loop->accept = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = loop->serve->config.hosts};
 }
 
-static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+/* Only wakes: loop_run looks at what was sent. */
+static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
-    (void)receiver;
-    while (!h2o_linklist_is_empty(messages)) {
-        h2o_linklist_t *first = messages->next;
-        h2o_linklist_unlink(first);
-        struct message *message = H2O_STRUCT_FROM_MEMBER(struct message, super.link, first);
-        message->run(message);
-    }
+    (void)receiver, (void)messages;
 }
 
 /* On the loop's own thread: h2o's buffers point into thread-local memory. */
@@ -92,7 +100,7 @@ static void open_loop(struct loop *loop)
     h2o_linklist_init_anchor(&loop->streams);
     h2o_linklist_init_anchor(&loop->lingers);
     open_context(loop);
-    h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_messages);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_wake);
     loop->listener = h2o_evloop_socket_create(loop->evloop, loop->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
     loop->listen_fd = -1;
     loop->listener->data = loop;
@@ -220,15 +228,26 @@ static void close_loop(struct loop *loop)
     pthread_mutex_lock(&loop->home->mutex);
     loop->home->loop = NULL;
     pthread_mutex_unlock(&loop->home->mutex);
-    do /* the last messages, then the sockets closed by them */
-        h2o_evloop_run(loop->evloop, 0);
-    while (!h2o_linklist_is_empty(&loop->receiver._messages));
+    home_run(loop->home, true);
+    h2o_evloop_run(loop->evloop, 0); /* the sockets closed by the last messages */
+    tickets_free_spares(loop);
     h2o_multithread_queue_t *queue = loop->context.queue;
     h2o_multithread_unregister_receiver(queue, &loop->receiver);
     h2o_context_dispose(&loop->context);
     free(queue); /* h2o_multithread_destroy_queue leaves the memory */
     destroy_evloop(loop->evloop);
     free_spares();
+}
+
+/* One round: what was sent, then what the sockets bring. Outside of its own callbacks h2o takes note of an answer that
+ * is out only in its next round, so that one does not wait. */
+static void wait_and_work(struct loop *loop, int at_most_ms)
+{
+    struct home *home = loop->home;
+    bool ran = home_run(home, false);
+    atomic_store(&home->asleep, !ran);
+    h2o_evloop_run(loop->evloop, ran || atomic_load(&home->posted) ? 0 : at_most_ms);
+    atomic_store_explicit(&home->asleep, false, memory_order_relaxed);
 }
 
 void *loop_run(void *arg)
@@ -239,7 +258,7 @@ void *loop_run(void *arg)
     int64_t now_ms = serve_mono_ms();
     while (keep_running(loop, now_ms)) {
         int every_ms = loop->stop_ms ? STOP_SWEEP_MS : SWEEP_MS;
-        h2o_evloop_run(loop->evloop, every_ms);
+        wait_and_work(loop, every_ms);
         now_ms = serve_mono_ms();
         if (now_ms - loop->swept_ms >= every_ms)
             sweep(loop, now_ms);

@@ -86,22 +86,43 @@ bool query_find(struct slice query, const char *name, char *out, struct slice *r
     return false;
 }
 
-/* How many lines of the block begin so. */
-static int lines_of(struct slice head, const char *begin)
+struct tally {
+    int lengths, encodings, hosts;
+};
+
+static void count_line(struct tally *tally, struct slice line)
 {
-    int n = 0;
-    size_t len = strlen(begin);
-    const char *at = head.at, *end = head.at + head.len, *hit;
-    while ((hit = memmem(at, (size_t)(end - at), begin, len))) {
-        n++;
-        at = hit + len;
-    }
-    return n;
+    if (line.at[0] == 'c')
+        tally->lengths += slice_starts(line, "content-length:");
+    else if (line.at[0] == 't')
+        tally->encodings += slice_starts(line, "transfer-encoding:");
+    else if (line.at[0] == 'h')
+        tally->hosts += slice_starts(line, "host:");
 }
 
-/* h2o takes Transfer-Encoding and Content-Length together, and the first of two lengths; a proxy in front of us might
- * read the other one and so let a stranger write into a neighbour's request. */
-bool framing_is_plain(struct slice head)
+/* h2o takes Transfer-Encoding and Content-Length together, the first of two lengths, lines that end in a bare LF or go
+ * on in the next one, and HTTP/1.1 without a Host. A proxy in front of us might read such a head in another way and so
+ * let a stranger write into a neighbour's request. */
+bool framing_is_plain(struct slice input, int version)
 {
-    return lines_of(head, "\ncontent-length:") + lines_of(head, "\ntransfer-encoding:") <= 1;
+    struct tally tally = {0};
+    const char *at = input.at, *end = input.at + input.len;
+    bool first = true;
+    if (input.len >= 2 && at[0] == '\r' && at[1] == '\n')
+        at += 2; /* h2o lets one empty line go before the request */
+    for (;;) {
+        const char *feed = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        if (!feed || feed == at || feed[-1] != '\r')
+            return false;
+        struct slice line = {at, (size_t)(feed - 1 - at)};
+        if (line.len == 0)
+            break;
+        if (line.at[0] == ' ' || line.at[0] == '\t')
+            return false;
+        if (!first)
+            count_line(&tally, line);
+        first = false;
+        at = feed + 1;
+    }
+    return tally.lengths + tally.encodings <= 1 && tally.hosts <= 1 && (tally.hosts == 1 || version < 0x101);
 }

@@ -1,15 +1,13 @@
 /* A request inside the handler, and answers. */
-#include <netdb.h>
 #include <stdio.h>
 
 #include "serve/serve_int.h"
 
-/* The head of a request that has a body: h2o keeps it in front of the entity until the answer is out. */
-static struct slice head_of(const h2o_req_t *req)
+/* What h2o has read, from the request's first byte on: it stays there until the answer is out. */
+static struct slice input_of(const h2o_req_t *req)
 {
     const h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    const char *from = sock->input->bytes;
-    return req->entity.base ? (struct slice){from, (size_t)(req->entity.base - from)} : SLICE("");
+    return (struct slice){sock->input->bytes, sock->input->size};
 }
 
 bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *req)
@@ -17,7 +15,7 @@ bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *r
     *request = (struct serve_request){.loop = loop, .req = req, .path = SLICE(""), .query = SLICE("")};
     struct slice target = {req->input.path.base, req->input.path.len};
     return path_decode(target, h2o_mem_alloc_pool(&req->pool, target.len + 1), &request->path, &request->query) &&
-           framing_is_plain(head_of(req));
+           framing_is_plain(input_of(req), req->version);
 }
 
 bool request_is_head(const h2o_req_t *req)
@@ -62,19 +60,51 @@ struct slice serve_body(const struct serve_request *request)
     return request->refusing ? SLICE("") : (struct slice){request->req->entity.base, request->req->entity.len};
 }
 
+void serve_headers(const struct serve_request *request, const struct slice *names, size_t n, struct slice *ret_values)
+{
+    const h2o_headers_t *headers = &request->req->headers;
+    for (size_t i = 0; i < n; i++)
+        ret_values[i] = SLICE("");
+    for (size_t i = headers->size; i-- > 0;) { /* from the end, so that the first of a name stays */
+        const h2o_iovec_t *name = headers->entries[i].name;
+        for (size_t j = 0; j < n; j++) {
+            if (name->len != names[j].len || memcmp(name->base, names[j].at, name->len) != 0)
+                continue;
+            ret_values[j] = (struct slice){headers->entries[i].value.base, headers->entries[i].value.len};
+            break;
+        }
+    }
+}
+
+bool serve_header_before(const struct serve_request *request, struct slice lower_case_name, size_t *cursor,
+                         struct slice *ret_value)
+{
+    const h2o_headers_t *headers = &request->req->headers;
+    for (size_t i = *cursor < headers->size ? *cursor : headers->size; i-- > 0;) {
+        const h2o_iovec_t *name = headers->entries[i].name;
+        if (name->len != lower_case_name.len || memcmp(name->base, lower_case_name.at, name->len) != 0)
+            continue;
+        *ret_value = (struct slice){headers->entries[i].value.base, headers->entries[i].value.len};
+        *cursor = i;
+        return true;
+    }
+    return false;
+}
+
+const struct address *serve_address(const struct serve_request *request)
+{
+    const struct connection *connection = request_connection(request->req);
+    return connection->has_peer ? &connection->peer : NULL;
+}
+
 struct slice serve_peer(struct serve_request *request)
 {
-    if (!request->peer) {
-        h2o_conn_t *conn = request->req->conn;
-        struct sockaddr_storage at;
-        socklen_t len = conn->callbacks->get_peername(conn, (struct sockaddr *)&at);
-        request->peer = h2o_mem_alloc_pool(&request->req->pool, NI_MAXHOST);
-        size_t n = len ? h2o_socket_getnumerichost((struct sockaddr *)&at, len, request->peer) : SIZE_MAX;
-        request->peer[n == SIZE_MAX ? 0 : n] = '\0';
-    }
-    /* a dual-stack listener sees IPv4 clients like this */
-    return slice_of(strncmp(request->peer, "::ffff:", 7) == 0 && strchr(request->peer, '.') ? request->peer + 7
-                                                                                            : request->peer);
+    const struct address *address = serve_address(request);
+    if (!address)
+        return SLICE("");
+    char *text = h2o_mem_alloc_pool(&request->req->pool, ADDRESS_TEXT_BYTES);
+    address_text(address, text);
+    return slice_of(text);
 }
 
 const char *status_reason(int status)
@@ -123,15 +153,16 @@ static struct slice pool_copy(h2o_req_t *req, struct slice from)
     return (struct slice){to, from.len};
 }
 
-void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n)
+void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n, bool copy)
 {
     assert(n <= SERVE_MAX_FIELDS);
     for (size_t i = 0; i < n; i++) {
-        if (!is_clean(fields[i].value))
+        bool joined = fields[i].name[0] == '+';
+        if (!joined && !is_clean(fields[i].value))
             continue; /* would split the answer in two */
-        struct slice value = pool_copy(req, fields[i].value);
-        h2o_add_header_by_str(&req->pool, &req->res.headers, fields[i].name, strlen(fields[i].name), 1, NULL, value.at,
-                              value.len);
+        struct slice value = copy ? pool_copy(req, fields[i].value) : fields[i].value;
+        const char *name = fields[i].name + joined;
+        h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 0, NULL, value.at, value.len);
     }
 }
 
@@ -143,7 +174,7 @@ void request_answer(struct loop *loop, h2o_req_t *req, int status, const struct 
     req->res.status = status;
     req->res.reason = status_reason(status);
     req->res.content_length = bodiless ? SIZE_MAX : body.len;
-    request_add_fields(req, fields, n);
+    request_add_fields(req, fields, n, false); /* h2o_send writes the head before it returns */
     loop->answering = true;
     h2o_start_response(req, &none);
     loop->answering = false;
@@ -169,7 +200,7 @@ static void reply(struct serve_request *request, int status, const struct serve_
     req->res.status = status;
     req->res.reason = status_reason(status);
     memset(&req->res.headers, 0, sizeof req->res.headers); /* their memory is the pool's */
-    request_add_fields(req, fields, n);
+    request_add_fields(req, fields, n, true);
     request->refusal = copy ? pool_copy(req, body) : body;
     req->res.content_length = body.len;
 }

@@ -28,6 +28,11 @@ int request_fd(h2o_req_t *req)
     return h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
 }
 
+struct connection *request_connection(h2o_req_t *req)
+{
+    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
 void request_break(h2o_req_t *req)
 {
     shutdown(request_fd(req), SHUT_RDWR);
@@ -38,6 +43,8 @@ static struct home *home_new(void)
     struct home *home = h2o_mem_alloc(sizeof *home);
     pthread_mutex_init(&home->mutex, NULL);
     home->loop = NULL;
+    atomic_init(&home->posted, NULL);
+    atomic_init(&home->asleep, false);
     atomic_init(&home->refs, 1);
     return home;
 }
@@ -50,14 +57,62 @@ void home_release(struct home *home)
     free(home);
 }
 
-bool home_send(struct home *home, struct message *message)
+static struct message ended; /* its address alone is used */
+#define HOME_ENDED (&ended)
+
+static void wake(struct home *home)
 {
     pthread_mutex_lock(&home->mutex);
-    bool lives = home->loop != NULL;
-    if (lives)
-        h2o_multithread_send_message(&home->loop->receiver, &message->super);
+    if (home->loop)
+        h2o_multithread_send_message(&home->loop->receiver, NULL);
     pthread_mutex_unlock(&home->mutex);
-    return lives;
+}
+
+/* posted is written before asleep is read here, and the other way round in loop.c, each in one order for all: one of
+ * the two sees the other's. */
+bool home_send(struct home *home, struct message *message)
+{
+    struct message *newest = atomic_load(&home->posted);
+    atomic_fetch_add(&home->refs, 1); /* the message may be run, and its reference dropped, as soon as it is there */
+    do {
+        if (newest == HOME_ENDED) {
+            home_release(home);
+            return false;
+        }
+        message->next = newest;
+    } while (!atomic_compare_exchange_weak(&home->posted, &newest, message));
+    if (atomic_load(&home->asleep) && atomic_exchange(&home->asleep, false))
+        wake(home);
+    home_release(home);
+    return true;
+}
+
+bool home_run(struct home *home, bool end)
+{
+    if (!end && !atomic_load_explicit(&home->posted, memory_order_relaxed))
+        return false;
+    struct message *newest = atomic_exchange(&home->posted, end ? HOME_ENDED : NULL), *oldest = NULL;
+    assert(newest != HOME_ENDED);
+    while (newest) {
+        struct message *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    bool any = oldest != NULL;
+    while (oldest) {
+        struct message *message = oldest;
+        oldest = message->next;
+        message->run(message);
+    }
+    return any;
+}
+
+/* No message needs to wake a loop that is at work: it looks before it sleeps. */
+static void is_awake(struct home *home)
+{
+    if (atomic_load_explicit(&home->asleep, memory_order_relaxed))
+        atomic_store_explicit(&home->asleep, false, memory_order_relaxed);
 }
 
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
@@ -66,6 +121,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     struct loop *loop = request_loop(req);
     struct serve *serve = loop->serve;
     struct serve_request request;
+    is_awake(loop->home);
     if (!request_init(&request, loop, req)) {
         req->http1_is_persistent = 0;
         request_refuse(&request, 400);
@@ -165,13 +221,8 @@ int serve_port(const struct serve *serve)
 static void set_phase(struct serve *serve, enum phase phase)
 {
     atomic_store(&serve->phase, phase);
-    for (int i = 0; i < serve->n_loops; i++) {
-        struct home *home = serve->loops[i].home;
-        pthread_mutex_lock(&home->mutex);
-        if (home->loop)
-            h2o_multithread_send_message(&home->loop->receiver, NULL); /* wakes it */
-        pthread_mutex_unlock(&home->mutex);
-    }
+    for (int i = 0; i < serve->n_loops; i++)
+        wake(serve->loops[i].home);
 }
 
 void serve_drain(struct serve *serve)

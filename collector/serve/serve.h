@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -51,9 +52,17 @@ struct slice serve_query(const struct serve_request *request); /* raw, without '
 /* One query parameter, percent-decoded into memory of the request; false if absent. */
 bool serve_parameter(struct serve_request *request, const char *name, struct slice *ret_value);
 struct slice serve_header(const struct serve_request *request, const char *lower_case_name); /* len 0 if absent */
+/* Several at once: the first value of each name, len 0 if absent. */
+void serve_headers(const struct serve_request *request, const struct slice *names, size_t n, struct slice *ret_values);
+/* The values of one name from the last to the first: *cursor is SIZE_MAX before the first call. False at the end. */
+bool serve_header_before(const struct serve_request *request, struct slice lower_case_name, size_t *cursor,
+                         struct slice *ret_value);
 struct slice serve_body(const struct serve_request *request);
-struct slice serve_peer(struct serve_request *request); /* address as text, no port */
+const struct address *serve_address(const struct serve_request *request); /* the other end; NULL if it has none */
+struct slice serve_peer(struct serve_request *request);                   /* the same as text, no port */
 
+/* A name that begins with '+' says that the value, ours alone, goes on with "\r\nname: value" of further fields: h2o
+ * then writes them as one. */
 struct serve_field {
     const char *name; /* lower case, static */
     struct slice value;
@@ -67,10 +76,16 @@ void serve_reply(struct serve_request *request, int status, const struct serve_f
 void serve_reply_static(struct serve_request *request, int status, const struct serve_field *fields, size_t n,
                         struct slice body);
 
-/* Answer later: exactly one serve_ticket_reply must follow, from any thread, even when the client has gone. */
+/* Answer later: exactly one serve_ticket_reply or serve_ticket_resume must follow, from any thread, even when the
+ * client has gone. */
 struct serve_ticket *serve_defer(struct serve_request *request);
 void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct serve_field *fields, size_t n,
                         struct slice body);
+/* The cheaper way, in place of serve_ticket_reply: resume is called once on the loop's thread and answers with one
+ * serve_reply; request is NULL when there is nobody to answer. When the server has ended, or on the loop's own thread,
+ * it is called before this returns. */
+typedef void serve_resume_fn(void *ctx, struct serve_request *request);
+void serve_ticket_resume(struct serve_ticket *ticket, serve_resume_fn *resume, void *ctx);
 
 /* Server-sent events: an open answer. write and close from any thread; bytes are copied; at most max_buffered bytes
  * wait for a slow reader, then the stream is closed. write returns false once the reader has gone; serve_stream_close

@@ -3,14 +3,17 @@
  * Threads. A loop's thread alone touches its h2o context, its connections and the `req` of tickets and streams.
  * Other threads hold a ticket or a stream, and through it a `home`:
  *
- *   other thread ──message──> home ──(while its loop lives)──> the loop's queue ──> message->run on the loop's thread
+ *   other thread ──message──> home->posted, a lock-free stack ──(all at once)──> message->run on the loop's thread
+ *
+ * A loop that is at work looks at the stack before it sleeps, so a burst of messages costs one wake-up or none.
  *
  * Invariants
- *  1. home->loop is NULL once the loop has ended; messages are sent only under home->mutex, so none can be lost in a
- *     queue that is being torn down.
+ *  1. home->posted is HOME_ENDED once the loop has ended: no message can be lost in a stack that nobody empties.
+ *     home->loop, under home->mutex, is NULL from then on: nobody wakes what is being torn down.
  *  2. A ticket's or stream's req is NULL as soon as h2o disposes of the request (a hook in the request's pool), so
  *     that nobody can touch a request whose client has gone.
- *  3. Locks are taken in the order stream, home, h2o's queue. */
+ *  3. Locks are taken in the order stream, home, h2o's queue.
+ *  4. Whoever sends a message holds a reference to its home until home_send has returned. */
 #ifndef SEISMO_SERVE_INT_H
 #define SEISMO_SERVE_INT_H
 
@@ -30,19 +33,29 @@
 #include <h2o/http1.h>
 #pragma GCC diagnostic pop
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/metric.h"
 #include "serve/serve.h"
 
-struct home {
-    pthread_mutex_t mutex;
-    struct loop *loop;
-    atomic_int refs; /* the loop, each ticket, each stream */
+struct message {
+    struct message *next;
+    void (*run)(struct message *message); /* on the loop's thread */
 };
 
-struct message {
-    h2o_multithread_message_t super;
-    void (*run)(struct message *message); /* on the loop's thread */
+struct home {
+    _Atomic(struct message *) posted; /* newest first */
+    atomic_bool asleep;               /* the loop waits for events, or is about to: the next message wakes it */
+    atomic_int refs;                  /* the loop, each ticket, each stream */
+    pthread_mutex_t mutex;
+    struct loop *loop;
+};
+
+/* One for each socket, from accept to close; h2o knows it as on_close.data. */
+struct connection {
+    struct loop *loop;
+    bool has_peer;
+    struct address peer;
 };
 
 struct loop {
@@ -60,7 +73,8 @@ struct loop {
     bool answering;         /* we are the ones who start a response: refuse.c lets it pass */
     int connections;
     h2o_linklist_t tickets, streams, lingers;
-    int n_lingers;
+    struct serve_ticket *spare_tickets; /* kept for the next requests */
+    int n_lingers, n_spare_tickets;
     int64_t swept_ms, stop_ms; /* monotonic; stop_ms is when the deadline ends */
 };
 
@@ -83,7 +97,6 @@ struct serve_request {
     struct loop *loop;
     h2o_req_t *req;
     struct slice path, query;
-    char *peer;
     bool answered;
     bool refusing; /* h2o is sending an answer of its own; serve_reply replaces it */
     struct slice refusal;
@@ -94,9 +107,13 @@ int64_t serve_mono_ms(void);
 struct loop *request_loop(h2o_req_t *req);
 bool loop_is_mine(const struct home *home); /* this thread is that loop's */
 void home_release(struct home *home);       /* drops one reference */
-/* False when the loop has ended: the message stays the caller's. */
+/* Any thread. False when the loop has ended: the message stays the caller's. */
 bool home_send(struct home *home, struct message *message);
+/* The loop's thread: runs what was sent, oldest first; false if nothing was. With end, nothing can be sent from now
+ * on. */
+bool home_run(struct home *home, bool end);
 int request_fd(h2o_req_t *req);
+struct connection *request_connection(h2o_req_t *req);
 void request_break(h2o_req_t *req); /* shuts the connection down; h2o notices and closes it */
 
 /* loop.c: the life of one thread; its loop is set up, run and torn down within. */
@@ -111,14 +128,16 @@ enum err listen_all(const char *address, int *ret_fds, int n, int *ret_port, str
 bool path_decode(struct slice target, char *out, struct slice *ret_path, struct slice *ret_query);
 /* Decodes the first parameter of that name; out holds query.len bytes. */
 bool query_find(struct slice query, const char *name, char *out, struct slice *ret_value);
-/* The header block as h2o left it (names in lower case): whether it frames its body in one way only. */
-bool framing_is_plain(struct slice head);
+/* Input from a request's first byte on, as h2o left it (names in lower case): whether its head can be read in one way
+ * only. version: 0x101 for HTTP/1.1. Looks no further than the empty line. */
+bool framing_is_plain(struct slice input, int version);
 
 /* request.c */
 bool request_init(struct serve_request *request, struct loop *loop, h2o_req_t *req);
 void request_refuse(struct serve_request *request, int status);
 const char *status_reason(int status);
-void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n);
+/* copy: the values, which else must live until the head has been sent. */
+void request_add_fields(h2o_req_t *req, const struct serve_field *fields, size_t n, bool copy);
 bool request_is_head(const h2o_req_t *req);
 void request_answer(struct loop *loop, h2o_req_t *req, int status, const struct serve_field *fields, size_t n,
                     struct slice body, bool copy);
@@ -130,6 +149,7 @@ void linger_end(struct loop *loop);
 
 /* ticket.c, stream.c */
 void tickets_abandon(struct loop *loop);
+void tickets_free_spares(struct loop *loop);
 void streams_sweep(struct loop *loop);
 void streams_end(struct loop *loop);
 

@@ -122,7 +122,7 @@ static void start(struct serve_stream *stream, struct loop *loop, const struct s
     req->http1_is_persistent = 0; /* an HTTP/1.0 reader knows the end by the close */
     req->res.status = 200;
     req->res.reason = "OK";
-    request_add_fields(req, fields, n);
+    request_add_fields(req, fields, n, true);
     loop->answering = true;
     h2o_start_response(req, &stream->generator);
     loop->answering = false;

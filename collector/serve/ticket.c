@@ -1,4 +1,6 @@
-/* Answers later, from any thread. */
+/* Answers later, from any thread.
+ *
+ * A ticket that ends on its loop's thread goes to the loop's spares: requests come and go without malloc. */
 #include "serve/serve_int.h"
 
 struct reply {
@@ -9,11 +11,18 @@ struct reply {
     char bytes[]; /* what values and body point to */
 };
 
+#define MAX_SPARES 4096
+#define MAX_EARLY_INPUT 65536 /* bytes, with the request that is being answered */
+
 struct serve_ticket {
     struct message message;
     struct home *home;
-    struct reply *reply;
+    struct reply *reply; /* one of the two */
+    serve_resume_fn *resume;
+    void *ctx;
+    struct serve_ticket *next_spare;
     /* the loop's thread only */
+    struct loop *loop;
     struct serve_ticket **hook; /* in the request's pool */
     h2o_req_t *req;             /* NULL once h2o has disposed of it */
     h2o_linklist_t link;
@@ -41,16 +50,81 @@ static void ticket_free(struct serve_ticket *ticket)
     free(ticket);
 }
 
-static void run(struct message *message)
+/* The loop's thread. */
+static void ticket_end(struct loop *loop, struct serve_ticket *ticket)
+{
+    if (loop->n_spare_tickets == MAX_SPARES) {
+        ticket_free(ticket);
+        return;
+    }
+    free(ticket->reply);
+    ticket->reply = NULL;
+    ticket->next_spare = loop->spare_tickets; /* its reference to the home is kept with it */
+    loop->spare_tickets = ticket;
+    loop->n_spare_tickets++;
+}
+
+static struct serve_ticket *ticket_new(struct loop *loop)
+{
+    struct serve_ticket *ticket = loop->spare_tickets;
+    if (ticket) {
+        loop->spare_tickets = ticket->next_spare;
+        loop->n_spare_tickets--;
+        return ticket;
+    }
+    ticket = h2o_mem_alloc(sizeof *ticket);
+    *ticket = (struct serve_ticket){.home = loop->home};
+    atomic_fetch_add(&ticket->home->refs, 1);
+    return ticket;
+}
+
+void tickets_free_spares(struct loop *loop)
+{
+    while (loop->spare_tickets) {
+        struct serve_ticket *ticket = loop->spare_tickets;
+        loop->spare_tickets = ticket->next_spare;
+        ticket_free(ticket);
+    }
+    loop->n_spare_tickets = 0;
+}
+
+static void run_reply(struct message *message)
 {
     struct serve_ticket *ticket = (struct serve_ticket *)message;
     h2o_req_t *req = ticket->req;
+    struct loop *loop = ticket->loop;
     if (req) {
         struct reply *reply = ticket->reply;
         detach(ticket);
-        request_answer(request_loop(req), req, reply->status, reply->fields, reply->n, reply->body, true);
+        request_answer(loop, req, reply->status, reply->fields, reply->n, reply->body, true);
     }
-    ticket_free(ticket);
+    ticket_end(loop, ticket);
+}
+
+static void run_resume(struct message *message)
+{
+    struct serve_ticket *ticket = (struct serve_ticket *)message;
+    struct serve_request request = {.loop = ticket->loop, .req = ticket->req, .path = SLICE(""), .query = SLICE("")};
+    if (request.req)
+        detach(ticket);
+    ticket->resume(ticket->ctx, request.req ? &request : NULL);
+    assert(request.answered || !request.req);
+    ticket_end(request.loop, ticket);
+}
+
+/* More input, or its end, while the answer is pending: h2o looks at it once the answer is out. */
+static void on_early_input(h2o_socket_t *sock, const char *failed)
+{
+    if (failed || sock->input->size > MAX_EARLY_INPUT)
+        h2o_socket_read_stop(sock);
+}
+
+/* h2o has stopped to read; to have that told to the kernel, and taken back for the next request, would be two system
+ * calls a request. Not without a body: then h2o's strings lie in the input, which may move when it grows. */
+static void keep_reading(h2o_req_t *req)
+{
+    if (req->entity.base)
+        h2o_socket_read_start(req->conn->callbacks->get_socket(req->conn), on_early_input);
 }
 
 struct serve_ticket *serve_defer(struct serve_request *request)
@@ -58,12 +132,14 @@ struct serve_ticket *serve_defer(struct serve_request *request)
     assert(!request->answered && !request->refusing);
     request->answered = true;
     struct loop *loop = request->loop;
-    struct serve_ticket *ticket = h2o_mem_alloc(sizeof *ticket);
-    *ticket = (struct serve_ticket){.message.run = run, .home = loop->home, .req = request->req};
-    atomic_fetch_add(&ticket->home->refs, 1);
+    struct serve_ticket *ticket = ticket_new(loop);
+    ticket->loop = loop;
+    ticket->req = request->req;
     ticket->hook = h2o_mem_alloc_shared(&request->req->pool, sizeof(void *), on_dispose);
     *ticket->hook = ticket;
+    ticket->link = (h2o_linklist_t){NULL, NULL};
     h2o_linklist_insert(&loop->tickets, &ticket->link);
+    keep_reading(request->req);
     return ticket;
 }
 
@@ -95,18 +171,33 @@ static struct reply *reply_copy(int status, const struct serve_field *fields, si
 void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct serve_field *fields, size_t n,
                         struct slice body)
 {
+    ticket->message.run = run_reply;
     if (loop_is_mine(ticket->home)) { /* answered within the handler: no detour */
         h2o_req_t *req = ticket->req;
+        struct loop *loop = ticket->loop;
         if (req) {
             detach(ticket);
-            request_answer(request_loop(req), req, status, fields, n, body, true);
+            request_answer(loop, req, status, fields, n, body, true);
         }
-        ticket_free(ticket);
+        ticket_end(loop, ticket);
         return;
     }
     ticket->reply = reply_copy(status, fields, n, body);
     if (!home_send(ticket->home, &ticket->message))
         ticket_free(ticket);
+}
+
+void serve_ticket_resume(struct serve_ticket *ticket, serve_resume_fn *resume, void *ctx)
+{
+    ticket->message.run = run_resume;
+    ticket->resume = resume;
+    ticket->ctx = ctx;
+    if (loop_is_mine(ticket->home)) {
+        run_resume(&ticket->message);
+    } else if (!home_send(ticket->home, &ticket->message)) {
+        ticket_free(ticket);
+        resume(ctx, NULL);
+    }
 }
 
 void tickets_abandon(struct loop *loop)

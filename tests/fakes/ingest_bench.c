@@ -42,7 +42,7 @@ static void *finish_all(void *arg)
             finish(batch);
             tail++;
         } else {
-            struct timespec pause = {0, 100000};
+            struct timespec pause = {0, 500000}; /* about what a commit takes: many are done at once */
             nanosleep(&pause, NULL);
         }
     }

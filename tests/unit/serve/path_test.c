@@ -84,22 +84,32 @@ static const struct {
     bool plain;
 } framings[] = {
     {"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n", true},
-    {"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", true},
-    {"POST / HTTP/1.1\r\nx-content-length: 3\r\ncontent-length: 3\r\n\r\n", true},
-    {"POST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n", false},
+    {"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", true},
+    {"POST / HTTP/1.1\r\nhost: a\r\nx-content-length: 3\r\ncontent-length: 3\r\n\r\n", true},
+    {"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", true},
+    {"GET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\n\n", true}, /* what follows is judged in its turn */
+    {"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n", false},
     {"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: a\r\ncontent-length: 3\r\n\r\n", false},
-    {"POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\n", false},
-    {"POST / HTTP/1.1\ncontent-length: 3\ncontent-length: 3\n\n", false},
-    {"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n", false},
-    {"", true},
+    {"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\n", false},
+    {"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n", false},
+    {"GET / HTTP/1.1\r\nhost: a\nx-a: b\r\n\r\n", false},
+    {"GET / HTTP/1.1\nhost: a\n\n", false},
+    {"GET / HTTP/1.1\r\nhost: a\r\n\n", false},
+    {"GET / HTTP/1.1\r\nhost: a\r\nx-a: b\r\n c\r\n\r\n", false},
+    {"GET / HTTP/1.1\r\nhost: a\r\nx-a: b\r\n\tc\r\n\r\n", false},
+    {"GET / HTTP/1.1\r\nx-host: a\r\n\r\n", false},
+    {"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", false},
+    {"GET / HTTP/1.1\r\nhost: a", false},
+    {"", false},
 };
 
 static void test_framings(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++)
-        if (framing_is_plain(slice_of(framings[i].head)) != framings[i].plain)
+        if (framing_is_plain(slice_of(framings[i].head), 0x101) != framings[i].plain)
             fail_msg("%s", framings[i].head);
+    assert_true(framing_is_plain(slice_of("GET / HTTP/1.0\r\n\r\n"), 0x100));
 }
 
 int main(void)
