@@ -36,27 +36,39 @@ static struct slice without_prefix(struct slice s, const char *prefix)
     return slice_starts(s, prefix) ? (struct slice){s.at + n, s.len - n} : s;
 }
 
-static bool is_sign(char c, const char *signs)
-{
-    while (*signs && *signs != c)
-        signs++;
-    return *signs;
-}
+/* Signs that end parts of a frame; a character may be of several sorts. */
+enum { QUERY = 1, FOLDER = 2, ENDING = 4, ARGUMENTS = 8, OWNER = 16, THEIRS = 32 };
+static const unsigned char signs[256] = {
+    ['?'] = QUERY,     ['#'] = QUERY | OWNER,
+    [')'] = QUERY,     ['/'] = FOLDER | ARGUMENTS | THEIRS,
+    ['\\'] = FOLDER,   ['.'] = ENDING | OWNER,
+    [':'] = ENDING,    [' '] = ARGUMENTS,
+    ['['] = ARGUMENTS, ['<'] = ARGUMENTS | THEIRS,
+    ['*'] = OWNER,     ['n'] = THEIRS,
+    ['e'] = THEIRS,    ['('] = THEIRS,
+    ['w'] = THEIRS,
+};
 
-static struct slice behind_last(struct slice s, const char *signs)
+static struct slice behind_last(struct slice s, unsigned char sign)
 {
     for (size_t i = s.len; i > 0; i--)
-        if (is_sign(s.at[i - 1], signs))
+        if (signs[(unsigned char)s.at[i - 1]] & sign)
             return (struct slice){s.at + i, s.len - i};
     return s;
 }
 
-static struct slice before_first(struct slice s, const char *signs)
+static struct slice before_first(struct slice s, unsigned char sign)
 {
     size_t n = 0;
-    while (n < s.len && !is_sign(s.at[n], signs))
+    while (n < s.len && !(signs[(unsigned char)s.at[n]] & sign))
         n++;
     return (struct slice){s.at, n};
+}
+
+static struct slice before_char(struct slice s, char c)
+{
+    const char *found = s.len ? memchr(s.at, c, s.len) : NULL;
+    return (struct slice){s.at, found ? (size_t)(found - s.at) : s.len};
 }
 
 static struct slice clean_function(struct slice s)
@@ -65,8 +77,8 @@ static struct slice clean_function(struct slice s)
     s = without_prefix(without_prefix(without_prefix(s, "async "), "async*"), "new ");
     if (slice_is(s, "module code") || slice_is(s, "global code") || slice_is(s, "eval code"))
         return SLICE_NONE; /* Safari's words for code outside of functions, where others say nothing */
-    s = before_first(s, " [/<");
-    s = behind_last(s, ".#*");
+    s = before_first(s, ARGUMENTS);
+    s = behind_last(s, OWNER);
     for (size_t i = 0; i < s.len; i++)
         if (!is_letter(s.at[i]) && !is_digit(s.at[i]) && s.at[i] != '_' && s.at[i] != '$' && !(s.at[i] & 0x80))
             return SLICE_NONE;
@@ -78,7 +90,7 @@ static struct slice clean_function(struct slice s)
 /* `https://x/assets/main-8f3a2b1c.js?v=3:10:12` -> `main`; chunks that have numbers for names have none. */
 static struct slice clean_file(struct slice place)
 {
-    struct slice file = before_first(behind_last(before_first(place, "?#)"), "/\\"), ".:");
+    struct slice file = before_first(behind_last(before_first(place, QUERY), FOLDER), ENDING);
     size_t start = 0;
     bool digit = false;
     for (size_t i = 0; i <= file.len; i++) {
@@ -93,14 +105,35 @@ static struct slice clean_file(struct slice place)
     return file;
 }
 
+/* Not of a library, an extension or the browser itself. THEIRS are the first letters of the words. */
 static bool is_ours(struct slice place)
 {
-    static const char *const others[] = {"node_modules", "/vendor",       "extension://",     "<anonymous>",
-                                         "(native",      "node:internal", "webpack/bootstrap"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (memmem(place.at, place.len, others[i], strlen(others[i])))
-            return false;
+    static const struct slice others[] = {
+        {"node_modules", sizeof("node_modules") - 1},
+        {"/vendor", sizeof("/vendor") - 1},
+        {"extension://", sizeof("extension://") - 1},
+        {"<anonymous>", sizeof("<anonymous>") - 1},
+        {"(native", sizeof("(native") - 1},
+        {"node:internal", sizeof("node:internal") - 1},
+        {"webpack/bootstrap", sizeof("webpack/bootstrap") - 1},
+    };
+    for (size_t at = 0; at < place.len; at++) {
+        if (!(signs[(unsigned char)place.at[at]] & THEIRS))
+            continue;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            if (others[i].at[0] == place.at[at] && others[i].len <= place.len - at &&
+                memcmp(place.at + at, others[i].at, others[i].len) == 0)
+                return false;
+    }
     return place.len > 0;
+}
+
+static const char *find_place(struct slice line)
+{
+    for (size_t i = 1; i < line.len; i++)
+        if (line.at[i] == '(' && line.at[i - 1] == ' ')
+            return line.at + i - 1;
+    return NULL;
 }
 
 /* `    at buy (https://x/shop.js:10:12)`, `    at https://x/shop.js:10:12` */
@@ -109,7 +142,7 @@ static bool read_chrome(struct slice line, struct slice *ret_function, struct sl
     if (!slice_starts(line, "at "))
         return false;
     line = (struct slice){line.at + 3, line.len - 3};
-    const char *open = memmem(line.at, line.len, " (", 2);
+    const char *open = find_place(line);
     if (open) {
         *ret_function = (struct slice){line.at, (size_t)(open - line.at)};
         *ret_place = (struct slice){open + 2, (size_t)(line.at + line.len - open) - 2};
@@ -147,7 +180,7 @@ static bool same_frame(const struct frame *a, const struct frame *b)
 
 static struct slice take_line(struct slice *stack)
 {
-    struct slice line = before_first(*stack, "\n");
+    struct slice line = before_char(*stack, '\n');
     size_t n = line.len < stack->len ? line.len + 1 : line.len;
     *stack = (struct slice){stack->at + n, stack->len - n};
     return line;
@@ -202,7 +235,7 @@ static bool is_type(struct slice s)
 static void split_type(struct slice *type, struct slice *message)
 {
     *message = without_prefix(without_prefix(trim(*message), "Uncaught "), "(in promise) ");
-    struct slice head = before_first(*message, ":");
+    struct slice head = before_char(*message, ':');
     if (head.len == message->len || head.len > 128 || !is_type(head) || (type->len && !slice_equal(*type, head)))
         return;
     *type = head;
