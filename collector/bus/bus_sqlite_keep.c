@@ -135,7 +135,7 @@ void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
         return;
     /* Passive never waits for readers. When they have kept the WAL from starting over for long, wait for the few
      * milliseconds that a fetch takes. */
-    int mode = idle                                          ? SQLITE_CHECKPOINT_RESTART
+    int mode = idle                                          ? SQLITE_CHECKPOINT_TRUNCATE
                : bus->wal_pages >= 4 * bus->checkpoint_pages ? SQLITE_CHECKPOINT_RESTART
                                                              : SQLITE_CHECKPOINT_PASSIVE;
     int rc = sqlite3_wal_checkpoint_v2(bus->db, NULL, mode, NULL, NULL);

@@ -22,7 +22,7 @@
     X(INGEST_FUTURE_MS, "ingest.future_ms", MS, "60000", 0, 86400000, "ms", "", false, "Events further ahead of the receipt than this are stored and kept out of detection.") \
     X(INGEST_TRUST_PROXY, "ingest.trust_proxy", BOOL, "false", 0, 0, "", "", false, "Take the client's address from the last element of X-Forwarded-For: only where nobody reaches the listener but through your own proxy.") \
     X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", "sqlite|kafka", false, "sqlite for one instance with nothing to install, or kafka.") \
-    X(BUS_PARTITIONS, "bus.partitions", INT, "0", 0, 1000, "partitions", "", false, "Partitions of each topic when it is made; 0: one on sqlite, four on kafka. The number never shrinks later.") \
+    X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", "", false, "Partitions of each topic when it is made; the number is never changed later.") \
     X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
     X(BUS_MAX_FILE_BYTES, "bus.max_file_bytes", BYTES, "4294967296", 16777216, 1099511627776, "bytes", "", false, "Largest file of the embedded bus or the spool; past it beacons are answered with 503.") \
     X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", "", false, "How long the embedded bus keeps records that every reader has done with.") \

@@ -72,7 +72,7 @@ static bool set_routes(struct batch *batch, const struct event *before, struct e
 /* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
 static void redact_event(struct event *event)
 {
-    if (!redact_json(event->json))
+    if (!redact_json(event->json, !(event->flags & EVENT_UNKNOWN_FIELD)))
         return;
     event->flags |= EVENT_REDACTED;
     struct slice *const texts[] = {&event->page,    &event->url,   &event->name,  &event->type,

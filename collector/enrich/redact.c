@@ -4,18 +4,12 @@
  * look around. Each finder gives the span of the secret alone: `token=abc` becomes `token=***`. Spans begin and end at
  * ASCII characters, so that no UTF-8 character is cut.
  *
- * Strings with escapes are decoded first and the spans carried back: an escape that lies in a span is overwritten as a
- * whole. So `\u0070assword=x` is found as well, and what is left is valid JSON. */
-#include <stdlib.h>
-
+ * What a finder can find at all must also be seen by trigger.c, which says of most texts that a walk is not needed. */
 #include "enrich/enrich_int.h"
-#include "event/json_scan.h"
 
 /* How far is looked around for what may turn out to be nothing: keeps the walk linear whatever the text. */
 #define MAX_DOUBTFUL 128
 #define MAX_BACK 512 /* back over `user:password` */
-#define SMALL_TEXT 2048
-#define FEWEST_CARD_DIGITS 13
 
 /* Half-open, in bytes of the text; end = 0: nothing found. */
 struct span {
@@ -108,22 +102,27 @@ static struct span find_email(struct slice t, size_t at, size_t length)
 
 /* ---- card numbers ------------------------------------------------------------------------------------------------ */
 
-/* Luhn's check, and beginnings that networks use: a time in ms or an id seldom passes both. */
-static bool is_card(const char *digits, size_t n)
+static bool begins_as_card(const char *digits, size_t n)
 {
-    unsigned sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = (unsigned)(digits[n - 1 - i] - '0') << (i % 2);
-        sum += d > 9 ? d - 9 : d;
-    }
-    if (sum % 10)
-        return false;
     char first = digits[0], second = digits[1];
     return n == 13   ? first == '4'
            : n == 14 ? first == '3' && (second == '0' || second == '6' || second == '8')
            : n == 15 ? first == '3' && (second == '4' || second == '7')
            : n == 16 ? first >= '2' && first <= '6'
                      : first == '4' || first == '6';
+}
+
+/* Beginnings that networks use, and Luhn's check: a time in ms or an id seldom passes both. */
+bool redact_is_card(const char *digits, size_t n)
+{
+    if (!begins_as_card(digits, n))
+        return false;
+    unsigned sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = (unsigned)(digits[n - 1 - i] - '0') << (i % 2);
+        sum += d > 9 ? d - 9 : d;
+    }
+    return sum % 10 == 0;
 }
 
 /* What may stand between the groups of a number, in addresses too: its length, 0 for none. */
@@ -168,7 +167,7 @@ static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret
             break;
         skipped = separator(t, end);
         if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped)) &&
-            stands_alone(t, at, end) && is_card(digits, n))
+            stands_alone(t, at, end) && redact_is_card(digits, n))
             *ret_span = (struct span){at, end};
     }
     return ret_span->end ? ret_span->end : first_end;
@@ -203,56 +202,7 @@ static struct span find_aws_key(struct slice t, size_t at)
 
 /* ---- name=value, name: value, Bearer value ----------------------------------------------------------------------- */
 
-enum secrecy { OPEN, MAYBE, SECRET, SCHEME };
-
-struct secret_word {
-    const char *word;
-    size_t len;
-    enum secrecy secrecy;
-};
-#define WORD(word, secrecy) \
-    { \
-        word, sizeof(word) - 1, secrecy \
-    }
-/* SECRET names hide their value behind `=` and `:`, MAYBE ones behind `:` only when it looks like one. */
-static const struct secret_word secret_words[] = {
-    WORD("password", SECRET),   WORD("passwd", SECRET),      WORD("passphrase", SECRET), WORD("passcode", SECRET),
-    WORD("pwd", SECRET),        WORD("pass", MAYBE),         WORD("cvv", MAYBE),         WORD("cvc", MAYBE),
-    WORD("pin", MAYBE),         WORD("secret", SECRET),      WORD("apikey", SECRET),     WORD("api_key", SECRET),
-    WORD("api-key", SECRET),    WORD("jsessionid", SECRET),  WORD("phpsessid", SECRET),  WORD("token", MAYBE),
-    WORD("accesstoken", MAYBE), WORD("refreshtoken", MAYBE), WORD("idtoken", MAYBE),     WORD("key", MAYBE),
-    WORD("session", MAYBE),     WORD("sessionid", MAYBE),    WORD("session_id", MAYBE),  WORD("session-id", MAYBE),
-    WORD("sid", MAYBE),         WORD("sig", MAYBE),          WORD("signature", MAYBE),   WORD("jwt", MAYBE),
-    WORD("csrf", MAYBE),        WORD("xsrf", MAYBE),         WORD("credential", MAYBE),  WORD("credentials", MAYBE),
-    WORD("auth", MAYBE),        WORD("otp", MAYBE),          WORD("cookie", MAYBE),      WORD("authorization", SCHEME),
-};
-
-static bool ends_in(struct slice name, const struct secret_word *word)
-{
-    size_t n = word->len;
-    if (name.len < n || lower(name.at[name.len - 1]) != word->word[n - 1])
-        return false;
-    struct slice tail = {name.at + name.len - n, n};
-    if (!slice_is_word(tail, word->word))
-        return false;
-    char before = name.len > n ? name.at[name.len - n - 1] : '_';
-    /* accessKey, access_key and key, but not monkey */
-    return !is_letter(before) || (is_upper(tail.at[0]) && !is_upper(before));
-}
-
-static const struct secret_word cookie = WORD("cookie", MAYBE);
-#undef WORD
-
-static enum secrecy secrecy_of(struct slice name)
-{
-    if (name.len >= 3)
-        for (size_t i = 0; i < sizeof secret_words / sizeof *secret_words; i++)
-            if (ends_in(name, &secret_words[i]))
-                return secret_words[i].secrecy;
-    return OPEN;
-}
-
-static bool looks_random(struct slice value)
+bool redact_looks_random(struct slice value)
 {
     bool digit = false;
     for (size_t i = 0; i < value.len; i++)
@@ -260,8 +210,7 @@ static bool looks_random(struct slice value)
     return digit && value.len >= 8;
 }
 
-/* A value that was hidden before, by the agent or by us. */
-static bool is_hidden(struct slice value)
+bool redact_is_hidden(struct slice value)
 {
     size_t stars = 0;
     while (stars < value.len && value.at[stars] == '*')
@@ -340,7 +289,7 @@ static size_t name_end_of(struct slice t, size_t at)
 /* Where the value begins: `==`, `=>` and `:=` are signs too, behind names that are secret for sure. */
 static size_t value_start(struct slice t, size_t at, enum secrecy secrecy)
 {
-    if (secrecy != MAYBE)
+    if (secrecy != SECRECY_MAYBE)
         while (at < t.len && (t.at[at] == '=' || t.at[at] == '>'))
             at++;
     for (size_t i = 0; i < 4 && at < t.len && (t.at[at] == ' ' || t.at[at] == '\t'); i++)
@@ -359,18 +308,18 @@ static struct span find_value(struct slice t, size_t at, size_t length)
         start--;
     if (start > 0 && t.at[start - 1] == '%' && name_end - start > 2)
         start += 2; /* %26password: the sign before it is written as an escape */
-    enum secrecy secrecy = secrecy_of((struct slice){t.at + start, name_end - start});
-    if (secrecy == OPEN)
+    enum secrecy secrecy = secret_name((struct slice){t.at + start, name_end - start});
+    if (secrecy == SECRECY_OPEN)
         return nothing;
     size_t from = value_start(t, at + length, secrecy);
-    bool doubtful = secrecy == MAYBE && !equals;
+    bool doubtful = secrecy == SECRECY_MAYBE && !equals;
     struct span span = value_at(t, from, doubtful ? MAX_DOUBTFUL : t.len, equals);
-    if (secrecy == SCHEME)
+    if (secrecy == SECRECY_SCHEME)
         span = behind_scheme(t, span);
-    if (doubtful && ends_in((struct slice){t.at + start, name_end - start}, &cookie))
+    if (doubtful && secret_is_cookie((struct slice){t.at + start, name_end - start}))
         span.end = line_end(t, span.end); /* a header holds many */
     struct slice value = {t.at + span.start, span.end - span.start};
-    if (value.len == 0 || is_hidden(value) || (doubtful && !looks_random(value)))
+    if (value.len == 0 || redact_is_hidden(value) || (doubtful && !redact_looks_random(value)))
         return nothing;
     return span;
 }
@@ -384,19 +333,19 @@ static struct span find_bearer(struct slice t, size_t at)
     size_t n = *space == ' ' || *space == '+' ? 1 : memcmp(space, "%20", 3) == 0 ? 3 : 0;
     struct span span = value_at(t, at + 6 + n, MAX_DOUBTFUL, false);
     struct slice value = {t.at + span.start, span.end - span.start};
-    return n && looks_random(value) && !is_hidden(value) ? span : nothing;
+    return n && redact_looks_random(value) && !redact_is_hidden(value) ? span : nothing;
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
-/* What characters mean to the walk: a mark of some secret, a digit of a card number; in JSON the two that lead out of
- * the text of a string. */
-enum { MARK = 1, DIGIT = 1 << 1, QUOTE = 4, ESCAPE = 8 };
+/* What characters mean to the walk: a mark of some secret, a digit of a card number. */
+enum { MARK = 1, DIGIT = 2 };
 static const unsigned char classes[256] = {
     ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT, ['6'] = DIGIT,
     ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT, ['@'] = MARK,  ['='] = MARK,  [':'] = MARK,  ['%'] = MARK,
-    ['J'] = MARK,  ['K'] = MARK,  ['S'] = MARK,  ['B'] = MARK,  ['b'] = MARK,  ['"'] = QUOTE, ['\\'] = ESCAPE,
+    ['J'] = MARK,  ['K'] = MARK,  ['S'] = MARK,  ['B'] = MARK,  ['b'] = MARK,
 };
+
 static bool stands_at(struct slice t, size_t at, const char *word)
 {
     size_t n = strlen(word);
@@ -434,7 +383,7 @@ static bool next_span(struct slice t, size_t from, struct span *ret_span)
     size_t at = from, digits = SIZE_MAX; /* digits: where the last group of them ended */
     while (at < t.len) {
         unsigned char class = classes[(unsigned char)t.at[at]];
-        if (!(class & (MARK | DIGIT))) {
+        if (!class) {
             at++;
             continue;
         }
@@ -461,215 +410,8 @@ bool redact_text(struct slice text)
     return from > 0;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------- */
-
-/* Length of the character or escape at p as it stands in the raw string, and of what it decodes to. */
-static size_t raw_length(const char *p, const char *end, size_t *ret_decoded)
+bool redact_finds(struct slice text)
 {
-    size_t length = *p != '\\' ? 1 : end - p >= 2 && p[1] != 'u' ? 2 : end - p >= 12 && p[6] == '\\' ? 12 : 6;
-    if (length > (size_t)(end - p))
-        length = (size_t)(end - p);
-    for (;;) {
-        if (length <= 2) {
-            *ret_decoded = 1;
-            return length;
-        }
-        json_unescape((struct slice){p, length}, NULL, ret_decoded);
-        if (length == 6 || *ret_decoded == 4)
-            return length;
-        length = 6; /* two escapes that are no pair */
-    }
-}
-
-/* The decoded text was overwritten in places: overwrites what they were decoded from. */
-static void carry_back(struct slice raw, struct slice before, struct slice after)
-{
-    const char *p = raw.at, *end = raw.at + raw.len;
-    size_t at = 0, decoded;
-    while (p < end && at < after.len) {
-        size_t length = raw_length(p, end, &decoded);
-        bool changed = false;
-        for (size_t i = at; i < at + decoded && i < after.len; i++)
-            changed = changed || after.at[i] != before.at[i];
-        if (changed)
-            memset((char *)(uintptr_t)p, '*', length);
-        p += length;
-        at += decoded;
-    }
-}
-
-static bool redact_escaped(struct slice raw)
-{
-    char small[2 * SMALL_TEXT], *before = raw.len <= SMALL_TEXT ? small : malloc(2 * raw.len);
-    size_t len;
-    bool found = false;
-    if (!before)
-        abort();
-    if (json_unescape(raw, before, &len) != UNESCAPED_BAD) {
-        char *after = memcpy(before + raw.len, before, len);
-        found = redact_text((struct slice){after, len});
-        if (found)
-            carry_back(raw, (struct slice){before, len}, (struct slice){after, len});
-    }
-    if (before != small)
-        free(before);
-    return found;
-}
-
-/* A string behind a name that says secret is hidden as a whole. */
-static bool redact_named(enum secrecy secrecy, struct slice raw)
-{
-    if (secrecy == OPEN || is_hidden(raw) || (secrecy == MAYBE && !looks_random(raw)))
-        return false;
-    memset((char *)(uintptr_t)raw.at, '*', raw.len);
-    return true;
-}
-
-/* Ids that events are told apart by; their form is checked and they are made by the agent, at random. */
-static bool is_id(struct slice name)
-{
-    return slice_is(name, "view") || slice_is(name, "trace") || slice_is(name, "metric") || slice_is(name, "kind");
-}
-
-/* What a look at every character of a string has told. */
-struct glance {
-    const char *end; /* the closing quote, NULL when there is none */
-    bool escaped;
-    bool marked; /* something may be found in it */
-};
-
-static struct glance glance_at(const char *p, const char *end)
-{
-    size_t digits = 0;
-    unsigned seen = 0, class = 0;
-    for (;;) {
-        for (; p < end && !((class = classes[(unsigned char)*p]) & (QUOTE | ESCAPE)); p++) {
-            seen |= class;
-            digits += class >> 1;
-        }
-        if (p >= end || class & QUOTE)
-            break;
-        seen |= ESCAPE;
-        p += 2;
-    }
-    bool escaped = seen & ESCAPE;
-    return (struct glance){p < end ? p : NULL, escaped, escaped || seen & MARK || digits >= FEWEST_CARD_DIGITS};
-}
-
-/* A walk over an object. What stands in an object or list behind a secret name is as secret as the name. */
-struct walk {
-    const char *at, *end;
-    size_t depth, inherited_at; /* inherited_at: the depth from which on `inherited` counts */
-    struct slice name;          /* of the value that comes */
-    bool judged;                /* secrecy is that of name; found out late, since few values need it */
-    enum secrecy secrecy, inherited;
-    bool found;
-};
-
-/* Ordered: the graver counts. */
-static enum secrecy secrecy_here(struct walk *walk)
-{
-    if (!walk->judged)
-        walk->secrecy = secrecy_of(walk->name);
-    walk->judged = true;
-    return walk->secrecy > walk->inherited ? walk->secrecy : walk->inherited;
-}
-
-static void take_name(struct walk *walk, struct slice raw, const struct glance *glance)
-{
-    char decoded[JSON_NAME_BYTES];
-    walk->name = raw;
-    walk->judged = glance->marked; /* before it is overwritten itself */
-    if (!glance->marked)
-        return;
-    walk->secrecy = secrecy_of(glance->escaped ? json_name(raw, decoded) : raw);
-    walk->found |= glance->escaped ? redact_escaped(raw) : redact_text(raw);
-}
-
-static bool redact_value(struct walk *walk, struct slice raw, const struct glance *glance)
-{
-    if (raw.len < 4 || (walk->depth == 1 && is_id(walk->name)))
-        return false;
-    if (redact_named(secrecy_here(walk), raw))
-        return true;
-    return glance->marked && (glance->escaped ? redact_escaped(raw) : redact_text(raw));
-}
-
-/* A string with its quotes; one that a colon follows is the name of what comes next. False where it has no end. */
-static bool take_string(struct walk *walk)
-{
-    struct glance glance = glance_at(walk->at + 1, walk->end);
-    if (!glance.end)
-        return false;
-    struct slice raw = {walk->at + 1, (size_t)(glance.end - walk->at) - 1};
-    walk->at = glance.end + 1;
-    const char *next = walk->at;
-    while (next < walk->end && (*next == ' ' || *next == '\t' || *next == '\n' || *next == '\r'))
-        next++;
-    if (next < walk->end && *next == ':')
-        take_name(walk, raw, &glance);
-    else
-        walk->found |= redact_value(walk, raw, &glance);
-    return true;
-}
-
-/* Numbers stay numbers: their digits become 1. */
-static void take_number(struct walk *walk)
-{
-    const char *start = walk->at;
-    size_t digits = 0;
-    while (walk->at < walk->end && (is_digit(*walk->at) || memchr("+-.eE", *walk->at, 5)))
-        digits += is_digit(*walk->at++);
-    size_t n = (size_t)(walk->at - start);
-    if (digits < 4 || (walk->depth == 1 && slice_is(walk->name, "at")))
-        return;
-    enum secrecy secrecy = secrecy_here(walk);
-    bool card = digits == n && n >= FEWEST_CARD_DIGITS && n <= 19 && is_card(start, n);
-    if (!card && (secrecy == OPEN || (secrecy == MAYBE && digits < 8)))
-        return;
-    for (char *p = (char *)(uintptr_t)start; p < walk->at; p++)
-        if (is_digit(*p))
-            *p = '1';
-    walk->found = true;
-}
-
-static void enter(struct walk *walk)
-{
-    walk->depth++;
-    if (walk->inherited == OPEN)
-        walk->inherited_at = walk->depth;
-    walk->inherited = secrecy_here(walk);
-    walk->name = SLICE_NONE;
-    walk->secrecy = OPEN;
-}
-
-static void leave(struct walk *walk)
-{
-    if (walk->inherited != OPEN && walk->depth == walk->inherited_at)
-        walk->inherited = OPEN;
-    walk->depth--;
-    walk->name = SLICE_NONE;
-    walk->secrecy = OPEN;
-    walk->judged = true;
-}
-
-bool redact_json(struct slice object)
-{
-    struct walk walk = {.at = object.at, .end = object.at + object.len, .name = SLICE_NONE};
-    while (walk.at < walk.end) {
-        char c = *walk.at;
-        if (c == '"') {
-            if (!take_string(&walk))
-                break;
-        } else if (is_digit(c)) {
-            take_number(&walk);
-        } else {
-            if (c == '{' || c == '[')
-                enter(&walk);
-            else if (c == '}' || c == ']')
-                leave(&walk);
-            walk.at++;
-        }
-    }
-    return walk.found;
+    struct span span;
+    return next_span(text, 0, &span);
 }
