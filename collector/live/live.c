@@ -18,7 +18,7 @@ static const struct {
 } answers[] = {
     {"/api/overview", live_answer_overview}, {"/api/series", live_answer_series},   {"/api/alerts", live_answer_alerts},
     {"/api/sessions", live_answer_sessions}, {"/api/session", live_answer_session}, {"/api/errors", live_answer_errors},
-    {"/api/status", live_answer_status},
+    {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
 };
 
 static void answer(struct live *live, struct serve_request *request, live_answer_fn *fn)
@@ -31,6 +31,8 @@ static void answer(struct live *live, struct serve_request *request, live_answer
         live_reply_error(request, 400, err, text.at);
         arena_free(arena);
     } else {
+        if (fn == live_answer_session)
+            live_audit(live, request, &query);
         live_jobs_push(live->jobs, request, fn, &query, arena);
     }
 }
@@ -184,6 +186,7 @@ static void live_free(struct live *live)
     live_tally_forget(live, true);
     pthread_mutex_destroy(&live->kept_mutex);
     pthread_mutex_destroy(&live->names_mutex);
+    pthread_mutex_destroy(&live->views_mutex);
     arena_free(live->arena);
     live->magic = 0;
     free(live);
@@ -198,6 +201,7 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
     live->arena = arena_new(4096, 1048576);
     pthread_mutex_init(&live->kept_mutex, NULL);
     pthread_mutex_init(&live->names_mutex, NULL);
+    pthread_mutex_init(&live->views_mutex, NULL);
     take_options(live, options);
     enum err err = live_access_init(&live->access, &live->options, text);
     if (err != ERR_OK) {

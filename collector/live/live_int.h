@@ -6,10 +6,11 @@
  *   live_params.c    a request's parameters, checked, copied into the job
  *   live_jobs.c      the workers: blocking reads away from the loops, answers kept for a moment
  *   live_stream.c    server-sent events
+ *   live_audit.c     who looked at whose timeline
  *   live_windows.c   final windows of the store and the open ones, each once
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
- *   live_overview.c  live_series.c  live_people.c  live_trouble.c  live_status.c    one answer each, or a few
+ *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_status.c    answers
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
 #define SEISMO_LIVE_LIVE_INT_H
@@ -32,7 +33,7 @@
 /* ---- parameters ---- */
 /* All text lives in the job's arena. */
 struct live_query {
-    struct slice application, service, environment, name, detail, id, code;
+    struct slice application, service, environment, name, detail, id, user, code;
     enum series_kind kind;          /* 0: none given */
     int64_t now_ms, from_ms, to_ms; /* [from, to), from aligned down and to aligned up to step_ms */
     int32_t width_s;                /* of the windows that are read */
@@ -150,7 +151,7 @@ void live_tally_forget(struct live *live, bool all);
 
 /* ---- the answers ---- */
 live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
-    live_answer_errors, live_answer_status;
+    live_answer_find, live_answer_errors, live_answer_status;
 void live_write_span(struct buf *buf, const struct live_query *query); /* now, from, to, step */
 /* The masked message behind an error code, from its newest document; false when there is none. Remembered. */
 bool live_error_name(struct live *live, struct slice code, struct buf *ret_name);
@@ -161,10 +162,15 @@ json_t *live_document(struct slice json);
 struct slice live_member(const json_t *document, const char *name);
 double live_member_number(const json_t *document, const char *name); /* NAN when absent */
 
+/* ---- audit ---- */
+/* Notes in the log who opened whose timeline. The loop's thread. */
+void live_audit(struct live *live, struct serve_request *request, const struct live_query *query);
+
 /* ---- the room ---- */
 #define LIVE_MAGIC 0x4c697665
 #define LIVE_KNOWN_ERRORS 1024
 #define LIVE_KEPT_TALLIES 3
+#define LIVE_KNOWN_VIEWS 64
 struct live_kept_tally {
     bool used;
     uint64_t scope;             /* hash of application, service and environment */
@@ -188,6 +194,11 @@ struct live {
     size_t n_assets;
     pthread_mutex_t kept_mutex;
     struct live_kept_tally kept[LIVE_KEPT_TALLIES];
+    pthread_mutex_t views_mutex;
+    struct {
+        uint64_t hash;
+        int64_t at_ms;         /* monotonic; 0: free */
+    } views[LIVE_KNOWN_VIEWS]; /* of timelines, by viewer and subject; a new one takes the oldest one's place */
     pthread_mutex_t names_mutex;
     struct {
         uint64_t hash;

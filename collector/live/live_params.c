@@ -159,6 +159,7 @@ enum err live_query_read(struct serve_request *request, struct arena *arena, int
         {"name", &query.name},
         {"detail", &query.detail},
         {"id", &query.id},
+        {"user", &query.user},
         {"code", &query.code},
     };
     enum err err = ERR_OK;

@@ -392,6 +392,7 @@ static void wrong_parameters_are_named(void **state)
         {"/api/series?kind=gauge", "kind: "},
         {"/api/series?name=/", "kind: "},
         {"/api/session", "id: "},
+        {"/api/find", "id: "},
         {"/api/errors", "code: "},
     };
     start((struct live_options){0});
@@ -576,6 +577,62 @@ static void a_session_is_told_in_order(void **state)
     assert_says("\"calls\":1,\"failed\":");
 }
 
+/* How often text is in the answer. */
+static int times_said(const char *text)
+{
+    int n = 0;
+    for (const char *at = answer.text; (at = strstr(at, text)); at++)
+        n++;
+    return n;
+}
+
+static void a_user_is_told_over_all_sessions(void **state)
+{
+    (void)state;
+    put_session("beacon-1", "session-1", "boom");
+    put_session("beacon-2", "session-2", "boom");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/session?user=u-17"), 200);
+    assert_true(times_said("\"session\":\"session-1\"") > 1);
+    assert_int_equal(times_said("\"session\":\"session-1\""), times_said("\"session\":\"session-2\""));
+    assert_true(strstr(answer.text, "\"kind\":\"api\"") < strstr(answer.text, "\"kind\":\"error\""));
+    assert_int_equal(get("/api/session?user=u-18"), 404);
+    assert_int_equal(get("/api/session?user=u-17&id=session-1"), 400);
+    assert_int_equal(get("/api/sessions?user=u-17&" SPAN), 200);
+    assert_int_equal(times_said("\"user\":\"u-17\""), 2);
+    assert_int_equal(get("/api/sessions?user=u-18&" SPAN), 200);
+    assert_says("{\"rows\":[]");
+}
+
+static void what_is_pasted_is_found(void **state)
+{
+    (void)state;
+    put_session("beacon-1", "session-1", "boom");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/find?id=session-1"), 200);
+    assert_says("{\"kind\":\"session\",\"id\":\"session-1\"}");
+    assert_int_equal(get("/api/find?id=u-17"), 200);
+    assert_says("{\"kind\":\"user\",\"id\":\"u-17\"}");
+    assert_int_equal(get("/api/find?id=e-4k7qw2zn"), 200);
+    assert_says("{\"kind\":\"error\",\"id\":\"E-4K7QW2ZN\"}");
+    assert_int_equal(get("/api/find?id=E-00000000"), 404);
+    assert_int_equal(get("/api/find?id=nobody"), 404);
+    assert_int_equal(get("/api/find"), 400);
+}
+
+static void opened_timelines_are_counted_once(void **state)
+{
+    (void)state;
+    struct metric *viewed = metric_get(METRIC_COUNTER, "seismo_live_timelines_viewed_total", NULL, NULL, "");
+    put_session("beacon-1", "session-1", "boom");
+    start((struct live_options){0});
+    int64_t before = metric_value(viewed);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(get("/api/session?id=session-1"), 200);
+    assert_int_equal(get("/api/session?user=u-17"), 200);
+    assert_int_equal(metric_value(viewed) - before, 2);
+}
+
 static void firing_alerts_come_first(void **state)
 {
     (void)state;
@@ -714,6 +771,9 @@ int main(void)
         ON_LIVE(series_has_points_and_samples),
         ON_LIVE(hostile_text_stays_text),
         ON_LIVE(a_session_is_told_in_order),
+        ON_LIVE(a_user_is_told_over_all_sessions),
+        ON_LIVE(what_is_pasted_is_found),
+        ON_LIVE(opened_timelines_are_counted_once),
         ON_LIVE(firing_alerts_come_first),
         ON_LIVE(status_tells_what_metrics_tell),
         ON_LIVE(nothing_stored_is_no_figure),

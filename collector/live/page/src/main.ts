@@ -2,14 +2,16 @@
 import "uplot/dist/uPlot.min.css";
 import "./live.css";
 import { ApiError, get } from "./lib/api";
-import { forgetDetached } from "./lib/chart";
+import { asTables, forgetDetached } from "./lib/chart";
+import { getBefore } from "./lib/compare";
 import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, ErrorDetail, Overview, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
 import { showEmpty, showLocked } from "./view/empty";
 import { showError } from "./view/error";
 import { showHeader } from "./view/header";
+import { toggleKeys } from "./view/keys";
 import { overviewWords, showOverview } from "./view/overview";
 import { trouble } from "./view/parts";
 import { seriesWords } from "./view/parts";
@@ -25,9 +27,10 @@ let feed: Feed;
 let status: Status | null = null, statusAt = 0;
 let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
 let firing = -1;
+let searchNote = "";
 
 function rerender(): void {
-  showHeader(header, state, status, feed);
+  showHeader(header, state, status, feed, searchNote);
 }
 
 function title(text: string): void {
@@ -64,6 +67,8 @@ async function refreshOverview(asked: State): Promise<void> {
   const of = scopeQuery(asked);
   const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readStatus()]);
   if (asked !== state) return;
+  const before = asked.compare ? await getBefore<Overview>("/api/overview", asked, overview) : null;
+  if (asked !== state) return;
   tell(alerts);
   if (isEmpty(overview) && status) {
     statusAt = 0; // what was refused should show at once
@@ -72,21 +77,30 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions });
+  showOverview(main, asked, { overview, alerts, sessions, before });
 }
 
 async function refreshSeries(asked: State): Promise<void> {
   const { kind, name, detail } = asked;
   const [series] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, { kind, name: name || "*", detail })}`), readStatus()]);
   if (asked !== state) return;
+  const before = asked.compare ? await getBefore<Series>("/api/series", asked, series, { kind, name: name || "*", detail }) : null;
+  if (asked !== state) return;
   title(seriesWords(series.kind, series.name, series.detail));
-  showSeries(main, asked, series);
+  showSeries(main, asked, series, before);
 }
 
 async function refreshSession(asked: State): Promise<void> {
   const [timeline] = await Promise.all([get<Timeline>(`/api/session?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
   if (asked !== state) return;
   title(`Session ${timeline.about.user ?? asked.id}`);
+  showSession(main, asked, timeline);
+}
+
+async function refreshUser(asked: State): Promise<void> {
+  const [timeline] = await Promise.all([get<Timeline>(`/api/session?user=${encodeURIComponent(asked.user ?? "")}`), readStatus()]);
+  if (asked !== state) return;
+  title(`User ${asked.user}`);
   showSession(main, asked, timeline);
 }
 
@@ -97,10 +111,11 @@ async function refreshError(asked: State): Promise<void> {
   showError(main, asked, detail);
 }
 
-const VIEWS = { overview: refreshOverview, series: refreshSeries, session: refreshSession, error: refreshError };
+const VIEWS = { overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;
+  asTables(Boolean(asked.tables));
   try {
     await VIEWS[view(asked)](asked);
     main.setAttribute("data-view", view(asked));
@@ -117,7 +132,7 @@ async function refresh(): Promise<boolean> {
 
 function go(next: State, push = true): void {
   if (push && query(next) !== query(state)) history.pushState(null, "", href(next));
-  const moved = view(next) !== view(state) || next.id !== state.id || next.name !== state.name || next.code !== state.code;
+  const moved = view(next) !== view(state) || next.id !== state.id || next.user !== state.user || next.name !== state.name || next.code !== state.code;
   state = next;
   if (moved) {
     main.replaceChildren();
@@ -133,6 +148,23 @@ async function copy(button: HTMLElement): Promise<void> {
   const label = button.lastChild!;
   await navigator.clipboard.writeText(button.dataset.copy!).then(() => { label.nodeValue = "Copied"; }, () => { label.nodeValue = "Select and copy it"; });
   setTimeout(() => { label.nodeValue = "Copy"; }, 2000);
+}
+
+/* Where a pasted text leads; what is not found is said below the box. */
+async function find(box: HTMLInputElement): Promise<void> {
+  const text = box.value.trim();
+  if (!text) return;
+  try {
+    const place = await get<Place>(`/api/find?id=${encodeURIComponent(text)}`);
+    const { id } = place;
+    searchNote = "";
+    box.value = "";
+    box.blur();
+    go({ ...kept(state), view: place.kind, ...(place.kind === "error" ? { code: id } : place.kind === "user" ? { user: id } : { id }) });
+  } catch (problem) {
+    searchNote = problem instanceof ApiError && problem.status === 404 ? "Nothing of this name is stored here." : problem instanceof Error ? problem.message : String(problem);
+    rerender();
+  }
 }
 
 function unlock(): void {
@@ -152,8 +184,22 @@ document.addEventListener("click", (event) => {
   }
   const button = target?.closest<HTMLElement>("button");
   if (button?.hasAttribute("data-pause")) feed.pause(!feed.isPaused());
+  else if (button?.hasAttribute("data-compare")) go({ ...state, compare: state.compare ? undefined : "1" });
+  else if (button?.hasAttribute("data-keys")) toggleKeys();
   else if (button?.hasAttribute("data-copy")) void copy(button);
   else if (button?.hasAttribute("data-unlock")) unlock();
+});
+
+document.addEventListener("submit", (event) => {
+  if (!(event.target instanceof HTMLFormElement) || !event.target.hasAttribute("data-search")) return;
+  event.preventDefault();
+  void find(document.getElementById("search") as HTMLInputElement);
+});
+
+document.addEventListener("input", (event) => {
+  if (!searchNote || !(event.target instanceof HTMLInputElement) || event.target.id !== "search") return;
+  searchNote = "";
+  rerender();
 });
 
 document.addEventListener("change", (event) => {
@@ -165,8 +211,16 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLInputElement) { if (event.key === "Enter" && event.target.id === "token") unlock(); return; }
+  if (event.target instanceof HTMLInputElement) {
+    if (event.key === "Enter" && event.target.id === "token") unlock();
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
   if (event.metaKey || event.ctrlKey || event.altKey || event.target instanceof HTMLSelectElement) return;
+  if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); }
+  if (event.key === "?") toggleKeys();
+  if (event.key === "t") go({ ...state, tables: state.tables ? undefined : "1" });
+  if (event.key === "x") go({ ...state, compare: state.compare ? undefined : "1" });
   if (event.key === "p") feed.pause(!feed.isPaused());
   if (event.key === "Escape" && view(state) !== "overview") go(kept({ ...state, from: undefined, to: undefined }));
 });

@@ -40,7 +40,7 @@ export interface Session {
 export interface Sessions { rows: Session[]; looked_at: number }
 
 export interface Moment {
-  at: string; kind: string; view?: string; page?: string; path?: string; title?: string; route?: string; url?: string; ms?: number;
+  at: string; kind: string; session?: string; view?: string; page?: string; path?: string; title?: string; route?: string; url?: string; ms?: number;
   method?: string; status?: number; outcome?: string; bytes?: number; trace?: string; from?: string; name?: string; role?: string;
   selector?: string; times?: number; flags?: string | string[]; code?: string; type?: string; message?: string; stack?: string; source?: string;
   vital?: string; value?: number; rating?: string; original?: string; navigation?: string;
@@ -52,6 +52,8 @@ export interface Timeline {
     browser?: string; browser_version?: string; os?: string; device?: string; country?: string;
   };
 }
+
+export interface Place { kind: "session" | "user" | "error"; id: string }
 
 export interface Sample { at: string; session: string; value: number | null; status: number | null; failed: boolean }
 export interface Series extends Span {

@@ -1,5 +1,6 @@
 // Charts on uPlot. A chart lives in an element marked data-keep and is updated, not rebuilt, so that it does not flicker.
 import uPlot from "uplot";
+import { h } from "./dom";
 import { clock, count, dateTime, duration } from "./format";
 
 export interface Line { name: string; color: string; values: (number | null)[]; kind?: "bar" | "line"; width?: number; dash?: number[]; fill?: boolean }
@@ -18,6 +19,9 @@ export interface ChartData {
 interface Holder extends HTMLElement { chart?: uPlot; shape?: string; last?: ChartData }
 
 const holders = new Set<Holder>();
+
+let tables = false;
+export function asTables(on: boolean): void { tables = on; }
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => { for (const holder of holders) { holder.shape = ""; if (holder.last) draw(holder, holder.last); } });
 
@@ -140,8 +144,35 @@ function options(holder: Holder, data: ChartData): uPlot.Options {
   };
 }
 
+/* The same figures for those who read rather than look; steps in which nothing was are left out. */
+function table(data: ChartData): HTMLElement {
+  const { lines } = data;
+  const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i])).reverse();
+  const when = (i: number): string => (data.step >= 60000 ? dateTime(data.times[i]) : clock(data.times[i]));
+  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, data.label),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, "From"), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
+    h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i)), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
+      : h("tr", null, h("td", { colspan: String(lines.length + 1) }, "nothing in this time")))));
+}
+
+function drawTable(holder: Holder, data: ChartData): void {
+  const shape = JSON.stringify(["table", data.times[0], data.lines]);
+  if (holder.shape === shape) return;
+  const scrolled = holder.querySelector(".chart-table")?.scrollTop ?? 0;
+  holder.chart?.destroy();
+  holder.chart = undefined;
+  holder.shape = shape;
+  holder.removeAttribute("role");
+  holder.removeAttribute("aria-label");
+  holder.style.removeProperty("height");
+  holder.replaceChildren(table(data));
+  holder.firstElementChild!.scrollTop = scrolled;
+}
+
 export function draw(holder: Holder, data: ChartData): void {
   holder.last = data;
+  if (tables) { drawTable(holder, data); return; }
+  if (!holder.chart) holder.replaceChildren();
   holder.setAttribute("role", "img");
   holder.setAttribute("aria-label", data.label);
   const columns = [data.times.map((t) => t / 1000), ...data.lines.map((line) => line.values)] as uPlot.AlignedData;

@@ -40,7 +40,15 @@ function liveBadge(feed: Feed, status: Status | null): HTMLElement {
   return h("span", { class: `badge badge-${tone}`, title, "data-testid": "live-state", "data-state": state }, h("i", { "aria-hidden": "true" }), word);
 }
 
-export function showHeader(root: Element, state: State, status: Status | null, feed: Feed): void {
+/* One box for whatever a ticket names: where it leads is found out by the server. */
+function search(note: string): HTMLElement {
+  const hint = "User id, session id or error code (/)";
+  return h("form", { class: "search", role: "search", "data-search": true, "data-key": "search" }, icon("search"),
+    h("input", { type: "search", id: "search", placeholder: "User, session or error code", "aria-label": hint, title: hint, autocomplete: "off", spellcheck: "false", maxlength: "300", "aria-describedby": note ? "search-note" : undefined }),
+    h("span", { id: "search-note", class: note ? "search-note" : "unseen", role: "status" }, note));
+}
+
+export function showHeader(root: Element, state: State, status: Status | null, feed: Feed, note = ""): void {
   const scopes = status?.scopes ?? [], paused = feed.isPaused();
   const fit = scopes.filter((scope) => (!state.application || scope.application === state.application) && (!state.service || scope.service === state.service));
   show(root, h("div", { class: "bar" },
@@ -49,7 +57,9 @@ export function showHeader(root: Element, state: State, status: Status | null, f
       select("application", "Application", "All applications", state.application, scopes.map((scope) => scope.application)),
       select("service", "Service", "All services", state.service, scopes.filter((scope) => !state.application || scope.application === state.application).map((scope) => scope.service)),
       select("environment", "Environment", "All environments", state.environment, fit.map((scope) => scope.environment))),
+    search(note),
     ranges(state),
     h("div", { class: "state" }, liveBadge(feed, status),
+      h("button", { type: "button", class: `button icon-button${state.compare ? " on" : ""}`, "data-compare": true, "aria-pressed": state.compare ? "true" : "false", "aria-label": "Compare with the period before", title: "Compare with the period before (x)" }, icon("compare")),
       h("button", { type: "button", class: "button icon-button", "data-pause": true, "aria-pressed": paused ? "true" : "false", "aria-label": paused ? "Resume" : "Pause", title: paused ? "Resume (p)" : "Pause (p)" }, icon(paused ? "play" : "pause")))));
 }

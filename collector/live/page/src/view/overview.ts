@@ -1,10 +1,11 @@
 // The first screen: what is wrong, how it feels, how much there is, and where.
-import { draw, joined, type ChartData } from "../lib/chart";
+import { draw, joined, type ChartData, type Line } from "../lib/chart";
+import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
-import { ago, count, dateTime, plural, share, span, time, vital } from "../lib/format";
+import { ago, count, dateTime, duration, plural, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, RANGES, rangeOf, type State } from "../lib/state";
-import type { Alert, Alerts, CallRow, ErrorRow, Overview, PageRow, Session, Sessions, Table, Vital } from "../types";
+import type { Alert, Alerts, CallRow, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
 import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
 
 const FULL_NAMES: Record<string, string> = {
@@ -12,7 +13,7 @@ const FULL_NAMES: Record<string, string> = {
 };
 const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
-export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null }
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null }
 
 function when(state: State): string {
   if (state.from || state.to) return "in this stretch of time";
@@ -71,7 +72,7 @@ function sharesBar(item: Vital): Child {
     parts.filter(([, , part]) => part > 0).map(([name, , part]) => h("i", { class: name, css: { "flex-grow": String(part) } })));
 }
 
-function vitalCard(state: State, item: Vital): HTMLElement {
+function vitalCard(state: State, item: Vital, was: Vital | undefined): HTMLElement {
   const tone = item.rating ?? "none";
   const text = vital(item.name, item.p75), space = text.indexOf(" ");
   return h("li", { class: `vital vital-${tone}`, "data-name": item.name, "data-rating": item.rating ?? "no data" },
@@ -81,51 +82,59 @@ function vitalCard(state: State, item: Vital): HTMLElement {
         ? [h("span", { class: "vital-value none" }, "no data"), h("span", { class: "vital-note muted" }, "no browser has reported it")]
         : [h("span", { class: "vital-value" }, space < 0 ? text : [text.slice(0, space), h("small", null, text.slice(space))]), chip(tone, RATING_WORDS[item.rating])],
       sharesBar(item),
-      h("span", { class: "vital-count muted" }, item.rating === null ? "0 measured" : `p75 of ${count(item.count)}`)));
+      h("span", { class: "vital-count muted" }, item.rating === null ? "0 measured" : `p75 of ${count(item.count)}`, " ", was && change(item.p75, was.p75, "up", (n) => vital(item.name, n)))));
 }
 
-function vitalsSection(state: State, vitals: Vital[]): HTMLElement {
+function vitalsSection(state: State, vitals: Vital[], before: Overview | null): HTMLElement {
   return h("section", { "data-testid": "vitals", "aria-label": "Web vitals, 75th percentile", "data-key": "vitals" },
-    h("ul", { class: "plain vitals" }, vitals.map((item) => vitalCard(state, item))));
+    h("ul", { class: "plain vitals" }, vitals.map((item) => vitalCard(state, item, before?.vitals.find(({ name }) => name === item.name)))));
 }
 
 /* ---- traffic ---- */
 
-interface Lane { id: string; title: string; total: string; note: Child; kind: string }
+interface Lane { id: string; title: string; total: string; note: Child; kind: string; delta: Child }
 
-function lanes({ totals, traffic }: Overview, step: number): Lane[] {
+function lanes({ totals, traffic }: Overview, step: number, before: Overview | null): Lane[] {
+  const was = before?.totals;
   const per = `most in ${span(step)}: `;
   const most = (values: number[]): string => per + count(Math.round(Math.max(0, ...values)));
   const failed = totals.calls > 0 ? totals.failed_calls / totals.calls : 0;
   return [
-    { id: "views", title: "Page views", total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? `${count(totals.loads)} loads, ${count(totals.routes)} routes` : most(traffic.views) },
-    { id: "calls", title: "API calls", total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, `${count(totals.failed_calls)} failed (${share(failed)})`) : "none failed" },
-    { id: "errors", title: "Errors", total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : "none" },
+    { id: "views", title: "Page views", delta: was && change(totals.loads + totals.routes, was.loads + was.routes, "down", count), total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? `${count(totals.loads)} loads, ${count(totals.routes)} routes` : most(traffic.views) },
+    { id: "calls", title: "API calls", delta: was && change(totals.calls, was.calls, "neither", count), total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, `${count(totals.failed_calls)} failed (${share(failed)})`) : "none failed" },
+    { id: "errors", title: "Errors", delta: was && change(totals.errors, was.errors, "up", count), total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : "none" },
   ];
 }
 
-function trafficSection(state: State, { totals, ...rest }: Overview, factor: number): HTMLElement {
+function trafficSection(state: State, { totals, ...rest }: Overview, factor: number, before: Overview | null): HTMLElement {
   const step = rest.step * factor;
   const overview = { totals, ...rest, traffic: Object.fromEntries(Object.entries(rest.traffic).map(([name, values]) => [name, joined(values, factor)])) } as Overview;
   const people = h("div", { class: "now" }, icon("person"),
     h("span", null, h("b", null, count(totals.sessions_5m)), ` ${totals.sessions_5m === 1 ? "session" : "sessions"} in the last 5 min`),
     h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, plural(totals.clicks, "click")));
-  return card("traffic", "Traffic", people, h("div", { class: "lanes" }, lanes(overview, step).map((lane) =>
+  return card("traffic", "Traffic", people, h("div", { class: "lanes" }, lanes(overview, step, before).map((lane) =>
     h("div", { class: `lane lane-${lane.id}`, "data-key": lane.id },
       link({ ...kept(state), view: "series", kind: lane.kind, name: "*" }, { class: "lane-head" },
-        h("span", { class: "lane-title" }, lane.title), h("b", { class: "lane-total" }, lane.total), h("span", { class: "muted lane-note" }, lane.note)),
+        h("span", { class: "lane-title" }, lane.title), h("b", { class: "lane-total" }, lane.total, " ", lane.delta), h("span", { class: "muted lane-note" }, lane.note)),
       h("div", { class: "chart", "data-keep": true, "data-chart": lane.id })))));
 }
 
-function drawTraffic(root: Element, overview: Overview, factor: number): void {
+/* The period before as a line over the bars, step by step beside the shown one. */
+function lineBefore(before: Overview | null, name: keyof Overview["traffic"], factor: number, n: number): Line[] {
+  if (!before) return [];
+  const values = joined(before.traffic[name], factor);
+  return [{ name: "Before", color: "--c-before", width: 1.5, values: Array.from({ length: n }, (_, i) => values[i] ?? null) }];
+}
+
+function drawTraffic(root: Element, overview: Overview, factor: number, before: Overview | null): void {
   const step = overview.step * factor, { from, to, totals } = overview;
   const values = (name: keyof Overview["traffic"]): number[] => joined(overview.traffic[name], factor);
   const views = values("views"), times = views.map((_, i) => from + i * step);
   const common = { times, step, from, to, unit: "count" as const };
   const charts: Record<string, ChartData> = {
-    views: { ...common, height: 74, axis: false, lines: [{ name: "Page views", color: "--c-views", kind: "bar", values: views }], label: `Page views over time: ${count(totals.loads + totals.routes)} in all` },
-    calls: { ...common, height: 74, axis: false, lines: [{ name: "Calls", color: "--c-calls", kind: "bar", values: values("calls") }, { name: "of them failed", color: "--c-errors", kind: "bar", values: values("failed") }], label: `API calls over time: ${count(totals.calls)} in all, ${count(totals.failed_calls)} failed` },
-    errors: { ...common, height: 72, axis: true, lines: [{ name: "Errors", color: "--c-errors", kind: "bar", values: values("errors") }], label: `Errors over time: ${count(totals.errors)} in all` },
+    views: { ...common, height: 74, axis: false, lines: [{ name: "Page views", color: "--c-views", kind: "bar", values: views }, ...lineBefore(before, "views", factor, times.length)], label: `Page views over time: ${count(totals.loads + totals.routes)} in all` },
+    calls: { ...common, height: 74, axis: false, lines: [{ name: "Calls", color: "--c-calls", kind: "bar", values: values("calls") }, { name: "of them failed", color: "--c-errors", kind: "bar", values: values("failed") }, ...lineBefore(before, "calls", factor, times.length)], label: `API calls over time: ${count(totals.calls)} in all, ${count(totals.failed_calls)} failed` },
+    errors: { ...common, height: 72, axis: true, lines: [{ name: "Errors", color: "--c-errors", kind: "bar", values: values("errors") }, ...lineBefore(before, "errors", factor, times.length)], label: `Errors over time: ${count(totals.errors)} in all` },
   };
   for (const [name, data] of Object.entries(charts)) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
@@ -139,12 +148,12 @@ function nameCell(state: State, row: { name: string; service: string }, to: Stat
   return h("th", { scope: "row" }, link({ ...kept(state), ...to }, { class: "name", title: row.name }, icons, h("bdi", null, row.name)), many && h("span", { class: "tag" }, row.service));
 }
 
-function countCell(n: number, most: number): HTMLElement {
-  return h("td", { class: "num meter" }, h("i", { "aria-hidden": "true", css: { width: `${most > 0 ? (n / most) * 100 : 0}%` } }), h("span", null, count(n)));
+function countCell(n: number, most: number, delta: Child = null): HTMLElement {
+  return h("td", { class: "num meter" }, h("i", { "aria-hidden": "true", css: { width: `${most > 0 ? (n / most) * 100 : 0}%` } }), h("span", null, count(n)), delta);
 }
 
-function quantileCells(row: { p50: number | null; p75: number | null; p95: number | null; p99: number | null }): HTMLElement[] {
-  return [h("td", { class: "num medium" }, figure(row.p50)), h("td", { class: "num strong" }, figure(row.p75)), h("td", { class: "num wide" }, figure(row.p95)), h("td", { class: "num wider" }, figure(row.p99))];
+function quantileCells(row: Quantiles, was?: Quantiles): HTMLElement[] {
+  return [h("td", { class: "num medium" }, figure(row.p50)), h("td", { class: "num strong" }, figure(row.p75), was && change(row.p75, was.p75, "up", duration)), h("td", { class: "num wide" }, figure(row.p95)), h("td", { class: "num wider" }, figure(row.p99))];
 }
 
 const QUANTILE_COLUMNS = (): HTMLElement[] => [
@@ -164,16 +173,21 @@ function several(rows: { service: string }[]): boolean {
   return rows.some((row) => row.service !== rows[0].service);
 }
 
-function pagesSection(state: State, pages: Table<PageRow>): HTMLElement {
+/* The same row of the period before: a page's by kind too, since loads and route changes are not alike. */
+function same<T extends { service: string; name: string; kind?: string }>(rows: T[] | undefined, row: T): T | undefined {
+  return rows?.find((other) => other.service === row.service && other.name === row.name && other.kind === row.kind);
+}
+
+function pagesSection(state: State, pages: Table<PageRow>, before: Overview | null): HTMLElement {
   const rows = pages.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
   return card("pages", "Pages", tableSide(pages, "page"), rows.length === 0 ? nothing(`No page was opened ${when(state)}.`) :
     table([column("Page"), column("Views", { class: "num" }), QUANTILE_COLUMNS(), column("Sessions", { class: "num wider" })],
       rows.map((row) => h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
         nameCell(state, row, { view: "series", kind: row.kind, name: row.name, service: row.service }, many),
-        countCell(row.count, most), quantileCells(row), h("td", { class: "num wider" }, count(row.sessions))))));
+        countCell(row.count, most, before && change(row.count, same(before.pages.rows, row)?.count ?? 0, "neither", count)), quantileCells(row, same(before?.pages.rows, row)), h("td", { class: "num wider" }, count(row.sessions))))));
 }
 
-function callsSection(state: State, apis: Table<CallRow>): HTMLElement {
+function callsSection(state: State, apis: Table<CallRow>, before: Overview | null): HTMLElement {
   const rows = apis.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
   return card("apis", "API calls", tableSide(apis, "route"), rows.length === 0 ? nothing(`No call was made ${when(state)}.`) :
     table([column("Route"), column("Calls", { class: "num" }), column("Failed", { class: "num" }), QUANTILE_COLUMNS()],
@@ -182,20 +196,20 @@ function callsSection(state: State, apis: Table<CallRow>): HTMLElement {
         return h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
           h("th", { scope: "row" }, link({ ...kept(state), view: "series", kind: "api", name: row.name, service: row.service }, { class: "name", title: row.name },
             method && h("span", { class: "method" }, method, " "), h("bdi", null, method ? row.name.slice(space + 1) : row.name)), many && h("span", { class: "tag" }, row.service)),
-          countCell(row.count, most),
+          countCell(row.count, most, before && change(row.count, same(before.apis.rows, row)?.count ?? 0, "neither", count)),
           h("td", { class: "num" }, row.failed > 0 ? h("span", { class: "bad-text", title: plural(row.failed, "failed call") }, share(row.failed_share ?? 0)) : h("span", { class: "muted" }, "0 %")),
-          quantileCells(row));
+          quantileCells(row, same(before?.apis.rows, row)));
       })));
 }
 
-function errorsSection(state: State, errors: Table<ErrorRow>, now: number): HTMLElement {
+function errorsSection(state: State, errors: Table<ErrorRow>, now: number, before: Overview | null): HTMLElement {
   const rows = errors.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count));
   return card("errors", "Errors", errors.all ? tableSide(errors, "code") : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", "none"), ` No error was met ${when(state)}.`) :
     table([column("Message"), column("Count", { class: "num" }), column("Sessions", { class: "num" }), column("Last seen", { class: "num wide" })],
       rows.map((row) => h("tr", { "data-name": row.code, "data-key": row.code },
         h("th", { scope: "row" }, link({ ...kept(state), view: "error", code: row.code, service: row.service }, { class: "name two", title: row.message },
           h("bdi", { class: "message" }, row.message || "(its message is on the way)"), h("code", null, row.code))),
-        countCell(row.count, most), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
+        countCell(row.count, most, before && change(row.count, before.errors.rows.find(({ code }) => code === row.code)?.count ?? 0, "up", count)), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
 }
 
 function badges(row: Session): Child {
@@ -223,14 +237,14 @@ function sessionsSection(state: State, sessions: Sessions | null, now: number): 
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions }: OverviewData): void {
+export function showOverview(root: Element, state: State, { overview, alerts, sessions, before }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
   show(root, h("h1", { class: "unseen" }, "Overview"),
-    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals), trafficSection(state, overview, factor),
-    h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages), callsSection(state, overview.apis)),
-    h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now), sessionsSection(state, sessions, overview.now)),
+    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before),
+    h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
+    h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
     overview.left_out > 0 && h("p", { class: "muted" }, "There are more series than can be shown here; the rare ones are left out."));
-  drawTraffic(root, overview, factor);
+  drawTraffic(root, overview, factor, before);
 }
 
 export function overviewWords(overview: Overview): string {

@@ -1,5 +1,6 @@
 // One series: how long it took and how often, and the worst single cases, each a way into somebody's session.
 import { draw, joined, type ChartData } from "../lib/chart";
+import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { clock, count, duration, plural, share, time, vital } from "../lib/format";
 import { kept, type State } from "../lib/state";
@@ -16,11 +17,12 @@ function worded(series: Series, value: number | null): string {
   return series.kind === "vital" ? vital(series.detail, value) : duration(value);
 }
 
-function stats(series: Series): HTMLElement {
+function stats(series: Series, before: Series | null): HTMLElement {
+  const was = before?.all, values = (n: number): string => worded(series, n);
   const { all } = series;
   const timed = series.kind !== "click" && series.kind !== "error";
-  return h("dl", { class: "stats" }, stat("count", count(all.count)), series.kind === "api" && stat("failed", all.failed > 0 ? `${count(all.failed)} (${share(all.failed / all.count)})` : "0", all.failed > 0 ? "bad" : ""),
-    timed && [stat("p50", worded(series, all.p50)), stat("p75", worded(series, all.p75)), stat("p95", worded(series, all.p95)), stat("p99", worded(series, all.p99))],
+  return h("dl", { class: "stats" }, stat("count", [count(all.count), " ", was && change(all.count, was.count, "neither", count)]), series.kind === "api" && stat("failed", all.failed > 0 ? `${count(all.failed)} (${share(all.failed / all.count)})` : "0", all.failed > 0 ? "bad" : ""),
+    timed && [(["p50", "p75", "p95", "p99"] as const).map((name) => stat(name, [worded(series, all[name]), " ", was && change(all[name], was[name], "up", values)]))],
     stat("sessions", count(all.sessions)));
 }
 
@@ -34,7 +36,7 @@ function samples(state: State, series: Series): Child {
       h("td", null, toSession(state, sample.session, h("bdi", { class: "id" }, sample.session))))))));
 }
 
-function charts(series: Series): Record<string, ChartData> {
+function charts(series: Series, before: Series | null): Record<string, ChartData> {
   const n = series.points.count.length, factor = Math.max(1, Math.ceil(n / 300));
   const { from, to, step, points } = series;
   const unit = series.kind === "vital" && series.detail === "CLS" ? ("plain" as const) : ("ms" as const);
@@ -42,10 +44,12 @@ function charts(series: Series): Record<string, ChartData> {
   const name = seriesWords(series.kind, series.name, series.detail);
   return {
     values: { times: fine, step, from, to, unit, height: 220, axis: true, label: `${name}: p75 ${worded(series, series.all.p75)} over the whole time`, lines: [
-      { name: "p95", color: "--c-p95", values: points.p95, dash: [2, 3], width: 1.5 }, { name: "p75", color: "--c-p75", values: points.p75, width: 2.25, fill: true }, { name: "p50", color: "--c-p50", values: points.p50, dash: [6, 3], width: 1.5 }] },
+      { name: "p95", color: "--c-p95", values: points.p95, dash: [2, 3], width: 1.5 }, { name: "p75", color: "--c-p75", values: points.p75, width: 2.25, fill: true }, { name: "p50", color: "--c-p50", values: points.p50, dash: [6, 3], width: 1.5 },
+      ...(before ? [{ name: "p75 before", color: "--c-before", values: fine.map((_, i) => before.points.p75[i] ?? null), width: 1.5 }] : [])] },
     counts: { times: coarse, step: step * factor, from, to, unit: "count", height: 110, axis: true, label: `${name}: ${plural(series.all.count, "time")}`, lines: [
       { name: "Count", color: "--c-calls", kind: "bar", values: joined(points.count, factor) },
-      ...(series.kind === "api" ? [{ name: "of them failed", color: "--c-errors", kind: "bar" as const, values: joined(points.failed, factor) }] : [])] },
+      ...(series.kind === "api" ? [{ name: "of them failed", color: "--c-errors", kind: "bar" as const, values: joined(points.failed, factor) }] : []),
+      ...(before ? [{ name: "Before", color: "--c-before", width: 1.5, values: coarse.map((_, i) => joined(before.points.count, factor)[i] ?? null) }] : [])] },
   };
 }
 
@@ -53,15 +57,15 @@ function key(): HTMLElement {
   return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)));
 }
 
-export function showSeries(root: Element, state: State, series: Series): void {
+export function showSeries(root: Element, state: State, series: Series, before: Series | null): void {
   const timed = series.kind !== "click" && series.kind !== "error";
   show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, "Overview"), h("span", { class: "muted" }, KIND_WORDS[series.kind] ?? series.kind), state.service && h("span", { class: "tag" }, state.service)),
     h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
-    stats(series),
+    stats(series, before),
     timed && card("values", series.kind === "vital" ? "Value over time" : "Time taken", key(), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
     card("counts", "How often", null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
     card("samples", series.kind === "api" ? "Failed and slowest" : timed ? "Slowest" : "Newest", plural(series.samples.length, "example"), samples(state, series)));
-  for (const [name, data] of Object.entries(charts(series))) {
+  for (const [name, data] of Object.entries(charts(series, before))) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
     if (holder) draw(holder, data);
   }

@@ -1,6 +1,4 @@
-/* /api/sessions and /api/session: who was here lately, and what one visitor went through.
- *
- * A timeline carries what the page shows of an event, under short names; the whole document is in the store. */
+/* /api/sessions: who was here lately, or how often one user was. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,7 +9,6 @@
 
 #define MAX_LOOKED_AT 3000 /* newest events from which the list of sessions is made */
 #define MAX_SESSIONS 200
-#define MAX_TIMELINE 2000
 
 json_t *live_document(struct slice json)
 {
@@ -164,6 +161,7 @@ enum err live_answer_sessions(struct live *live, const struct live_query *query,
     struct store_event_query filter = {
         .application = query->application,
         .service = query->service,
+        .user = query->user,
         .page = slice_is(query->name, "*") ? SLICE_NONE : query->name,
         .code = query->code,
         .from_ms = query->from_ms,
@@ -185,130 +183,4 @@ enum err live_answer_sessions(struct live *live, const struct live_query *query,
     free(sessions.found);
     arena_free(sessions.arena);
     return err;
-}
-
-/* ---- one session ---- */
-
-/* What the timeline shows of a document, under which name. */
-static const struct {
-    const char *from, *to;
-} shown[] = {
-    {"@timestamp", "at"},
-    {"event.action", "kind"},
-    {"seismo.view.id", "view"},
-    {"seismo.page.route", "page"},
-    {"seismo.page.path", "path"},
-    {"seismo.page.title", "title"},
-    {"seismo.route", "route"},
-    {"url.full", "url"},
-    {"seismo.duration_ms", "ms"},
-    {"http.request.method", "method"},
-    {"http.response.status_code", "status"},
-    {"event.outcome", "outcome"},
-    {"http.response.bytes", "bytes"},
-    {"seismo.initiator", "initiator"},
-    {"trace.id", "trace"},
-    {"seismo.navigation", "navigation"},
-    {"seismo.previous_page", "from"},
-    {"seismo.click.name", "name"},
-    {"seismo.click.role", "role"},
-    {"seismo.click.selector", "selector"},
-    {"seismo.click.count", "times"},
-    {"seismo.click.flags", "flags"},
-    {"error.code", "code"},
-    {"error.type", "type"},
-    {"error.message", "message"},
-    {"error.stack_trace", "stack"},
-    {"seismo.error.source", "source"},
-    {"seismo.error.count", "times"},
-    {"seismo.vital.name", "vital"},
-    {"seismo.vital.value", "value"},
-    {"seismo.vital.rating", "rating"},
-    {"event.original", "original"},
-};
-
-/* The same in every event of a session; taken from the newest that has it. */
-static const struct {
-    const char *from, *to;
-} common[] = {
-    {"session.id", "id"},
-    {"user.id", "user"},
-    {"seismo.application", "application"},
-    {"service.name", "service"},
-    {"service.version", "version"},
-    {"service.environment", "environment"},
-    {"user_agent.name", "browser"},
-    {"user_agent.version", "browser_version"},
-    {"user_agent.os.name", "os"},
-    {"user_agent.device.name", "device"},
-    {"client.geo.country_iso_code", "country"},
-};
-
-struct timeline {
-    struct buf *buf;
-    json_t *about;
-    size_t n;
-    bool more;
-};
-
-static void write_value(struct buf *buf, const char *name, const json_t *value)
-{
-    if (json_is_string(value))
-        buf_json_field(buf, name, (struct slice){json_string_value(value), json_string_length(value)});
-    else if (json_is_number(value))
-        buf_json_number(buf, name, json_number_value(value));
-    else if (json_is_array(value) || json_is_object(value)) {
-        char *text = json_dumps(value, JSON_COMPACT);
-        buf_json_name(buf, name);
-        buf_text(buf, text ? text : "null");
-        free(text);
-    }
-}
-
-static bool show(void *ctx, struct slice id, struct slice json)
-{
-    struct timeline *timeline = ctx;
-    (void)id;
-    if (timeline->n == MAX_TIMELINE) {
-        timeline->more = true;
-        return false;
-    }
-    json_t *document = live_document(json);
-    if (!document)
-        return true;
-    buf_text(timeline->buf, timeline->n++ ? ",{" : "{");
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        write_value(timeline->buf, shown[i].to, json_object_get(document, shown[i].from));
-    buf_char(timeline->buf, '}');
-    for (size_t i = 0; i < sizeof common / sizeof *common; i++) {
-        json_t *value = json_object_get(document, common[i].from);
-        if (value)
-            json_object_set(timeline->about, common[i].to, value);
-    }
-    json_decref(document);
-    return !buf_failed(timeline->buf);
-}
-
-enum err live_answer_session(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
-{
-    if (!query->id.len)
-        return err_set(text, ERR_BAD_PARAMETER, "id: say which session");
-    struct timeline timeline = {.buf = buf, .about = json_object()};
-    struct store_event_query filter = {
-        .session = query->id, .application = query->application, .limit = MAX_TIMELINE + 1};
-    if (query->is_timed) {
-        filter.from_ms = query->from_ms;
-        filter.to_ms = query->to_ms;
-    }
-    buf_text(buf, "{\"rows\":[");
-    enum err err = store_read_events(live->options.store, &filter, show, &timeline);
-    buf_char(buf, ']');
-    buf_json_name(buf, "more");
-    buf_text(buf, timeline.more ? "true" : "false");
-    write_value(buf, "about", timeline.about);
-    buf_text(buf, "}\n");
-    json_decref(timeline.about);
-    if (err != ERR_OK)
-        return err_set(text, err, "the session cannot be read: %s", err_sentence(err));
-    return timeline.n ? ERR_OK : err_set(text, ERR_MISSING, "no event of this session is stored here");
 }
