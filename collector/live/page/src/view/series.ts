@@ -53,8 +53,8 @@ function charts(series: Series, before: Series | null): Record<string, ChartData
   };
 }
 
-function key(): HTMLElement {
-  return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)));
+function key(compared: boolean): HTMLElement {
+  return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)), compared && h("span", { class: "key-before" }, "p75 before"));
 }
 
 export function showSeries(root: Element, state: State, series: Series, before: Series | null): void {
@@ -62,7 +62,7 @@ export function showSeries(root: Element, state: State, series: Series, before: 
   show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, "Overview"), h("span", { class: "muted" }, KIND_WORDS[series.kind] ?? series.kind), state.service && h("span", { class: "tag" }, state.service)),
     h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
     stats(series, before),
-    timed && card("values", series.kind === "vital" ? "Value over time" : "Time taken", key(), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
+    timed && card("values", series.kind === "vital" ? "Value over time" : "Time taken", key(before !== null), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
     card("counts", "How often", null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
     card("samples", series.kind === "api" ? "Failed and slowest" : timed ? "Slowest" : "Newest", plural(series.samples.length, "example"), samples(state, series)));
   for (const [name, data] of Object.entries(charts(series, before))) {

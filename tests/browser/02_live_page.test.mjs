@@ -1,0 +1,161 @@
+// The live page by itself: the box that finds, the user's timeline, comparison, tables, keys; nothing serious for axe in light and dark, no
+// sideways scrolling at 320 px, hostile text as text, no request to another host.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { openBrowser } from '../lib/browser.mjs';
+import { place, root, start, until } from '../lib/seismo.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const screenshots = join(root, 'var/screenshots');
+const hostile = '"><img src=x onerror="document.title=1">\u202e';
+let where, seismo, browser, code;
+const foreign = [];
+
+const event = (kind, at, fields) => ({ kind, at, page: '/', view: 'view-0001-abcd', ...fields });
+
+// Six minutes of three users, the later half with twice the time taken.
+async function fill() {
+  const now = Date.now();
+  for (let i = 0; i < 36; i++) {
+    const at = now - 570000 + i * 15000, user = i % 3;
+    const events = [
+      event('page', at, { url: 'https://shop.test/', title: user ? 'Home' : hostile, duration: 300 }),
+      event('api', at + 100, { method: 'POST', url: '/api/checkout', status: i % 9 ? 200 : 500, duration: i < 18 ? 200 : 400 }),
+      event('vital', at + 200, { name: 'LCP', value: 1800, rating: 'good' }),
+      event('click', at + 300, { name: user ? 'Buy' : hostile, selector: '#buy', role: 'button' }),
+      ...(i % 6 ? [] : [event('error', at + 400, { type: 'TypeError', message: 'x is undefined', stack: 'TypeError: x is undefined\n    at buy (https://shop.test/a.js:1:2)' })]),
+    ];
+    const body = JSON.stringify({ v: 1, id: `beacon-${where.name}-${String(i).padStart(4, '0')}`, service: 'shop', version: '1.4.2', environment: 'test', session: `session-${user}-${i < 18 ? 'a' : 'b'}`, user: { id: `user-${user}` }, sent: Date.now(), events });
+    const answer = await fetch(`${seismo.publicUrl}/in/v1?k=demo`, { method: 'POST', body, headers: { 'content-type': 'text/plain' } });
+    assert.equal(answer.status, 202, await answer.text());
+  }
+}
+
+async function open(path, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce', bypassCSP: false });
+  context.on('request', (request) => {
+    if (!request.url().startsWith('http://127.0.0.1:') && !request.url().startsWith('data:')) foreign.push(request.url());
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => assert.fail(`an error on the page: ${error.message}`));
+  await page.goto(seismo.innerUrl + path);
+  await page.locator('#main:not([aria-busy]) > *').first().waitFor();
+  return page;
+}
+
+before(async () => {
+  mkdirSync(screenshots, { recursive: true });
+  where = place({ applications: [{ name: 'shop', keys: ['demo'], services: ['shop'], origins: ['*'], server_clients: true }] });
+  seismo = await start(where);
+  await fill();
+  browser = await openBrowser();
+  const ask = async (path) => (await fetch(seismo.innerUrl + path)).json();
+  await until('all of it', async () => {
+    const { totals, errors } = await ask('/api/overview?range=30m');
+    code = errors.rows[0]?.code;
+    return totals.calls === 36 && totals.errors === 6 && (await ask('/api/find?id=user-2')).kind === 'user';
+  }, { within: 60000 });
+});
+after(async () => {
+  await browser?.close();
+  await seismo?.stop();
+  where?.remove();
+});
+
+test('the box finds a user, a session and an error', async () => {
+  const page = await open('/');
+  for (const [text, view, name, value] of [['user-1', 'user', 'user', 'user-1'], ['session-1-b', 'session', 'id', 'session-1-b'], [code.toLowerCase(), 'error', 'code', code]]) {
+    await page.keyboard.press('/');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+    await page.waitForURL((url) => url.searchParams.get('view') === view && url.searchParams.get(name) === value);
+    await page.locator(`#main[data-view=${view}]:not([aria-busy])`).waitFor();
+  }
+  await page.locator('#search').fill('nobody-of-this-name');
+  await page.keyboard.press('Enter');
+  await page.getByText('Nothing of this name is stored here.').waitFor();
+  await page.context().close();
+});
+
+test('a user is told over all sessions, each a way into it', async () => {
+  const page = await open('/?view=user&user=user-0');
+  const timeline = page.locator('[data-testid=timeline]');
+  await timeline.waitFor();
+  assert.match(await page.locator('h1').innerText(), /^In 2 sessions over .* this user opened 12 pages, clicked 12 times, made 12 calls \(4 failed\) and met 6 errors/);
+  assert.equal(await timeline.locator('.visit').count(), 2);
+  assert.equal(await timeline.locator('[data-kind=click] .moment-title', { hasText: '"><img src=x' }).count(), 12, 'hostile text stays text');
+  assert.equal(await page.locator('#main img').count(), 0);
+  await page.locator('.filter', { hasText: 'vitals' }).click();
+  await until('no vitals', async () => (await timeline.locator('[data-kind=vital]').count()) === 0);
+  await page.screenshot({ path: join(screenshots, 'user.png') });
+  await timeline.locator('.visit a').first().click();
+  await page.waitForURL((url) => url.searchParams.get('id') === 'session-0-a');
+  await page.getByTitle('Everything that this user went through').click();
+  await page.waitForURL((url) => url.searchParams.get('user') === 'user-0');
+  assert.match(seismo.log(), /the timeline of user 'user-0' was opened from 127\.0\.0\.1/);
+  assert.equal(seismo.log().match(/the timeline of user 'user-0' was opened/g).length, 1, 'once, not with each refresh');
+  await page.context().close();
+});
+
+test('key x compares with the period before, t shows charts as tables, and the address keeps both', async () => {
+  const page = await open('/?range=5m');
+  assert.equal(await page.locator('.delta').count(), 0);
+  await page.keyboard.press('x');
+  const row = page.locator('[data-testid=apis] [data-name="POST /api/checkout"]');
+  await row.locator('.delta').first().waitFor();
+  const slower = row.locator('.delta-worse');
+  await slower.waitFor();
+  assert.match(await slower.innerText(), /up by|100 %|9\d %/);
+  await page.screenshot({ path: join(screenshots, 'compare.png'), fullPage: true });
+  await page.keyboard.press('t');
+  const table = page.locator('[data-chart=calls] table');
+  await table.waitFor();
+  assert.deepEqual(await table.locator('thead th').allInnerTexts(), ['From', 'Calls', 'of them failed', 'Before']);
+  assert.equal(await page.locator('[data-chart=calls] canvas').count(), 0);
+  const again = await open(new URL(page.url()).search ? `/${new URL(page.url()).search}` : '/');
+  await again.locator('[data-chart=calls] table').waitFor();
+  await again.locator('.delta').first().waitFor();
+  await page.keyboard.press('t');
+  await page.locator('[data-chart=calls] canvas').waitFor();
+  await page.goto(`${seismo.innerUrl}/?view=series&kind=api&name=${encodeURIComponent('POST /api/checkout')}&range=5m&compare=1`);
+  await page.locator('.stats .delta-worse').first().waitFor();
+  await again.context().close();
+  await page.context().close();
+});
+
+test('? lists the keys, and p pauses', async () => {
+  const page = await open('/');
+  await page.keyboard.press('?');
+  await page.locator('[data-testid=keys]').waitFor();
+  assert.ok((await page.locator('[data-testid=keys] kbd').count()) >= 6);
+  await page.keyboard.press('Escape');
+  await until('the dialog to go', async () => (await page.locator('[data-testid=keys]').count()) === 0);
+  await page.keyboard.press('p');
+  await page.locator('[data-testid=live-state][data-state=paused]').waitFor();
+  await page.context().close();
+});
+
+const views = () => ({
+  overview: '/', compared: '/?range=5m&compare=1', tables: '/?tables=1', session: '/?view=session&id=session-0-a', user: '/?view=user&user=user-0',
+  error: `/?view=error&code=${code}`, series: '/?view=series&kind=api&name=POST%20/api/checkout', vital: '/?view=series&kind=vital&name=*&detail=LCP', missing: '/?view=session&id=nobody',
+});
+for (const colorScheme of ['light', 'dark'])
+  test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
+    for (const [name, path] of Object.entries(views())) {
+      const page = await open(path, { colorScheme });
+      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}.png`), fullPage: true });
+      const { violations } = await page.evaluate(`${axe}; axe.run({ resultTypes: ['violations'] })`);
+      const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+      assert.deepEqual(bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), [], `${name}, ${colorScheme}`);
+      await page.setViewportSize({ width: 320, height: 700 });
+      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-320.png`), fullPage: true });
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(over <= 0, `${name} is ${over} px too wide at 320 px`);
+      await page.context().close();
+    }
+  });
+
+test('nothing is asked of another host', () => assert.deepEqual(foreign, []));
