@@ -143,11 +143,29 @@ int command_check_config(const struct config *config, int argc, char **argv)
 
 /* ---- export ---- */
 
+/* The output may be a terminal, and some obey what JSON lets pass as it is: DEL and the C1 control characters. They stand
+ * in strings only, so an escape says the same. */
+static bool print_json(struct slice json)
+{
+    const unsigned char *run = (const unsigned char *)json.at, *p = run, *end = p + json.len;
+    for (; p < end; p++) {
+        bool c1 = *p == 0xc2 && end - p > 1 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (!c1 && *p != 0x7f)
+            continue;
+        fwrite(run, 1, (size_t)(p - run), stdout);
+        p += c1;
+        printf("\\u%04x", *p);
+        run = p + 1;
+    }
+    fwrite(run, 1, (size_t)(end - run), stdout);
+    return putchar('\n') != EOF && !ferror(stdout);
+}
+
 static bool print_document(void *ctx, struct slice id, struct slice json)
 {
     bool *failed = ctx;
     (void)id;
-    *failed = fwrite(json.at, 1, json.len, stdout) != json.len || putchar('\n') == EOF;
+    *failed = !print_json(json);
     return !*failed;
 }
 
