@@ -143,8 +143,8 @@ int command_check_config(const struct config *config, int argc, char **argv)
 
 /* ---- export ---- */
 
-/* The output may be a terminal, and some obey what JSON lets pass as it is: DEL and the C1 control characters. They stand
- * in strings only, so an escape says the same. */
+/* The output may be a terminal, and some obey what JSON lets pass as it is: DEL and the C1 control characters. They
+ * stand in strings only, so an escape says the same. */
 static bool print_json(struct slice json)
 {
     const unsigned char *run = (const unsigned char *)json.at, *p = run, *end = p + json.len;
