@@ -54,10 +54,12 @@ enum err options_of_bus(const struct config *c, struct bus_options *ret_options,
         .max_pending_bytes = (size_t)config_int(c, SETTING_BUS_MAX_PENDING_BYTES),
         .max_file_bytes = (size_t)config_int(c, SETTING_BUS_MAX_FILE_BYTES),
         .retention_ms = config_int(c, SETTING_BUS_RETENTION_MS),
+        .spool_after_ms = (int)config_int(c, SETTING_KAFKA_SPOOL_AFTER_MS),
     };
     enum err err = make_folder(config_text(c, SETTING_DATA_DIR), text);
     if (!err)
-        snprintf(path, sizeof path, "%s/bus.db", config_text(c, SETTING_DATA_DIR));
+        snprintf(path, sizeof path, "%s/%s.db", config_text(c, SETTING_DATA_DIR),
+                 strcmp(ret_options->kind, "kafka") == 0 ? "spool" : "bus");
     return err;
 }
 
