@@ -26,7 +26,7 @@
 /* The kernel drops the lock when the process ends, however it ends. */
 static int try_lock(const char *path)
 {
-    char name[PATH_BYTES];
+    char name[PATH_BYTES + 8];
     snprintf(name, sizeof name, "%s.owner", path);
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
@@ -59,7 +59,7 @@ static enum err take_place(struct kafka_bus *bus, struct err_text *text)
 static void put_aside(const struct kafka_bus *bus, const struct err_text *why)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
-    char from[PATH_BYTES], to[PATH_BYTES];
+    char from[PATH_BYTES + 8], to[PATH_BYTES + 48];
     long long now_ms = (long long)clock_wall_ms();
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         snprintf(from, sizeof from, "%s%s", bus->spool_path, ends[i]);
