@@ -10,8 +10,8 @@
 #include "base/metric.h"
 #include "bus/bus_kafka_int.h"
 
-#define TRANSACTION_MS "30000"
-#define DELIVERY_MS "20000"
+#define TRANSACTION_MS "12000" /* what a member that stopped holds up, less than windows wait for it */
+#define DELIVERY_MS "10000"
 #define DEADLINE_MS 30000
 
 static bool is_fenced(rd_kafka_resp_err_t code)
