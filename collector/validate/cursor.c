@@ -32,7 +32,7 @@ static enum err decode(struct cursor *cursor, struct slice raw, struct member *r
     return how == UNESCAPED_BAD ? ERR_BAD_JSON : ERR_OK;
 }
 
-enum err cursor_string(struct cursor *cursor, struct member *ret_member)
+enum err cursor_string_any(struct cursor *cursor, struct member *ret_member)
 {
     struct slice raw = token(cursor);
     if (raw.len < 2 || raw.at[0] != '"' || raw.at[raw.len - 1] != '"')
@@ -57,40 +57,21 @@ static const char *skip_digits(const char *p, const char *end)
     return p;
 }
 
-/* Up to 15 digits and 22 places are exact in doubles, and so is their quotient rounded (Clinger 1990). */
-static bool exact_number(struct slice digits, size_t places, bool negative, double *ret_number)
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
+static bool is_number(struct slice text)
 {
-    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    if (digits.len > 16 || places > 15 || digits.len - (places > 0) > 15)
-        return false;
-    uint64_t mantissa = 0;
-    for (size_t i = 0; i < digits.len; i++)
-        if (digits.at[i] != '.')
-            mantissa = mantissa * 10 + (uint64_t)(digits.at[i] - '0');
-    double number = (double)mantissa / powers[places];
-    *ret_number = negative ? -number : number;
-    return true;
-}
-
-static enum err read_number(struct cursor *cursor, struct member *ret_member)
-{
-    struct slice text = token(cursor);
     const char *p = text.at, *end = text.at + text.len;
-    bool negative = *p == '-';
-    p += negative;
+    p += *p == '-';
     const char *digits = p;
     p = skip_digits(p, end);
     if (p == digits || (*digits == '0' && p > digits + 1))
-        return ERR_BAD_JSON;
-    size_t places = 0;
+        return false;
     if (p < end && *p == '.') {
-        const char *point = p;
-        p = skip_digits(p + 1, end);
-        if ((places = (size_t)(p - point) - 1) == 0)
-            return ERR_BAD_JSON;
+        const char *point = p++;
+        p = skip_digits(p, end);
+        if (p == point + 1)
+            return false;
     }
-    const char *mantissa_end = p;
     if (p < end && (*p | 32) == 'e') {
         p++;
         if (p < end && (*p == '+' || *p == '-'))
@@ -98,15 +79,19 @@ static enum err read_number(struct cursor *cursor, struct member *ret_member)
         const char *exponent = p;
         p = skip_digits(p, end);
         if (p == exponent)
-            return ERR_BAD_JSON;
+            return false;
     }
-    if (p != end)
+    return p == end;
+}
+
+static enum err read_number(struct cursor *cursor, struct member *ret_member)
+{
+    struct slice text = token(cursor);
+    if (!is_number(text))
         return ERR_BAD_JSON;
     cursor->at++;
     ret_member->type = MEMBER_NUMBER;
-    struct slice mantissa = {digits, (size_t)(mantissa_end - digits)};
-    if (mantissa_end != end || !exact_number(mantissa, places, negative, &ret_member->number))
-        ret_member->number = structure_number(text);
+    ret_member->number = structure_number(text);
     return ERR_OK;
 }
 
@@ -119,22 +104,6 @@ static enum err read_word(struct cursor *cursor, const char *word, enum member_t
     cursor->at++;
     ret_member->type = type;
     return ERR_OK;
-}
-
-enum err cursor_name(struct cursor *cursor, struct slice *ret_name)
-{
-    struct member member;
-    enum err err = cursor_string(cursor, &member);
-    if (err)
-        return err;
-    *ret_name = member.text;
-    return cursor_take(cursor, ':') ? ERR_OK : ERR_BAD_JSON;
-}
-
-enum err cursor_more(struct cursor *cursor, char close, bool *ret_more)
-{
-    *ret_more = cursor_take(cursor, ',');
-    return *ret_more || cursor_take(cursor, close) ? ERR_OK : ERR_BAD_JSON;
 }
 
 void cursor_note(struct cursor *cursor, struct names *names, struct slice name)
@@ -182,11 +151,11 @@ static enum err walk_array(struct cursor *cursor, int depth)
     return ERR_OK;
 }
 
-enum err cursor_value(struct cursor *cursor, int depth, struct member *ret_member)
+enum err cursor_value_any(struct cursor *cursor, int depth, struct member *ret_member)
 {
     char first = cursor_peek(cursor);
     switch (first) {
-    case '"': return cursor_string(cursor, ret_member);
+    case '"': return cursor_string_any(cursor, ret_member);
     case 't': return read_word(cursor, "true", MEMBER_BOOL, ret_member);
     case 'f': return read_word(cursor, "false", MEMBER_BOOL, ret_member);
     case 'n': return read_word(cursor, "null", MEMBER_NULL, ret_member);

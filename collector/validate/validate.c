@@ -38,7 +38,7 @@ static bool is_one_of(struct slice word, const char *words)
 {
     while (*words) {
         size_t n = strcspn(words, " ");
-        if (word.len == n && memcmp(word.at, words, n) == 0)
+        if (cursor_same(word, (struct slice){words, n}))
             return true;
         words += n + (words[n] == ' ');
     }
@@ -106,7 +106,7 @@ static int find_name(struct slice name)
     unsigned char first = (unsigned char)name.at[0], middle = (unsigned char)name.at[name.len / 2],
                   last = (unsigned char)name.at[name.len - 1];
     int found = wire_lookup[WIRE_HASH(name.len, first, middle, last)] - 1;
-    return found >= 0 && slice_equal(wire_names[found], name) ? found : -1;
+    return found >= 0 && cursor_same(wire_names[found], name) ? found : -1;
 }
 
 static enum err collect_member(struct cursor *cursor, struct collected *collected)
@@ -145,10 +145,15 @@ static enum err collect(struct cursor *cursor, struct collected *collected)
 
 static enum event_kind kind_of(struct slice text)
 {
-    for (enum event_kind kind = EVENT_PAGE; kind < EVENT_OTHER; kind++)
-        if (slice_is(text, event_kind_name(kind)))
-            return kind;
-    return EVENT_OTHER;
+    switch (text.len ? text.at[0] : 0) {
+    case 'p': return cursor_same(text, SLICE("page")) ? EVENT_PAGE : EVENT_OTHER;
+    case 'r': return cursor_same(text, SLICE("route")) ? EVENT_ROUTE : EVENT_OTHER;
+    case 'a': return cursor_same(text, SLICE("api")) ? EVENT_API : EVENT_OTHER;
+    case 'c': return cursor_same(text, SLICE("click")) ? EVENT_CLICK : EVENT_OTHER;
+    case 'e': return cursor_same(text, SLICE("error")) ? EVENT_ERROR : EVENT_OTHER;
+    case 'v': return cursor_same(text, SLICE("vital")) ? EVENT_VITAL : EVENT_OTHER;
+    default: return EVENT_OTHER;
+    }
 }
 
 static enum event_kind collected_kind(const struct collected *collected)
@@ -302,11 +307,15 @@ static enum err read_known(struct decoding *d, int depth, const struct wire_fiel
     return ERR_OK;
 }
 
-static const struct wire_field *find_field(struct slice name, const struct wire_field *fields, size_t n_fields)
+/* guess: where to begin; members mostly come in the schema's order. */
+static const struct wire_field *find_field(struct slice name, const struct wire_field *fields, size_t n_fields,
+                                           size_t guess)
 {
-    for (size_t i = 0; i < n_fields; i++)
-        if (fields[i].name_bytes == name.len && memcmp(fields[i].name, name.at, name.len) == 0)
-            return &fields[i];
+    for (size_t i = 0, at = guess; i < n_fields; i++, at++) {
+        at = at < n_fields ? at : 0;
+        if (cursor_same(name, (struct slice){fields[at].name, fields[at].name_bytes}))
+            return &fields[at];
+    }
     return NULL;
 }
 
@@ -318,7 +327,8 @@ static enum err read_member(struct decoding *d, int depth, const struct wire_fie
     enum err err = cursor_name(&d->cursor, &name);
     if (err)
         return err;
-    const struct wire_field *field = find_field(name, fields, n_fields);
+    size_t guess = *seen ? 64 - (size_t)__builtin_clzll(*seen) : 0;
+    const struct wire_field *field = find_field(name, fields, n_fields, guess);
     if (!field) {
         cursor_note(&d->cursor, unknown, name);
         return cursor_value(&d->cursor, depth + 1, &ignored);
