@@ -147,12 +147,6 @@ static void json_escape(struct buf *buf, unsigned char c)
     }
 }
 
-/* A C1 control character, which some terminals obey: two bytes in UTF-8. */
-static bool is_c1(const unsigned char *p, const unsigned char *end)
-{
-    return end - p > 1 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
-}
-
 void buf_json_string(struct buf *buf, struct slice text)
 {
     const unsigned char *p = (const unsigned char *)text.at, *end = p + text.len;
@@ -160,15 +154,13 @@ void buf_json_string(struct buf *buf, struct slice text)
     while (p < end) {
         const unsigned char *run = p;
         size_t n = 0;
-        while (p < end && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f && !is_c1(p, end) &&
+        while (p < end && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f &&
                (n = utf8_length(p, (size_t)(end - p))))
             p += n;
         buf_add(buf, run, (size_t)(p - run));
         if (p == end)
             break;
-        if (is_c1(p, end))
-            json_escape(buf, *++p);
-        else if (*p < 0x80)
+        if (*p < 0x80)
             json_escape(buf, *p);
         else
             buf_text(buf, "\xef\xbf\xbd");

@@ -171,6 +171,5 @@ void sqlite_keep_account(struct sqlite_bus *bus)
         unread += part->extent.next_bytes - consumed;
         pthread_mutex_unlock(&bus->mutex);
     }
-    if (bus->spool)
-        metric_set(bus->spool, unread);
+    metric_set(bus->spool, unread);
 }

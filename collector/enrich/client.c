@@ -79,8 +79,9 @@ static struct client look_up(struct slice user_agent)
     return client;
 }
 
-/* The last answers of this thread: a look-up takes a microsecond, and the same few headers come again and again. */
-#define REMEMBERED 16
+/* The last answers of this thread: a look-up takes a microsecond, and the same few headers come again and again. Sets
+ * of two, the newer one first; a flood of headers made up costs a look-up each and pushes the others out, no more. */
+#define SETS 32
 #define MAX_REMEMBERED_BYTES 256
 struct memory {
     char agent[MAX_REMEMBERED_BYTES];
@@ -88,21 +89,46 @@ struct memory {
     struct client client;
 };
 
+static size_t set_of(struct slice agent)
+{
+    uint64_t hash = agent.len, word;
+    size_t at = 0;
+    for (; at + 8 <= agent.len; at += 8) {
+        memcpy(&word, agent.at + at, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    }
+    for (; at < agent.len; at++)
+        hash = (hash ^ (unsigned char)agent.at[at]) * 0x9e3779b97f4a7c15u;
+    return hash >> 59;
+}
+
+static bool remembers(const struct memory *memory, struct slice agent)
+{
+    return memory->len == agent.len && memcmp(memory->agent, agent.at, agent.len) == 0;
+}
+
+static void remember(struct memory *memory, struct slice agent)
+{
+    memory->client = look_up(agent);
+    memory->len = agent.len;
+    memcpy(memory->agent, agent.at, agent.len);
+    memory->version_at = memory->client.version.len ? (size_t)(memory->client.version.at - agent.at) : 0;
+}
+
 struct client client_of(struct slice user_agent)
 {
-    static _Thread_local struct memory memories[REMEMBERED];
-    size_t n = user_agent.len;
-    if (n == 0 || n > MAX_REMEMBERED_BYTES)
+    static _Thread_local struct memory memories[SETS][2];
+    static _Thread_local unsigned char newer[SETS];
+    if (user_agent.len == 0 || user_agent.len > MAX_REMEMBERED_BYTES)
         return look_up(user_agent);
-    unsigned char middle = (unsigned char)user_agent.at[n / 2], last = (unsigned char)user_agent.at[n - 1];
-    struct memory *memory = &memories[(n * 5 + middle * 3 + last) % REMEMBERED];
-    if (memory->len != n || memcmp(memory->agent, user_agent.at, n) != 0) {
-        memory->client = look_up(user_agent);
-        memory->len = n;
-        memcpy(memory->agent, user_agent.at, n);
-        memory->version_at = memory->client.version.len ? (size_t)(memory->client.version.at - user_agent.at) : 0;
+    size_t set = set_of(user_agent);
+    struct memory *pair = memories[set];
+    if (!remembers(&pair[newer[set]], user_agent)) {
+        newer[set] ^= 1;
+        if (!remembers(&pair[newer[set]], user_agent))
+            remember(&pair[newer[set]], user_agent);
     }
-    struct client client = memory->client;
-    client.version.at = user_agent.at + memory->version_at;
+    struct client client = pair[newer[set]].client;
+    client.version.at = user_agent.at + pair[newer[set]].version_at;
     return client;
 }

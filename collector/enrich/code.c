@@ -30,7 +30,8 @@ static struct slice trim(struct slice s)
     return s;
 }
 
-static struct slice without_prefix(struct slice s, const char *prefix)
+/* Inlined, so that the prefix's length is a constant. */
+static inline __attribute__((always_inline)) struct slice without_prefix(struct slice s, const char *prefix)
 {
     size_t n = strlen(prefix);
     return slice_starts(s, prefix) ? (struct slice){s.at + n, s.len - n} : s;
@@ -87,10 +88,10 @@ static struct slice clean_function(struct slice s)
     return s;
 }
 
-/* `https://x/assets/main-8f3a2b1c.js?v=3:10:12` -> `main`; chunks that have numbers for names have none. */
+/* `main-8f3a2b1c.js:10:12` -> `main`; chunks that have numbers for names have none. */
 static struct slice clean_file(struct slice place)
 {
-    struct slice file = before_first(behind_last(before_first(place, QUERY), FOLDER), ENDING);
+    struct slice file = before_first(place, ENDING);
     size_t start = 0;
     bool digit = false;
     for (size_t i = 0; i <= file.len; i++) {
@@ -105,26 +106,41 @@ static struct slice clean_file(struct slice place)
     return file;
 }
 
-/* Not of a library, an extension or the browser itself. THEIRS are the first letters of the words. */
-static bool is_ours(struct slice place)
+/* A word of a library, an extension or the browser itself begins; THEIRS are the first letters. */
+static bool begins_word_of_theirs(struct slice s)
 {
-    static const struct slice others[] = {
-        {"node_modules", sizeof("node_modules") - 1},
-        {"/vendor", sizeof("/vendor") - 1},
-        {"extension://", sizeof("extension://") - 1},
-        {"<anonymous>", sizeof("<anonymous>") - 1},
-        {"(native", sizeof("(native") - 1},
-        {"node:internal", sizeof("node:internal") - 1},
-        {"webpack/bootstrap", sizeof("webpack/bootstrap") - 1},
+    static const struct slice words[] = {
+        {"node_modules", sizeof "node_modules" - 1},
+        {"/vendor", sizeof "/vendor" - 1},
+        {"extension://", sizeof "extension://" - 1},
+        {"<anonymous>", sizeof "<anonymous>" - 1},
+        {"(native", sizeof "(native" - 1},
+        {"node:internal", sizeof "node:internal" - 1},
+        {"webpack/bootstrap", sizeof "webpack/bootstrap" - 1},
     };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].at[0] == s.at[0] && words[i].len <= s.len && words[i].at[1] == s.at[1] &&
+            memcmp(s.at, words[i].at, words[i].len) == 0)
+            return true;
+    return false;
+}
+
+/* False when the place is not ours. What stands behind the last folder, without the query; one walk for all. */
+static bool read_place(struct slice place, struct slice *ret_file)
+{
+    size_t start = 0, end = place.len;
     for (size_t at = 0; at < place.len; at++) {
-        if (!(signs[(unsigned char)place.at[at]] & THEIRS))
+        unsigned char sign = signs[(unsigned char)place.at[at]] & (QUERY | FOLDER | THEIRS);
+        if (!sign)
             continue;
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (others[i].at[0] == place.at[at] && others[i].len <= place.len - at &&
-                memcmp(place.at + at, others[i].at, others[i].len) == 0)
-                return false;
+        if (sign & THEIRS && begins_word_of_theirs((struct slice){place.at + at, place.len - at}))
+            return false;
+        if (sign & FOLDER && end == place.len)
+            start = at + 1;
+        if (sign & QUERY && end == place.len)
+            end = at;
     }
+    *ret_file = (struct slice){place.at + start, end - start};
     return place.len > 0;
 }
 
@@ -166,10 +182,10 @@ static bool read_firefox(struct slice line, struct slice *ret_function, struct s
 
 static bool read_frame(struct slice line, bool is_chrome, struct frame *ret_frame)
 {
-    struct slice function = SLICE_NONE, place = SLICE_NONE;
-    if (!(is_chrome ? read_chrome : read_firefox)(trim(line), &function, &place) || !is_ours(place))
+    struct slice function = SLICE_NONE, place = SLICE_NONE, file = SLICE_NONE;
+    if (!(is_chrome ? read_chrome : read_firefox)(trim(line), &function, &place) || !read_place(place, &file))
         return false;
-    *ret_frame = (struct frame){clean_function(function), clean_file(place)};
+    *ret_frame = (struct frame){clean_function(function), clean_file(file)};
     return ret_frame->function.len || ret_frame->file.len;
 }
 

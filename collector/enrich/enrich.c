@@ -69,10 +69,22 @@ static bool set_routes(struct batch *batch, const struct event *before, struct e
 
 /* ---- redaction --------------------------------------------------------------------------------------------------- */
 
-/* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
-static void redact_event(struct event *event)
+/* One scan for all: most beacons hold nothing secret. */
+static bool all_are_quiet(const struct batch *batch)
 {
-    if (!redact_json(event->json, !(event->flags & EVENT_UNKNOWN_FIELD)))
+    if (batch->n_events == 0)
+        return true;
+    struct slice first = batch->events[0].json, last = batch->events[batch->n_events - 1].json;
+    bool in_order =
+        first.at >= batch->body.at && last.at >= first.at && last.at + last.len <= batch->body.at + batch->body.len;
+    return in_order && redact_is_quiet((struct slice){first.at, (size_t)(last.at - first.at) + last.len});
+}
+
+/* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
+static void redact_event(struct event *event, bool quiet)
+{
+    bool names_are_known = !(event->flags & EVENT_UNKNOWN_FIELD);
+    if ((quiet && names_are_known) || !redact_json(event->json, names_are_known))
         return;
     event->flags |= EVENT_REDACTED;
     struct slice *const texts[] = {&event->page,    &event->url,   &event->name,  &event->type,
@@ -94,7 +106,7 @@ static bool set_code(struct batch *batch, struct event *event)
 
 /* ---- the batch --------------------------------------------------------------------------------------------------- */
 
-static bool enrich_event(const struct enrich_options *options, struct batch *batch, size_t i)
+static bool enrich_event(const struct enrich_options *options, struct batch *batch, size_t i, bool quiet)
 {
     struct event *event = &batch->events[i];
     set_time(options, batch, event);
@@ -102,7 +114,7 @@ static bool enrich_event(const struct enrich_options *options, struct batch *bat
         event->flags |= EVENT_FAILED;
     if (!set_routes(batch, i ? event - 1 : NULL, event))
         return false;
-    redact_event(event);
+    redact_event(event, quiet);
     return event->kind != EVENT_ERROR || set_code(batch, event);
 }
 
@@ -114,8 +126,9 @@ enum err enrich_batch(const struct enrich_options *options, struct batch *batch)
     batch->os = client.os;
     batch->device = client.device;
     batch->clock_offset_ms = clock_offset(batch);
+    bool quiet = all_are_quiet(batch);
     for (size_t i = 0; i < batch->n_events; i++)
-        if (!enrich_event(options, batch, i))
+        if (!enrich_event(options, batch, i, quiet))
             return err_set(&batch->text, ERR_TOO_LARGE, "the beacon needs more memory than one may have");
     return ERR_OK;
 }

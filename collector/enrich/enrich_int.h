@@ -14,8 +14,22 @@ struct text {
     size_t len, max;
     bool full;
 };
-void text_add(struct text *text, struct slice slice);
-void text_char(struct text *text, char c);
+/* What does not fit. */
+void text_add_part(struct text *text, struct slice slice);
+static inline void text_add(struct text *text, struct slice slice)
+{
+    if (text->full || slice.len > text->max - text->len) {
+        text_add_part(text, slice);
+        return;
+    }
+    if (slice.len)
+        memcpy(text->at + text->len, slice.at, slice.len);
+    text->len += slice.len;
+}
+static inline void text_char(struct text *text, char c)
+{
+    text_add(text, (struct slice){&c, 1});
+}
 static inline struct slice text_slice(const struct text *text)
 {
     return (struct slice){text->at, text->len};

@@ -50,16 +50,22 @@ struct words {
     bool spaced;           /* a space stands between it and what comes */
 };
 
+/* Brackets part words as spaces do, but are kept. `.` and `:` do not: 10.0.0.1:80 is one word. */
+enum { SPACE = 1, BRACKET = 2, EQUALS = 4 };
+static const unsigned char partings[256] = {
+    [0 ... ' '] = SPACE, [0x7f] = SPACE,  ['('] = BRACKET, [')'] = BRACKET, ['['] = BRACKET,
+    [']'] = BRACKET,     ['{'] = BRACKET, ['}'] = BRACKET, [','] = BRACKET, [';'] = BRACKET,
+    ['<'] = BRACKET,     ['>'] = BRACKET, ['|'] = BRACKET, ['='] = EQUALS,
+};
+
 static bool is_space(char c)
 {
-    return (unsigned char)c <= ' ' || c == 0x7f;
+    return partings[(unsigned char)c] & SPACE;
 }
 
-/* What parts words besides space; it is kept. `.` and `:` do not: 10.0.0.1:80 is one word. */
 static bool is_bracket(char c)
 {
-    return c == '(' || c == ')' || c == '[' || c == ']' || c == '{' || c == '}' || c == ',' || c == ';' || c == '<' ||
-           c == '>' || c == '|';
+    return partings[(unsigned char)c] & BRACKET;
 }
 
 static bool is_quote(char c)
@@ -200,6 +206,12 @@ static bool is_name_of_login(const struct words *words)
     return slice_is_word(words->previous, "for") && slice_is_word(peek_word(words), "from");
 }
 
+static bool is_before_name(struct slice word)
+{
+    char first = word.len ? lower(word.at[0]) : 0;
+    return (first == 'u' || first == 'h' || first == 'r') && slice_is_among(word, name_follows);
+}
+
 static bool is_variable(const struct words *words, struct slice word)
 {
     struct look look = look_at(word);
@@ -211,15 +223,14 @@ static bool is_variable(const struct words *words, struct slice word)
         return true;
     if (is_guarded(word))
         return false;
-    return slice_is_among(words->previous, name_follows) || is_part_of_date(words, word) || is_name_of_login(words) ||
+    return is_before_name(words->previous) || is_part_of_date(words, word) || is_name_of_login(words) ||
            is_dotted_host(word, &look);
 }
 
 static size_t word_end(const struct words *words)
 {
     size_t end = words->at;
-    while (end < words->text.len && !is_space(words->text.at[end]) && !is_bracket(words->text.at[end]) &&
-           words->text.at[end] != '=')
+    while (end < words->text.len && !partings[(unsigned char)words->text.at[end]])
         end++;
     return end;
 }

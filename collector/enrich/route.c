@@ -12,25 +12,60 @@ struct shape {
     size_t turns;                               /* between digits and letters, or from lower to upper case */
 };
 
-static bool is_turn(char a, char b)
-{
-    return (is_digit(a) && is_letter(b)) || (is_letter(a) && is_digit(b)) ||
-           (is_letter(a) && !is_upper(a) && is_upper(b));
-}
+/* A character's sort, and what it counts as: one look-up a character. */
+enum sort { SORT_OTHER, SORT_DIGIT, SORT_LOWER, SORT_UPPER };
+enum { IS_HEX = 4, IS_SIGN = 8 }; /* signs: `-` `_` */
+#define TEN(c, what) \
+    [c] = what, [c + 1] = what, [c + 2] = what, [c + 3] = what, [c + 4] = what, [c + 5] = what, [c + 6] = what, \
+    [c + 7] = what, [c + 8] = what, [c + 9] = what
+static const unsigned char sorts[256] = {
+    TEN('0', SORT_DIGIT | IS_HEX),
+    ['a'] = SORT_LOWER | IS_HEX,
+    ['b'] = SORT_LOWER | IS_HEX,
+    ['c'] = SORT_LOWER | IS_HEX,
+    ['d'] = SORT_LOWER | IS_HEX,
+    ['e'] = SORT_LOWER | IS_HEX,
+    ['f'] = SORT_LOWER | IS_HEX,
+    TEN('g', SORT_LOWER),
+    TEN('q', SORT_LOWER),
+    ['A'] = SORT_UPPER | IS_HEX,
+    ['B'] = SORT_UPPER | IS_HEX,
+    ['C'] = SORT_UPPER | IS_HEX,
+    ['D'] = SORT_UPPER | IS_HEX,
+    ['E'] = SORT_UPPER | IS_HEX,
+    ['F'] = SORT_UPPER | IS_HEX,
+    TEN('G', SORT_UPPER),
+    TEN('Q', SORT_UPPER),
+    ['-'] = IS_SIGN,
+    ['_'] = IS_SIGN,
+};
+#undef TEN
 
 static struct shape shape_of(struct slice s)
 {
-    struct shape shape = {0};
+    static const bool is_turn[4][4] = {
+        [SORT_DIGIT] = {[SORT_LOWER] = true, [SORT_UPPER] = true},
+        [SORT_LOWER] = {[SORT_DIGIT] = true, [SORT_UPPER] = true},
+        [SORT_UPPER] = {[SORT_DIGIT] = true},
+    };
+    size_t counts[16] = {0}, turns = 0;
+    unsigned before = SORT_OTHER;
     for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        shape.digits += is_digit(c);
-        shape.letters += is_letter(c);
-        shape.upper += is_upper(c);
-        shape.hex += is_hex(c);
-        shape.others += !is_digit(c) && !is_letter(c) && c != '-' && c != '_';
-        shape.turns += i > 0 && is_turn(s.at[i - 1], c);
+        unsigned sort = sorts[(unsigned char)s.at[i]];
+        counts[sort]++;
+        turns += is_turn[before][sort & 3];
+        before = sort & 3;
     }
-    return shape;
+    size_t lower_letters = counts[SORT_LOWER] + counts[SORT_LOWER | IS_HEX];
+    size_t upper_letters = counts[SORT_UPPER] + counts[SORT_UPPER | IS_HEX];
+    return (struct shape){
+        .digits = counts[SORT_DIGIT | IS_HEX],
+        .letters = lower_letters + upper_letters,
+        .upper = upper_letters,
+        .hex = counts[SORT_DIGIT | IS_HEX] + counts[SORT_LOWER | IS_HEX] + counts[SORT_UPPER | IS_HEX],
+        .others = counts[SORT_OTHER],
+        .turns = turns,
+    };
 }
 
 /* Every character of the pattern: 0 a digit, x a hex digit, others themselves. */
@@ -109,18 +144,26 @@ static bool is_plain(struct slice s)
     return i == s.len && s.len < 20;
 }
 
+static bool is_number(struct slice s)
+{
+    size_t i = 0;
+    while (i < s.len && is_digit(s.at[i]))
+        i++;
+    return i == s.len;
+}
+
 /* What stands for the segment, NULL when it is a name. */
 static const char *placeholder(struct slice s)
 {
     if (is_plain(s))
         return NULL;
+    if (s.len == 36 && has_form(s, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
+        return ":uuid";
     struct shape shape = shape_of(s);
     if (shape.digits == s.len)
         return ":id";
     if (shape.digits && is_date(s))
         return ":date";
-    if (s.len == 36 && has_form(s, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
-        return ":uuid";
     if (s.len >= 16 && shape.hex == s.len && shape.digits)
         return ":hash";
     if (shape.others && is_email(s))
@@ -148,6 +191,10 @@ static void add_segment(struct text *name, struct slice s)
 {
     if (is_plain(s)) {
         text_add(name, s);
+        return;
+    }
+    if (is_number(s)) {
+        text_add(name, SLICE(":id"));
         return;
     }
     size_t dot = s.len;
@@ -237,10 +284,12 @@ struct address {
 /* Up to the query or the fragment. */
 static struct slice without_query(struct slice s)
 {
-    size_t n = 0;
-    while (n < s.len && s.at[n] != '?' && s.at[n] != '#')
-        n++;
-    return (struct slice){s.at, n};
+    if (s.len == 0)
+        return s;
+    const char *query = memchr(s.at, '?', s.len);
+    size_t n = query ? (size_t)(query - s.at) : s.len;
+    const char *fragment = memchr(s.at, '#', n);
+    return (struct slice){s.at, fragment ? (size_t)(fragment - s.at) : n};
 }
 
 static struct slice up_to_path(struct slice s)
@@ -261,10 +310,12 @@ static size_t scheme_length(struct slice url)
 
 static struct address address_of(struct slice url)
 {
-    struct address address = {{url.at, 0}, {url.at, 0}, without_query(url)};
+    struct address address = {{url.at, 0}, {url.at, 0}, {url.at, 0}};
     size_t scheme = scheme_length(url);
-    if (!scheme && !slice_starts(url, "//"))
+    if (!scheme && !slice_starts(url, "//")) {
+        address.path = without_query(url);
         return address;
+    }
     struct slice rest = {url.at + scheme + 2, url.len - scheme - 2};
     address.host = up_to_path(rest);
     address.origin = (struct slice){url.at, scheme + 2 + address.host.len};

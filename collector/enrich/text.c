@@ -10,7 +10,7 @@ static size_t whole_characters(struct slice slice, size_t room)
     return room;
 }
 
-void text_add(struct text *text, struct slice slice)
+void text_add_part(struct text *text, struct slice slice)
 {
     if (text->full || slice.len == 0)
         return;
@@ -18,11 +18,6 @@ void text_add(struct text *text, struct slice slice)
     memcpy(text->at + text->len, slice.at, n);
     text->len += n;
     text->full = n < slice.len;
-}
-
-void text_char(struct text *text, char c)
-{
-    text_add(text, (struct slice){&c, 1});
 }
 
 bool slice_is_word(struct slice slice, const char *word)

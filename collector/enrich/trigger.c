@@ -193,17 +193,45 @@ static bool is_card_byte(char c)
     return is_digit(c) || c == ' ' || c == '+' || c == '-' || c == '%';
 }
 
-/* The whole run of such bytes around the place; what stands around the run can only make it less of a card. */
+/* A run without any of what a card number in groups has (digits_end in redact.c): a first group of 4, or all groups
+ * together of a card's length. */
+static bool has_groups_of_card(struct slice run)
+{
+    size_t group = 0, sum = 0, separators = 0;
+    for (size_t i = 0; i <= run.len; i++) {
+        if (i < run.len && is_digit(run.at[i])) {
+            group++;
+            separators = 0;
+            continue;
+        }
+        sum += group;
+        bool ends = i == run.len || separators++ > 0;
+        if (group == 4 || group >= FEWEST_CARD_DIGITS || (i < run.len && run.at[i] == '%') ||
+            (ends && sum >= FEWEST_CARD_DIGITS && sum <= MOST_CARD_DIGITS))
+            return true;
+        sum = ends ? 0 : sum;
+        group = 0;
+    }
+    return false;
+}
+
+/* The whole run of such bytes around the place, the last of so many; what stands around the run can only make it less
+ * of a card. */
 static bool is_card_around(struct slice t, size_t at, size_t *looked_at)
 {
-    size_t start = at, end = at, others = 0;
-    for (; start > 0 && is_card_byte(t.at[start - 1]); start--)
-        others += !is_digit(t.at[start - 1]);
-    for (; end < t.len && is_card_byte(t.at[end]); end++)
-        others += !is_digit(t.at[end]);
+    size_t start = at + 1 - FEWEST_CARD_DIGITS, end = at + 1;
+    while (start > 0 && is_card_byte(t.at[start - 1]))
+        start--;
+    while (end < t.len && is_card_byte(t.at[end]))
+        end++;
     *looked_at = end;
     struct slice run = {t.at + start, end - start};
-    return others ? redact_finds(run) : run.len <= MOST_CARD_DIGITS && redact_is_card(run.at, run.len);
+    size_t digits = 0;
+    while (digits < run.len && is_digit(run.at[digits]))
+        digits++;
+    if (digits == run.len)
+        return run.len <= MOST_CARD_DIGITS && redact_is_card(run.at, run.len);
+    return has_groups_of_card(run) && redact_finds(run);
 }
 
 /* ---- the text ---------------------------------------------------------------------------------------------------- */
