@@ -26,9 +26,9 @@ export function startFeed(refresh: () => Promise<boolean>, changed: () => void):
     if (busy) { wanted = true; return; }
     busy = true;
     wanted = false;
-    askedAt = Date.now();
+    const began = (askedAt = Date.now()); // now() may reset askedAt meanwhile
     const good = await refresh().catch(() => false);
-    took = Date.now() - askedAt;
+    took = askedAt === began ? Date.now() - began : 0;
     if (good) goodAt = Date.now();
     busy = false;
     changed();
