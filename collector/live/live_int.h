@@ -10,7 +10,8 @@
  *   live_windows.c   final windows of the store and the open ones, each once
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
- *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_status.c    answers
+ *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_errors.c  live_status.c
+ *                    the answers
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
 #define SEISMO_LIVE_LIVE_INT_H

@@ -1,4 +1,4 @@
-/* /api/alerts and /api/errors: what is wrong, in the program's words and in the browsers'. */
+/* /api/alerts: what is wrong, in the program's words; and what an error is called. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,7 +8,6 @@
 
 #define MAX_FIRING 100
 #define MAX_ALERTS 200
-#define MAX_SAMPLES 20
 
 /* ---- alerts ---- */
 
@@ -137,68 +136,4 @@ bool live_error_name(struct live *live, struct slice code, struct buf *ret_name)
         return false; /* the window may come before the document: asked again next time */
     learn_name(live, hash, ret_name->at);
     return true;
-}
-
-static const struct {
-    const char *from, *to;
-} shown[] = {
-    {"@timestamp", "at"},
-    {"session.id", "session"},
-    {"user.id", "user"},
-    {"seismo.page.route", "page"},
-    {"service.version", "version"},
-    {"user_agent.name", "browser"},
-    {"user_agent.os.name", "os"},
-    {"error.type", "type"},
-    {"error.message", "message"},
-    {"error.stack_trace", "stack"},
-    {"seismo.error.source", "source"},
-    {"seismo.error.file", "file"},
-};
-
-static bool write_sample(void *ctx, struct slice id, struct slice json)
-{
-    struct buf *buf = ctx;
-    (void)id;
-    json_t *document = live_document(json);
-    if (!document)
-        return true;
-    buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
-        struct slice text = live_member(document, shown[i].from);
-        if (text.len)
-            buf_json_field(buf, shown[i].to, text);
-    }
-    double line = live_member_number(document, "seismo.error.line");
-    if (!isnan(line))
-        buf_json_number(buf, "line", line);
-    buf_char(buf, '}');
-    json_decref(document);
-    return !buf_failed(buf);
-}
-
-enum err live_answer_errors(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
-{
-    if (!query->code.len)
-        return err_set(text, ERR_BAD_PARAMETER, "code: say which error; the list is in /api/overview");
-    struct store_event_query filter = {
-        .application = query->application,
-        .service = query->service,
-        .code = query->code,
-        .newest_first = true,
-        .limit = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES,
-    };
-    buf_char(buf, '{');
-    buf_json_field(buf, "code", query->code);
-    struct buf name;
-    buf_init(&name, 8192);
-    bool known = live_error_name(live, query->code, &name);
-    buf_json_field(buf, "message", buf_slice(&name));
-    buf_done(&name);
-    buf_text(buf, ",\"rows\":[");
-    enum err err = store_read_events(live->options.store, &filter, write_sample, buf);
-    buf_text(buf, "]}\n");
-    if (err != ERR_OK)
-        return err_set(text, err, "the error cannot be read: %s", err_sentence(err));
-    return known ? ERR_OK : err_set(text, ERR_MISSING, "no event with this code is stored here");
 }

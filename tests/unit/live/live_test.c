@@ -586,6 +586,23 @@ static int times_said(const char *text)
     return n;
 }
 
+static void an_error_is_told_with_who_met_it(void **state)
+{
+    (void)state;
+    put_session("beacon-1", "session-1", "boom");
+    put_session("beacon-2", "session-2", "boom");
+    put_session("beacon-3", "session-2", "boom");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN"), 200);
+    assert_says("\"looked_at\":3,\"sessions\":2,\"users\":1,");
+    assert_says("\"first\":\"2026-11-20T");
+    assert_says("\"last\":\"2026-11-20T");
+    assert_int_equal(times_said("\"session\":\"session-2\""), 1);
+    assert_says("\"pages\":[{\"value\":\"/cart\",\"count\":3}]");
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN&limit=1"), 200);
+    assert_int_equal(times_said("\"session\":"), 1);
+}
+
 static void a_user_is_told_over_all_sessions(void **state)
 {
     (void)state;
@@ -771,6 +788,7 @@ int main(void)
         ON_LIVE(series_has_points_and_samples),
         ON_LIVE(hostile_text_stays_text),
         ON_LIVE(a_session_is_told_in_order),
+        ON_LIVE(an_error_is_told_with_who_met_it),
         ON_LIVE(a_user_is_told_over_all_sessions),
         ON_LIVE(what_is_pasted_is_found),
         ON_LIVE(opened_timelines_are_counted_once),

@@ -67,7 +67,11 @@ export interface ErrorSample {
   at: string; session?: string; user?: string; page?: string; version?: string; browser?: string; os?: string; type?: string; message?: string;
   stack?: string; source?: string; file?: string; line?: number;
 }
-export interface ErrorDetail { code: string; message: string; rows: ErrorSample[] }
+export interface Share { value: string; count: number }
+export interface ErrorDetail {
+  code: string; message: string; first?: string; last?: string; looked_at: number; sessions: number; users: number;
+  releases: Share[]; browsers: Share[]; pages: Share[]; rows: ErrorSample[];
+}
 
 export interface Status {
   version: string; ready: boolean; open_windows: boolean; now: number; public_url: string; demo_key: string;

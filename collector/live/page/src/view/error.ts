@@ -1,19 +1,43 @@
-// One error: its message first, then who met it, where it was raised, and sessions to look into.
-import { h, show } from "../lib/dom";
-import { ago, plural, time } from "../lib/format";
+// One error: its message first, then since when and whom it hits, where it was raised, and sessions to look into.
+import { h, show, type Child } from "../lib/dom";
+import { ago, count, dateTime, plural, share, time } from "../lib/format";
+import { icon } from "../lib/icon";
 import { kept, type State } from "../lib/state";
-import type { ErrorDetail } from "../types";
+import type { ErrorDetail, Share } from "../types";
 import { card, column, link, toSession } from "./parts";
+
+function fact(name: string, value: Child): HTMLElement {
+  return h("div", { class: "stat" }, h("dt", null, name), h("dd", null, value));
+}
+
+/* Figures of the newest events only say so: "1,000+" is not 1,000. */
+function facts(detail: ErrorDetail, now: number): HTMLElement {
+  const of = (n: number): string => count(n) + (detail.looked_at >= 1000 ? "+" : "");
+  const moment = (at: string | undefined): Child => (at ? time(at, ago(Date.parse(at), now)) : "–");
+  return h("dl", { class: "stats" }, fact("first seen", [moment(detail.first), detail.first ? h("small", null, ` ${dateTime(Date.parse(detail.first))}`) : null]), fact("last seen", moment(detail.last)),
+    fact("times", of(detail.looked_at)), fact("sessions", of(detail.sessions)), fact("users", detail.users ? of(detail.users) : "not told"));
+}
+
+function sharesOf(title: string, shares: Share[], all: number): Child {
+  if (shares.length === 0) return null;
+  return h("div", { class: "share-list", "data-key": title }, h("h3", null, title), h("ul", { class: "plain" }, shares.map(({ value, count: n }) =>
+    h("li", { "data-key": value }, h("span", { class: "meter" }, h("i", { "aria-hidden": "true", css: { width: `${(n / all) * 100}%` } }), h("bdi", null, value)), h("span", { class: "muted" }, share(n / all))))));
+}
 
 export function showError(root: Element, state: State, detail: ErrorDetail): void {
   const newest = detail.rows[0], now = Date.now();
   const place = newest && newest.file ? `${newest.file}${newest.line ? `:${newest.line}` : ""}` : "";
+  // The words that a browser raised come first; the masked form stands for all that are the same error.
+  const raw = newest?.message || detail.message;
   show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, "Overview"), h("span", { class: "muted" }, "Error"), h("code", null, detail.code),
+    h("button", { class: "button small", "data-copy": location.href, type: "button" }, icon("copy"), "Copy link"),
     link({ ...kept(state), view: "series", kind: "error", name: "*", detail: detail.code }, { class: "button small" }, "Over time")),
-    h("h1", { class: "title" }, h("bdi", null, detail.message)),
-    newest && h("p", { class: "muted" }, [newest.type, place].filter(Boolean).join(" · "), newest.type || place ? " · " : "", "last seen ", time(newest.at, ago(Date.parse(newest.at), now))),
+    h("h1", { class: "title" }, h("bdi", null, raw)),
+    h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", "counted as ", h("bdi", { class: "id" }, detail.message)] : null),
+    facts(detail, now),
+    h("section", { class: "card shares-card", "aria-label": "Where it is met", "data-testid": "shares" }, sharesOf("Releases", detail.releases, detail.looked_at), sharesOf("Browsers", detail.browsers, detail.looked_at), sharesOf("Pages", detail.pages, detail.looked_at)),
     newest?.stack ? card("stack", "Stack of the newest", null, h("pre", { class: "stack" }, newest.stack)) : null,
-    card("samples", "Who met it lately", plural(detail.rows.length, "example"), h("div", { class: "scroll" }, h("table", null,
+    card("samples", "Who met it lately", plural(detail.rows.length, "session"), h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null, column("When"), column("Session"), column("Page"), column("Browser", { class: "wide" }), column("Release", { class: "wide" }))),
       h("tbody", null, detail.rows.map((row, i) => h("tr", { "data-key": `${row.at} ${i}`, "data-name": row.session ?? "" }, h("td", null, time(row.at, ago(Date.parse(row.at), now))),
         h("td", null, row.session ? toSession(state, row.session, h("bdi", { class: row.user ? "" : "id" }, row.user || row.session)) : "–"), h("td", null, h("bdi", null, row.page ?? "–")),

@@ -1,0 +1,245 @@
+/* /api/errors: one error. When it was first and last met, by how many, in which releases, browsers and pages, and the
+ * newest cases.
+ *
+ * Who is counted from the newest MAX_LOOKED_AT events; "looked_at" tells of how many the figures are. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "live/live_int.h"
+
+#define MAX_SAMPLES 20
+#define MAX_LOOKED_AT 1000
+#define SEEN_SLOTS 4096 /* more than twice MAX_LOOKED_AT: a free slot is always near */
+#define MAX_SHARES 32
+#define SHOWN_SHARES 5
+
+/* Different texts, counted by hash. */
+struct seen {
+    uint64_t slots[SEEN_SLOTS];
+    size_t n;
+};
+
+/* How often each value of one field came; values past MAX_SHARES are not told apart any more. */
+struct share {
+    char value[128];
+    unsigned n;
+};
+struct shares {
+    const char *name;          /* in the answer */
+    const char *const *fields; /* of the document; joined by a blank, NULL-ended */
+    struct share found[MAX_SHARES];
+    size_t n;
+};
+
+struct cases {
+    struct buf *rows;
+    struct seen sessions, users;
+    struct shares shares[3];
+    size_t looked_at, n_rows, max_rows;
+};
+
+static bool see(struct seen *seen, struct slice text)
+{
+    uint64_t hash = hash_keyed(text) | 1;
+    size_t at = hash % SEEN_SLOTS;
+    if (!text.len)
+        return false;
+    for (; seen->slots[at]; at = (at + 1) % SEEN_SLOTS)
+        if (seen->slots[at] == hash)
+            return false;
+    seen->slots[at] = hash;
+    seen->n++;
+    return true;
+}
+
+/* ---- shares ---- */
+
+static void join_fields(const json_t *document, const char *const *fields, char *ret_text, size_t size)
+{
+    size_t len = 0;
+    ret_text[0] = '\0';
+    for (; *fields; fields++) {
+        struct slice part = live_member(document, *fields);
+        if (part.len && len + 1 < size)
+            len += (size_t)snprintf(ret_text + len, size - len, "%s%.*s", len ? " " : "", (int)part.len, part.at);
+    }
+}
+
+static void count_share(struct shares *shares, const json_t *document)
+{
+    char text[sizeof shares->found[0].value];
+    join_fields(document, shares->fields, text, sizeof text);
+    if (!*text)
+        return;
+    for (size_t i = 0; i < shares->n; i++) {
+        if (strcmp(shares->found[i].value, text) == 0) {
+            shares->found[i].n++;
+            return;
+        }
+    }
+    if (shares->n < MAX_SHARES) {
+        memcpy(shares->found[shares->n].value, text, sizeof text);
+        shares->found[shares->n++].n = 1;
+    }
+}
+
+static int most_first(const void *a, const void *b)
+{
+    const struct share *left = a, *right = b;
+    return (left->n < right->n) - (left->n > right->n);
+}
+
+static void write_shares(struct buf *buf, struct shares *shares)
+{
+    qsort(shares->found, shares->n, sizeof shares->found[0], most_first);
+    buf_json_name(buf, shares->name);
+    buf_char(buf, '[');
+    for (size_t i = 0; i < shares->n && i < SHOWN_SHARES; i++) {
+        buf_text(buf, i ? ",{" : "{");
+        buf_json_field(buf, "value", slice_of(shares->found[i].value));
+        buf_json_int(buf, "count", shares->found[i].n);
+        buf_char(buf, '}');
+    }
+    buf_char(buf, ']');
+}
+
+/* ---- cases ---- */
+
+static const struct {
+    const char *from, *to;
+} shown[] = {
+    {"@timestamp", "at"},
+    {"session.id", "session"},
+    {"user.id", "user"},
+    {"seismo.page.route", "page"},
+    {"service.version", "version"},
+    {"user_agent.name", "browser"},
+    {"user_agent.os.name", "os"},
+    {"error.type", "type"},
+    {"error.message", "message"},
+    {"error.stack_trace", "stack"},
+    {"seismo.error.source", "source"},
+    {"seismo.error.file", "file"},
+};
+
+static void write_case(struct buf *buf, const json_t *document)
+{
+    buf_text(buf, buf->len ? ",{" : "{");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct slice text = live_member(document, shown[i].from);
+        if (text.len)
+            buf_json_field(buf, shown[i].to, text);
+    }
+    double line = live_member_number(document, "seismo.error.line");
+    if (!isnan(line))
+        buf_json_number(buf, "line", line);
+    buf_char(buf, '}');
+}
+
+/* Each session once among the rows: three cases of one visitor teach less than three of three. */
+static bool take_case(void *ctx, struct slice id, struct slice json)
+{
+    struct cases *cases = ctx;
+    (void)id;
+    json_t *document = live_document(json);
+    if (!document)
+        return true;
+    struct slice session = live_member(document, "session.id");
+    bool is_new = see(&cases->sessions, session) || !session.len;
+    see(&cases->users, live_member(document, "user.id"));
+    for (size_t i = 0; i < sizeof cases->shares / sizeof *cases->shares; i++)
+        count_share(&cases->shares[i], document);
+    if (is_new && cases->n_rows < cases->max_rows) {
+        write_case(cases->rows, document);
+        cases->n_rows++;
+    }
+    cases->looked_at++;
+    json_decref(document);
+    return !buf_failed(cases->rows);
+}
+
+static bool take_time(void *ctx, struct slice id, struct slice json)
+{
+    struct buf *time = ctx;
+    (void)id;
+    json_t *document = live_document(json);
+    buf_add_slice(time, live_member(document, "@timestamp"));
+    json_decref(document);
+    return false;
+}
+
+static enum err write_time(struct live *live, const struct store_event_query *filter, bool newest, const char *name,
+                           struct buf *buf)
+{
+    struct store_event_query one = *filter;
+    struct buf time;
+    buf_init(&time, 64);
+    one.newest_first = newest;
+    one.limit = 1;
+    enum err err = store_read_events(live->options.store, &one, take_time, &time);
+    if (err == ERR_OK && time.len)
+        buf_json_field(buf, name, buf_slice(&time));
+    buf_done(&time);
+    return err;
+}
+
+static void write_cases(struct buf *buf, struct cases *cases)
+{
+    buf_json_int(buf, "looked_at", (int64_t)cases->looked_at);
+    buf_json_int(buf, "sessions", (int64_t)cases->sessions.n);
+    buf_json_int(buf, "users", (int64_t)cases->users.n);
+    for (size_t i = 0; i < sizeof cases->shares / sizeof *cases->shares; i++)
+        write_shares(buf, &cases->shares[i]);
+    buf_text(buf, ",\"rows\":[");
+    buf_add_slice(buf, buf_slice(cases->rows));
+    buf_text(buf, "]}\n");
+}
+
+static enum err read_cases(struct live *live, const struct store_event_query *filter, struct cases *cases,
+                           struct buf *buf)
+{
+    enum err err = store_read_events(live->options.store, filter, take_case, cases);
+    if (err == ERR_OK)
+        err = write_time(live, filter, false, "first", buf);
+    if (err == ERR_OK)
+        err = write_time(live, filter, true, "last", buf);
+    if (err == ERR_OK)
+        write_cases(buf, cases);
+    return err;
+}
+
+enum err live_answer_errors(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
+{
+    static const char *const version[] = {"service.version", NULL}, *const page[] = {"seismo.page.route", NULL},
+                             *const browser[] = {"user_agent.name", "user_agent.os.name", NULL};
+    if (!query->code.len)
+        return err_set(text, ERR_BAD_PARAMETER, "code: say which error; the list is in /api/overview");
+    struct store_event_query filter = {.application = query->application,
+                                       .service = query->service,
+                                       .code = query->code,
+                                       .newest_first = true,
+                                       .limit = MAX_LOOKED_AT};
+    struct buf rows, name;
+    struct cases *cases = calloc(1, sizeof *cases);
+    if (!cases)
+        abort();
+    buf_init(&rows, LIVE_MAX_ANSWER);
+    buf_init(&name, 8192);
+    cases->rows = &rows;
+    cases->max_rows = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES;
+    cases->shares[0] = (struct shares){.name = "releases", .fields = version};
+    cases->shares[1] = (struct shares){.name = "browsers", .fields = browser};
+    cases->shares[2] = (struct shares){.name = "pages", .fields = page};
+    bool known = live_error_name(live, query->code, &name);
+    buf_char(buf, '{');
+    buf_json_field(buf, "code", query->code);
+    buf_json_field(buf, "message", buf_slice(&name));
+    enum err err = read_cases(live, &filter, cases, buf);
+    free(cases);
+    buf_done(&rows);
+    buf_done(&name);
+    if (err != ERR_OK)
+        return err_set(text, err, "the error cannot be read: %s", err_sentence(err));
+    return known ? ERR_OK : err_set(text, ERR_MISSING, "no event with this code is stored here");
+}
