@@ -18,11 +18,14 @@
 #include "index/index.h"
 #include "ingest/ingest.h"
 #include "live/live.h"
+#include "reload.h"
 #include "rollup/rollup.h"
 #include "store/store.h"
 #include "validate/validate.h"
 
 extern char **environ;
+
+static const char *config_file; /* NULL: none was named */
 
 #define RESTORED_ALERTS 1000
 
@@ -197,27 +200,6 @@ static enum err start_index(struct seismo *seismo, struct err_text *text)
     return index_start(&seismo->index, &options, text);
 }
 
-/* With no application configured anyone on this machine may try: key "demo", loopback only. */
-static enum err find_applications(struct seismo *seismo, struct err_text *text)
-{
-    static const char *const keys[] = {"demo", NULL}, *const any[] = {"*", NULL}, *const none[] = {NULL};
-    static const struct application trial = {"default", keys, any, none, none, true};
-    const char *address = config_text(seismo->config, SETTING_LISTEN_PUBLIC);
-    seismo->applications = config_applications(seismo->config, &seismo->n_applications);
-    if (seismo->n_applications)
-        return ERR_OK;
-    if (seismo->roles & ROLE_INGEST && strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0 &&
-        strncmp(address, "localhost", 9) != 0)
-        return err_set(
-            text, ERR_CONFIG,
-            "listen.public is %s, which others can reach, and no applications are configured: name them with "
-            "their keys and origins",
-            address);
-    seismo->applications = &trial;
-    seismo->n_applications = 1;
-    return ERR_OK;
-}
-
 static enum err start_ingest(struct seismo *seismo, struct err_text *text)
 {
     const struct config *c = seismo->config;
@@ -232,16 +214,20 @@ static enum err start_ingest(struct seismo *seismo, struct err_text *text)
         .max_connections = (int)config_int(c, SETTING_LISTEN_MAX_CONNECTIONS),
         .max_body = (size_t)config_int(c, SETTING_INGEST_MAX_BODY),
         .max_inflated = (size_t)config_int(c, SETTING_INGEST_MAX_INFLATED),
-        .applications = seismo->applications,
-        .n_applications = seismo->n_applications,
+        .request_timeout_ms = (int)config_int(c, SETTING_INGEST_REQUEST_TIMEOUT_MS),
+        .proxy_protocol = strcmp(config_text(c, SETTING_LISTEN_PROXY_PROTOCOL), "required") == 0,
         .sink = seismo->to_validate,
-        .trust_proxy = config_int(c, SETTING_INGEST_TRUST_PROXY),
         .agent = asset_agent(),
         .agent_gzip = asset_agent_gzip(),
         .ready = beacons_are_welcome,
         .ready_ctx = seismo,
     };
-    return ingest_start(&seismo->ingest, &options, text);
+    enum err err = rules_of(c, &options.rules, text);
+    if (!err)
+        err = ingest_start(&seismo->ingest, &options, text);
+    if (err)
+        reload_say_where(c, err, text);
+    return err;
 }
 
 /* Where browsers reach the public listener, for the tag that is shown: as configured, else this machine. */
@@ -299,7 +285,8 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
 
 static enum err start(struct seismo *seismo, struct err_text *text)
 {
-    enum err err = find_applications(seismo, text);
+    enum err err = applications_of(seismo->config, seismo->roles & ROLE_INGEST, &seismo->applications,
+                                   &seismo->n_applications, text);
     if (!err && seismo->roles & NEED_BUS)
         err = open_bus(seismo, text);
     if (!err && seismo->roles & NEED_STORE)
@@ -350,15 +337,17 @@ static void say_addresses(const struct seismo *seismo)
     fflush(stdout);
 }
 
-static void wait_for_the_end(void)
+static void wait_for_the_end(const struct seismo *seismo)
 {
     sigset_t set;
-    int signal_number;
+    int signal_number = SIGHUP;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    while (sigwait(&set, &signal_number) == EINTR)
-        ;
+    sigaddset(&set, SIGHUP);
+    while (sigwait(&set, &signal_number) == EINTR || signal_number == SIGHUP)
+        if (signal_number == SIGHUP)
+            reload(seismo->config, config_file, seismo->ingest);
     log_info("main", "signal %d: draining", signal_number);
 }
 
@@ -369,6 +358,7 @@ static void block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -420,7 +410,7 @@ static int command_run(const struct config *config, int argc, char **argv)
     err = start(&seismo, &text);
     if (!err) {
         say_addresses(&seismo);
-        wait_for_the_end();
+        wait_for_the_end(&seismo);
     }
     stop(&seismo);
     if (err)
@@ -477,26 +467,17 @@ static bool take_config_file(int *argc, char **argv, const char **ret_file)
     return true;
 }
 
-static void set_log_level(const struct config *config)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(config_text(config, SETTING_LOG_LEVEL), names[i]) == 0)
-            log_set_level((enum log_level)i);
-}
-
 static int run_command(const struct command *command, int argc, char **argv)
 {
-    const char *file = NULL;
     struct config *config;
     struct err_text text = {""};
-    if (!take_config_file(&argc, argv, &file))
+    if (!take_config_file(&argc, argv, &config_file))
         return EXIT_USAGE;
-    if (config_load(&config, file, (const char *const *)environ, &text)) {
+    if (config_load(&config, config_file, (const char *const *)environ, &text)) {
         fprintf(stderr, "seismo: %s: %s\n", err_code(ERR_CONFIG), text.at);
         return EXIT_CONFIG;
     }
-    set_log_level(config);
+    reload_log_level(config);
     int code = command->run(config, argc, argv);
     config_free(config);
     return code;

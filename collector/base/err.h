@@ -39,6 +39,8 @@
     X(UNKNOWN_KEY, 1202, "the key is not known here") \
     X(FORBIDDEN_ORIGIN, 1203, "the key may not be used from this origin") \
     X(NO_ORIGIN, 1204, "the application does not accept requests without an Origin") \
+    X(RATE_ADDRESS, 1205, "this address sends faster than allowed") \
+    X(RATE_KEY, 1206, "this key is used faster than allowed") \
     X(NOT_FOUND, 1301, "there is nothing at this address") \
     X(BAD_METHOD, 1302, "this address does not answer to this method") \
     X(BAD_PARAMETER, 1303, "a parameter of the request is wrong") \
@@ -70,6 +72,10 @@
     X(LISTEN, 4003, "the address cannot be listened on") \
     X(IO, 4004, "reading or writing failed") \
     X(NO_MEMORY, 4005, "out of memory") \
+    X(TLS, 4006, "the certificate or its key cannot be used") \
+    X(GEO, 4007, "the file of countries cannot be read") \
+    X(RELOAD, 4008, "the new configuration was not taken over") \
+    X(RESTART, 4009, "a changed setting takes effect only after a restart") \
     /* 5xxx: other people's services */ \
     X(HTTP, 5001, "the other side could not be reached") \
     X(HTTP_STATUS, 5002, "the other side answered with an error") \

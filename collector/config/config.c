@@ -195,6 +195,35 @@ const char *const *config_list(const struct config *config, enum setting setting
     return config->values[setting].list;
 }
 
+const char *config_source(const struct config *config, enum setting setting)
+{
+    assert(setting < SETTING_COUNT);
+    return config->values[setting].source;
+}
+
+const char *config_key(enum setting setting)
+{
+    assert(setting < SETTING_COUNT);
+    return setting_rows[setting].key;
+}
+
+static bool same_list(const char *const *a, const char *const *b)
+{
+    while (*a && *b && strcmp(*a, *b) == 0)
+        a++, b++;
+    return !*a && !*b;
+}
+
+bool config_same(const struct config *a, const struct config *b, enum setting setting)
+{
+    const struct value *one = &a->values[setting], *other = &b->values[setting];
+    switch (setting_rows[setting].type) {
+    case TYPE_STRING: return strcmp(one->text, other->text) == 0;
+    case TYPE_LIST: return same_list(one->list, other->list);
+    default: return one->number == other->number; /* NOLINT: as they were read */
+    }
+}
+
 const struct application *config_applications(const struct config *config, size_t *ret_n)
 {
     *ret_n = config->n_applications;

@@ -35,8 +35,12 @@ const char *config_text(const struct config *config, enum setting setting); /* n
 int64_t config_int(const struct config *config, enum setting setting);      /* numbers, ms, bytes, bool as 0 and 1 */
 double config_real(const struct config *config, enum setting setting);
 const char *const *config_list(const struct config *config, enum setting setting); /* NULL-ended, never NULL */
+/* Where its value stands: "default", "FILE:3:5", "SEISMO_X". */
+const char *config_source(const struct config *config, enum setting setting);
+bool config_same(const struct config *a, const struct config *b, enum setting setting);
 /* NULL and 0 when none is configured. */
 const struct application *config_applications(const struct config *config, size_t *ret_n);
+const char *config_key(enum setting setting); /* "listen.public"; static */
 /* One setting a line, `key: value  # where it came from`; secrets as `***`. */
 void config_print(const struct config *config, struct buf *buf);
 

@@ -11,8 +11,12 @@
     X(LISTEN_PUBLIC, "listen.public", STRING, "127.0.0.1:8080", 0, 0, "", "", false, "Address and port for browsers; port 0 takes a free one and prints it.") \
     X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", "", false, "Address and port for the live page, its API and the metrics; off loopback it needs inner.token.") \
     X(LISTEN_PREFIX, "listen.prefix", STRING, "/in", 0, 0, "", "", false, "Path prefix under which beacons are taken in.") \
-    X(LISTEN_LOOPS, "listen.loops", INT, "1", 1, 256, "threads", "", false, "Event loops of the public listener, each with its own thread and socket.") \
+    X(LISTEN_LOOPS, "listen.loops", INT, "1", 1, 64, "threads", "", false, "Event loops of the public listener, each with its own thread and socket.") \
     X(LISTEN_MAX_CONNECTIONS, "listen.max_connections", INT, "10000", 1, 1000000, "connections", "", false, "Connections that the public listener keeps open at once; more are closed at once and counted.") \
+    X(LISTEN_MAX_CONNECTIONS_PER_ADDRESS, "listen.max_connections_per_address", INT, "2000", 0, 1000000, "connections", "", false, "Connections that one address (IPv6: one /64) may keep open at the public listener; 0 is no limit. Trusted proxies and this machine have none.") \
+    X(LISTEN_PROXY_PROTOCOL, "listen.proxy_protocol", STRING, "off", 0, 0, "", "off|required", false, "required: each connection begins with a line or block of the PROXY protocol, version 1 or 2, and comes from ingest.trusted_proxies; anything else is closed.") \
+    X(LISTEN_TLS_CERTIFICATE, "listen.tls_certificate", STRING, "", 0, 0, "", "", false, "Certificate of the public listener with its chain, PEM; empty: clear text.") \
+    X(LISTEN_TLS_KEY, "listen.tls_key", STRING, "", 0, 0, "", "", false, "File of the certificate's private key, PEM.") \
     X(LISTEN_PUBLIC_URL, "listen.public_url", STRING, "", 0, 0, "", "", false, "Address under which browsers reach the public listener, when it is not the listener's own.") \
     X(LISTEN_INNER_URL, "listen.inner_url", STRING, "", 0, 0, "", "", false, "Address under which people reach the live page; links in messages begin with it.") \
     X(INNER_TOKEN, "inner.token", STRING, "", 0, 0, "", "", true, "Token that readers of the inner listener must show; empty allows all of this machine.") \
@@ -20,7 +24,18 @@
     X(INGEST_MAX_INFLATED, "ingest.max_inflated", BYTES, "2097152", 1024, 2097152, "bytes", "", false, "Largest body of one request after gzip is undone.") \
     X(INGEST_LATE_MS, "ingest.late_ms", MS, "3600000", 1000, 2592000000, "ms", "", false, "Events older than this at receipt are stored and kept out of detection.") \
     X(INGEST_FUTURE_MS, "ingest.future_ms", MS, "60000", 0, 86400000, "ms", "", false, "Events further ahead of the receipt than this are stored and kept out of detection.") \
-    X(INGEST_TRUST_PROXY, "ingest.trust_proxy", BOOL, "false", 0, 0, "", "", false, "Take the client's address from the last element of X-Forwarded-For: only where nobody reaches the listener but through your own proxy.") \
+    X(INGEST_REQUEST_TIMEOUT_MS, "ingest.request_timeout_ms", MS, "30000", 1000, 600000, "ms", "", false, "How long a connection may take for idling, header and body together.") \
+    X(INGEST_TRUSTED_PROXIES, "ingest.trusted_proxies", LIST, "", 0, 0, "", "", false, "Networks of your own proxies, as 10.0.0.0/8 or 2001:db8::/32: only they are believed about whom they speak for (X-Forwarded-For, the PROXY protocol, country_header).") \
+    X(INGEST_COUNTRY_HEADER, "ingest.country_header", STRING, "", 0, 0, "", "", false, "Field in which a trusted proxy names the client's country by two letters, as cf-ipcountry.") \
+    X(INGEST_GEO_FILE, "ingest.geo_file", STRING, "", 0, 0, "", "", false, "File of countries in MaxMind's format; looked up before the address is cut. None is shipped.") \
+    X(INGEST_ADDRESS_REQUESTS, "ingest.address_requests", INT, "500", 0, 1000000, "requests/s", "", false, "How many requests one address (IPv6: one /64) may send in the long run, those of an office behind one address together; 0 is no limit. Trusted proxies and this machine have none.") \
+    X(INGEST_ADDRESS_REQUESTS_BURST, "ingest.address_requests_burst", INT, "5000", 1, 10000000, "requests", "", false, "How many requests of one address may come at once.") \
+    X(INGEST_ADDRESS_BYTES, "ingest.address_bytes", BYTES, "4194304", 0, 1073741824, "bytes/s", "", false, "How many bytes of bodies, as sent, one address may send in the long run; 0 is no limit.") \
+    X(INGEST_ADDRESS_BYTES_BURST, "ingest.address_bytes_burst", BYTES, "33554432", 1024, 10737418240, "bytes", "", false, "How many bytes of one address may come at once.") \
+    X(INGEST_KEY_REQUESTS, "ingest.key_requests", INT, "0", 0, 1000000, "requests/s", "", false, "How many requests may come under one key in the long run; 0 is no limit.") \
+    X(INGEST_KEY_REQUESTS_BURST, "ingest.key_requests_burst", INT, "50000", 1, 10000000, "requests", "", false, "How many requests under one key may come at once.") \
+    X(INGEST_KEY_BYTES, "ingest.key_bytes", BYTES, "0", 0, 10737418240, "bytes/s", "", false, "How many bytes of bodies may come under one key in the long run; 0 is no limit.") \
+    X(INGEST_KEY_BYTES_BURST, "ingest.key_bytes_burst", BYTES, "268435456", 1024, 10737418240, "bytes", "", false, "How many bytes under one key may come at once.") \
     X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", "sqlite|kafka", false, "sqlite for one instance with nothing to install, or kafka.") \
     X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", "", false, "Partitions of each topic when it is made; the number is never changed later.") \
     X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \

@@ -158,20 +158,37 @@ static void write_refusal(struct buf *buf, enum err err, const char *detail, con
     buf_char(buf, '}');
 }
 
-void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,
-                    const struct batch *batch, const char *allow)
+static void refuse(const struct outlet *outlet, int status, enum err err, const char *detail, const struct batch *batch,
+                   struct serve_field more)
 {
-    struct serve_field fields[3] = {json_field};
+    struct serve_field fields[2] = {json_field, more};
     struct buf body;
-    size_t n = 1;
-    status = status ? status : status_of(err);
-    if (status == 503 || status == 429)
-        fields[n++] = (struct serve_field){"retry-after", retry_after()};
-    if (allow)
-        fields[n++] = (struct serve_field){"allow", slice_of(allow)};
     buf_init(&body, MAX_ANSWER_BYTES);
     write_refusal(&body, err, detail, batch);
     assert(!buf_failed(&body));
-    answer_send(outlet, status, fields, n, buf_slice(&body));
+    answer_send(outlet, status, fields, more.name ? 2 : 1, buf_slice(&body));
     buf_done(&body);
+}
+
+#define MAX_WAIT_S 60
+
+void answer_too_fast(const struct outlet *outlet, enum err err, int64_t wait_ns)
+{
+    char seconds[8];
+    int64_t wait_s = wait_ns / 1000000000 + 1;
+    snprintf(seconds, sizeof seconds, "%d", (int)(wait_s < MAX_WAIT_S ? wait_s : MAX_WAIT_S));
+    count_rejects(err, NULL);
+    refuse(outlet, 429, err, NULL, NULL, (struct serve_field){"retry-after", slice_of(seconds)});
+}
+
+void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,
+                    const struct batch *batch, const char *allow)
+{
+    struct serve_field more = {NULL, SLICE_NONE};
+    status = status ? status : status_of(err);
+    if (status == 503)
+        more = (struct serve_field){"retry-after", retry_after()};
+    else if (allow)
+        more = (struct serve_field){"allow", slice_of(allow)};
+    refuse(outlet, status, err, detail, batch, more);
 }

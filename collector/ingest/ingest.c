@@ -8,6 +8,7 @@
 #include "ingest/ingest.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "ingest/ingest_int.h"
 
@@ -30,11 +32,17 @@ struct asset {
 struct ingest {
     struct ingest_options options;
     struct slice endpoint; /* prefix and "/v1"; ours */
-    struct keys *keys;
+    struct senders *senders;
     struct inflaters *inflaters;
     struct asset agent, agent_gzip;
     atomic_bool draining;
+    bool has_tls; /* for good */
     struct serve *serve;
+    /* rules.c tells who holds what */
+    pthread_mutex_t mutex;
+    struct rules *latest;               /* under mutex */
+    atomic_uint number;                 /* of the latest */
+    struct rules *current[SERVE_LOOPS]; /* each its loop's alone */
 };
 
 /* What of a request's head is looked at. */
@@ -44,16 +52,26 @@ enum header { ORIGIN, CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT, HEADERS };
 struct visit {
     struct ingest *ingest;
     struct serve_request *request;
+    struct rules *rules; /* borrowed for as long as the handler runs */
     struct slice headers[HEADERS];
     struct outlet outlet;
+    struct client client; /* of requests to the endpoint */
 };
 
 /* In the batch's arena while the sink has it. */
 struct pending {
     struct serve_ticket *ticket;
+    struct rules *rules; /* held: batch->application is theirs */
     struct slice origin;
     enum err result;
 };
+
+static void end(struct batch *batch)
+{
+    struct rules *rules = ((const struct pending *)batch->owner)->rules;
+    batch_free(batch);
+    rules_release(rules);
+}
 
 /* On the loop's thread again, or on the sink's when the server has ended; request is NULL when nobody is there. */
 static void finish(void *ctx, struct serve_request *request)
@@ -72,7 +90,7 @@ static void finish(void *ctx, struct serve_request *request)
         if (request)
             answer_refused(&outlet, 503, pending->result, batch->text.at, NULL, NULL);
     }
-    batch_free(batch);
+    end(batch);
 }
 
 static void on_done(struct batch *batch, enum err result)
@@ -82,35 +100,16 @@ static void on_done(struct batch *batch, enum err result)
     serve_ticket_resume(pending->ticket, finish, batch);
 }
 
-static struct slice last_of(struct slice list)
-{
-    struct slice element = SLICE("");
-    while (list_next(&list, &element))
-        ;
-    return element;
-}
-
-/* The client's address without what would tell one person from another; false if it has none. */
-static bool client_of(const struct visit *visit, struct address *ret_client)
-{
-    const struct address *peer = serve_address(visit->request);
-    struct slice forwarded =
-        visit->ingest->options.trust_proxy ? last_of(serve_header(visit->request, "x-forwarded-for")) : SLICE("");
-    if (forwarded.len && address_parse(forwarded, ret_client))
-        return true;
-    if (peer)
-        *ret_client = *peer;
-    return peer != NULL;
-}
-
+/* The country first, then the address without what would tell one person from another. */
 static void set_client(const struct visit *visit, struct batch *batch)
 {
-    char text[ADDRESS_TEXT_BYTES] = "";
-    struct address client;
-    if (client_of(visit, &client)) {
-        address_cut(&client, 24, 48);
-        address_text(&client, text);
+    char text[ADDRESS_TEXT_BYTES] = "", code[3];
+    struct address cut = visit->client.address;
+    if (visit->client.is_known) {
+        address_cut(&cut, 24, 48);
+        address_text(&cut, text);
     }
+    batch->country = arena_copy(batch->arena, client_country(visit->rules, visit->request, &visit->client, code));
     batch->client_address = arena_copy(batch->arena, slice_of(text));
 }
 
@@ -139,7 +138,7 @@ static void turn_away(void *ctx, struct serve_request *request)
     const struct batch *blamed = err_number(err) < 2000 ? batch : NULL; /* else it is our moment, and it comes again */
     count_rejects(err, blamed);
     answer_refused(&outlet, 0, err, batch->text.at, blamed, NULL);
-    batch_free(batch);
+    end(batch);
 }
 
 static void push(const struct visit *visit, struct batch *batch)
@@ -147,6 +146,7 @@ static void push(const struct visit *visit, struct batch *batch)
     struct pending *pending = arena_zero(batch->arena, sizeof *pending);
     assert(pending);
     pending->origin = arena_copy(batch->arena, visit->outlet.origin);
+    pending->rules = rules_hold(visit->rules);
     pending->ticket = serve_defer(visit->request);
     batch->owner = pending;
     enum err err = sink_push(visit->ingest->options.sink, batch);
@@ -167,16 +167,55 @@ static struct slice echoable(struct slice origin)
     return origin;
 }
 
-static enum err check_key(const struct visit *visit, const struct application **ret_application)
+static enum err check_key(const struct visit *visit, struct key **ret_key)
 {
-    struct slice key;
-    if (!serve_parameter(visit->request, "k", &key) || key.len == 0)
+    struct slice text;
+    if (!serve_parameter(visit->request, "k", &text) || text.len == 0)
         return ERR_NO_KEY;
-    const struct application *application = key.len <= MAX_KEY_BYTES ? keys_find(visit->ingest->keys, key) : NULL;
-    if (!application)
+    struct key *key = text.len <= MAX_KEY_BYTES ? keys_find(visit->rules->keys, text) : NULL;
+    if (!key)
         return ERR_UNKNOWN_KEY;
-    *ret_application = application;
+    *ret_key = key;
     return ERR_OK;
+}
+
+/* A proxy that is not named would have all its clients share one address' pace. */
+static void warn_of_proxy(const struct visit *visit)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    if (visit->client.is_proxied || serve_header(visit->request, "x-forwarded-for").len == 0)
+        return;
+    address_text(&visit->client.address, text);
+    log_warn("ingest", ERR_RATE_ADDRESS,
+             "%s sends X-Forwarded-For: if it is a proxy of yours, name it in ingest.trusted_proxies", text);
+}
+
+/* False when it has been answered 429. */
+static bool is_address_in_pace(const struct visit *visit)
+{
+    const struct ingest_rules *rules = &visit->rules->from;
+    int64_t wait_ns;
+    if (visit->client.is_shared ||
+        senders_take(visit->ingest->senders, &visit->client.address, &rules->address_requests, &rules->address_bytes,
+                     serve_body(visit->request).len, clock_mono_ms() * 1000000, &wait_ns))
+        return true;
+    warn_of_proxy(visit);
+    answer_too_fast(&visit->outlet, ERR_RATE_ADDRESS, wait_ns);
+    return false;
+}
+
+static bool is_key_in_pace(const struct visit *visit, struct key *key)
+{
+    const struct ingest_rules *rules = &visit->rules->from;
+    int64_t wait_ns;
+    if (rules->key_requests.per_second == 0 && rules->key_bytes.per_second == 0)
+        return true;
+    int64_t now_ns = clock_mono_ms() * 1000000, bytes = (int64_t)serve_body(visit->request).len;
+    if (pace_take(&key->requests_full_at_ns, &rules->key_requests, 1, now_ns, &wait_ns) &&
+        pace_take(&key->bytes_full_at_ns, &rules->key_bytes, bytes, now_ns, &wait_ns))
+        return true;
+    answer_too_fast(&visit->outlet, ERR_RATE_KEY, wait_ns);
+    return false;
 }
 
 static enum err check_origin(const struct visit *visit, const struct application *application)
@@ -208,11 +247,11 @@ static enum err check_encoding(const struct visit *visit, bool *ret_gzip)
     return ERR_OK;
 }
 
-static enum err check_request(const struct visit *visit, const struct application **ret_application, bool *ret_gzip)
+static enum err check_request(const struct visit *visit, struct key **ret_key, bool *ret_gzip)
 {
-    enum err err = check_key(visit, ret_application);
+    enum err err = check_key(visit, ret_key);
     if (!err)
-        err = check_origin(visit, *ret_application);
+        err = check_origin(visit, (*ret_key)->application);
     if (!err)
         err = check_content_type(visit);
     if (!err)
@@ -222,19 +261,21 @@ static enum err check_request(const struct visit *visit, const struct applicatio
 
 static void beacon(const struct visit *visit)
 {
-    const struct application *application = NULL;
+    struct key *key = NULL;
     struct slice body = serve_body(visit->request);
     struct inflaters *inflaters = visit->ingest->inflaters;
     struct inflater *inflater = NULL;
     bool gzip = false;
-    enum err err = check_request(visit, &application, &gzip);
+    enum err err = check_request(visit, &key, &gzip);
+    if (!err && !is_key_in_pace(visit, key))
+        return;
     if (!err && gzip) {
         inflater = inflater_take(inflaters);
         err = inflate_body(inflater, body, &body);
         if (!err && body.len == 0)
             err = ERR_EMPTY_BODY;
     }
-    struct batch *batch = err ? NULL : make_batch(visit, body, application);
+    struct batch *batch = err ? NULL : make_batch(visit, body, key->application);
     if (inflater)
         inflater_give(inflaters, inflater);
     if (batch) {
@@ -257,9 +298,9 @@ static struct slice asked_headers(const struct serve_request *request)
 /* A wrong key passes here: the answer to the POST can be read by the page, a failed preflight cannot. */
 static void preflight(const struct visit *visit)
 {
-    const struct application *application = NULL;
-    if (check_key(visit, &application) == ERR_OK && visit->headers[ORIGIN].len &&
-        !origin_allowed(application, visit->outlet.origin)) {
+    struct key *key = NULL;
+    if (check_key(visit, &key) == ERR_OK && visit->headers[ORIGIN].len &&
+        !origin_allowed(key->application, visit->outlet.origin)) {
         answer_refused(&visit->outlet, 0, ERR_FORBIDDEN_ORIGIN, NULL, NULL, NULL);
         return;
     }
@@ -280,12 +321,12 @@ static void plain(struct serve_request *request, int status, const char *text)
     answer_send(&outlet, status, fields, 3, slice_of(text));
 }
 
-static void health(const struct visit *visit)
+static void health(struct visit *visit)
 {
     plain(visit->request, 200, "alive\n");
 }
 
-static void readiness(const struct visit *visit)
+static void readiness(struct visit *visit)
 {
     struct ingest *ingest = visit->ingest;
     struct outlet outlet = {.request = visit->request};
@@ -297,7 +338,7 @@ static void readiness(const struct visit *visit)
         plain(visit->request, 200, "ready\n");
 }
 
-static void agent(const struct visit *visit)
+static void agent(struct visit *visit)
 {
     struct ingest *ingest = visit->ingest;
     struct serve_request *request = visit->request;
@@ -325,12 +366,28 @@ static void agent(const struct visit *visit)
     }
 }
 
-static void endpoint(const struct visit *visit)
+static void endpoint(struct visit *visit)
 {
+    client_find(visit->rules, visit->request, &visit->client);
+    if (!is_address_in_pace(visit))
+        return;
     if (slice_is(serve_method(visit->request), "POST"))
         beacon(visit);
     else
         preflight(visit);
+}
+
+/* The loop's thread. */
+static struct rules *current_rules(struct ingest *ingest, int loop)
+{
+    struct rules *rules = ingest->current[loop];
+    if (rules && rules->number == atomic_load_explicit(&ingest->number, memory_order_acquire))
+        return rules;
+    pthread_mutex_lock(&ingest->mutex);
+    struct rules *latest = rules_hold(ingest->latest);
+    pthread_mutex_unlock(&ingest->mutex);
+    rules_release(rules);
+    return ingest->current[loop] = latest;
 }
 
 static void visit_init(struct visit *visit, struct ingest *ingest, struct serve_request *request)
@@ -341,6 +398,7 @@ static void visit_init(struct visit *visit, struct ingest *ingest, struct serve_
                                                 [USER_AGENT] = {"user-agent", 10}};
     visit->ingest = ingest;
     visit->request = request;
+    visit->rules = current_rules(ingest, serve_loop(request));
     serve_headers(request, names, HEADERS, visit->headers);
     visit->outlet = (struct outlet){request, echoable(visit->headers[ORIGIN])};
 }
@@ -348,7 +406,7 @@ static void visit_init(struct visit *visit, struct ingest *ingest, struct serve_
 static const struct place {
     const char *path; /* NULL: the endpoint */
     const char *methods[2], *allow;
-    void (*run)(const struct visit *visit);
+    void (*run)(struct visit *visit);
 } places[] = {
     {NULL, {"POST", "OPTIONS"}, "POST, OPTIONS", endpoint},
     {"/seismo.js", {"GET", "HEAD"}, "GET, HEAD", agent},
@@ -412,15 +470,22 @@ static char *make_endpoint(const char *prefix)
     return path;
 }
 
-static struct ingest *ingest_new(const struct ingest_options *options)
+static bool trusts(void *ctx, int loop, const struct address *peer)
+{
+    return rules_trust(current_rules(ctx, loop), peer);
+}
+
+static struct ingest *ingest_new(const struct ingest_options *options, struct rules *rules)
 {
     struct ingest *ingest = calloc(1, sizeof *ingest);
     if (!ingest)
         abort();
     ingest->options = *options;
     ingest->endpoint = slice_of(make_endpoint(options->prefix));
-    ingest->keys = keys_new(options->applications, options->n_applications);
     ingest->inflaters = inflaters_new(options->max_inflated);
+    ingest->senders = senders_new();
+    pthread_mutex_init(&ingest->mutex, NULL);
+    ingest->latest = rules;
     set_asset(&ingest->agent, options->agent);
     set_asset(&ingest->agent_gzip, options->agent_gzip);
     return ingest;
@@ -428,28 +493,90 @@ static struct ingest *ingest_new(const struct ingest_options *options)
 
 static void ingest_free(struct ingest *ingest)
 {
+    for (int i = 0; i < SERVE_LOOPS; i++)
+        rules_release(ingest->current[i]);
+    rules_release(ingest->latest);
+    pthread_mutex_destroy(&ingest->mutex);
+    senders_free(ingest->senders);
     inflaters_free(ingest->inflaters);
-    keys_free(ingest->keys);
     free((char *)(uintptr_t)ingest->endpoint.at);
     free(ingest);
+}
+
+static bool has_tls(const struct ingest_rules *rules)
+{
+    return rules->tls_certificate && *rules->tls_certificate;
+}
+
+/* Otherwise nobody could connect. */
+static enum err check_proxies(bool proxy_protocol, const struct ingest_rules *rules, struct err_text *text)
+{
+    if (!proxy_protocol || (rules->trusted_proxies && *rules->trusted_proxies))
+        return ERR_OK;
+    return err_set(text, ERR_CONFIG,
+                   "ingest.trusted_proxies: listen.proxy_protocol is required, so name the proxies that speak it");
 }
 
 enum err ingest_start(struct ingest **ret_ingest, const struct ingest_options *options, struct err_text *text)
 {
     assert(options->prefix[0] == '/' || options->prefix[0] == '\0');
-    struct ingest *ingest = ingest_new(options);
+    struct rules *rules;
+    enum err err = check_proxies(options->proxy_protocol, &options->rules, text);
+    if (!err)
+        err = rules_new(&rules, &options->rules, text);
+    if (err)
+        return err;
+    struct ingest *ingest = ingest_new(options, rules);
+    ingest->has_tls = has_tls(&options->rules);
     struct serve_options serve_options = {.address = options->address,
                                           .loops = options->loops,
                                           .max_body = options->max_body,
                                           .max_connections = options->max_connections,
+                                          .request_timeout_ms = options->request_timeout_ms,
                                           .name = "public",
-                                          .refused = refused};
-    enum err err = serve_start(&ingest->serve, &serve_options, handle, ingest, text);
+                                          .refused = refused,
+                                          .trusts = trusts,
+                                          .proxy_protocol = options->proxy_protocol,
+                                          .max_connections_per_address = options->rules.max_connections_per_address,
+                                          .tls_certificate = options->rules.tls_certificate,
+                                          .tls_key = options->rules.tls_key};
+    err = serve_start(&ingest->serve, &serve_options, handle, ingest, text);
     if (err)
         ingest_free(ingest);
     else
         *ret_ingest = ingest;
     return err;
+}
+
+static void publish(struct ingest *ingest, struct rules *rules)
+{
+    pthread_mutex_lock(&ingest->mutex);
+    struct rules *old = ingest->latest;
+    rules->number = old->number + 1;
+    ingest->latest = rules;
+    atomic_store_explicit(&ingest->number, rules->number, memory_order_release);
+    pthread_mutex_unlock(&ingest->mutex);
+    rules_release(old);
+}
+
+enum err ingest_reload(struct ingest *ingest, const struct ingest_rules *from, struct err_text *text)
+{
+    struct rules *rules;
+    enum err err = check_proxies(ingest->options.proxy_protocol, from, text);
+    if (!err)
+        err = rules_new(&rules, from, text);
+    if (err)
+        return err;
+    if (ingest->has_tls && has_tls(from))
+        err = serve_set_tls(ingest->serve, from->tls_certificate, from->tls_key, text);
+    if (err) {
+        rules->from.release = NULL; /* they are still the caller's */
+        rules_release(rules);
+        return err;
+    }
+    serve_limit_addresses(ingest->serve, from->max_connections_per_address);
+    publish(ingest, rules);
+    return ERR_OK;
 }
 
 int ingest_port(const struct ingest *ingest)

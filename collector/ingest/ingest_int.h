@@ -2,8 +2,12 @@
 #ifndef SEISMO_INGEST_INT_H
 #define SEISMO_INGEST_INT_H
 
+#include <stdatomic.h>
+
+#include "base/address.h"
 #include "base/buf.h"
 #include "ingest/ingest.h"
+#include "ingest/pace.h"
 #include "serve/serve.h"
 
 #define MAX_ORIGIN_BYTES 300
@@ -12,10 +16,58 @@
 
 /* keys.c: a table from key to application, filled once, read by any thread. */
 struct keys;
+struct key {
+    const struct application *application;
+    _Atomic int64_t requests_full_at_ns, bytes_full_at_ns; /* its paces */
+};
 struct keys *keys_new(const struct application *applications, size_t n);
 void keys_free(struct keys *keys);
-const struct application *keys_find(const struct keys *keys, struct slice key); /* NULL if unknown */
+struct key *keys_find(struct keys *keys, struct slice key); /* NULL if unknown */
 bool origin_allowed(const struct application *application, struct slice origin);
+
+/* geo.c */
+struct geo;
+enum err geo_open(struct geo **ret_geo, const char *path, struct err_text *text); /* ERR_GEO */
+void geo_close(struct geo *geo);                                                  /* takes NULL */
+/* Any thread. False when the file says nothing of it. */
+bool geo_country(struct geo *geo, const struct address *address, char ret_code[3]);
+
+/* rules.c */
+struct rules {
+    atomic_int refs;
+    struct ingest_rules from;
+    struct keys *keys;
+    struct network *trusted;
+    size_t n_trusted;
+    struct geo *geo; /* NULL: none */
+    char country_header[64];
+    unsigned number; /* which reload made it */
+};
+/* On an error nothing is released. */
+enum err rules_new(struct rules **ret_rules, const struct ingest_rules *from, struct err_text *text);
+struct rules *rules_hold(struct rules *rules);
+void rules_release(struct rules *rules); /* takes NULL */
+bool rules_trust(const struct rules *rules, const struct address *address);
+
+/* client.c */
+struct client {
+    bool is_known, is_proxied;
+    bool is_shared; /* a proxy's or this machine's own: many may stand behind it, so that it has no pace */
+    struct address address;
+};
+void client_find(const struct rules *rules, const struct serve_request *request, struct client *ret_client);
+/* Two capital letters, written into code, or none. */
+struct slice client_country(const struct rules *rules, const struct serve_request *request, const struct client *client,
+                            char code[3]);
+bool country_code(struct slice text, char ret_code[3]);
+
+/* senders.c: the paces of addresses; any thread. */
+struct senders;
+struct senders *senders_new(void);
+void senders_free(struct senders *senders);
+/* False when the address has to wait. */
+bool senders_take(struct senders *senders, const struct address *address, const struct ingest_pace *requests,
+                  const struct ingest_pace *bytes, size_t body_bytes, int64_t now_ns, int64_t *ret_wait_ns);
 
 /* inflate.c: memory for inflating, kept between beacons; any thread. */
 struct inflaters;
@@ -37,6 +89,8 @@ struct outlet {
 void answer_send(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n,
                  struct slice body);
 void answer_accepted(const struct outlet *outlet, const struct batch *batch);
+/* 429, with when to come again. */
+void answer_too_fast(const struct outlet *outlet, enum err err, int64_t wait_ns);
 /* status 0: the one that belongs to err. batch NULL or with the refused events; allow: the methods of a 405. */
 void answer_refused(const struct outlet *outlet, int status, enum err err, const char *detail,
                     const struct batch *batch, const char *allow);

@@ -1,7 +1,8 @@
 /* Keys and origins.
  *
  * Keys are public (they stand in pages), yet looked up so that timing tells little: by a keyed hash, then by a
- * comparison that takes as long for every difference. Open addressing, at most half full, never changed after birth. */
+ * comparison that takes as long for every difference. Open addressing, at most half full, never changed after birth but
+ * for the paces. */
 #include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -11,8 +12,8 @@
 
 struct slot {
     uint64_t hash;
-    struct slice key;
-    const struct application *application; /* NULL: empty */
+    struct slice text;
+    struct key key; /* its application is NULL when the slot is empty */
 };
 
 struct keys {
@@ -33,9 +34,11 @@ static void add(struct keys *keys, struct slice key, const struct application *a
 {
     uint64_t hash = hash_keyed(key);
     size_t at = hash & keys->mask;
-    while (keys->slots[at].application)
+    while (keys->slots[at].key.application)
         at = (at + 1) & keys->mask;
-    keys->slots[at] = (struct slot){hash, key, application};
+    keys->slots[at].hash = hash;
+    keys->slots[at].text = key;
+    keys->slots[at].key.application = application;
 }
 
 struct keys *keys_new(const struct application *applications, size_t n)
@@ -66,12 +69,12 @@ static bool equal_in_constant_time(struct slice a, struct slice b)
     return difference == 0;
 }
 
-const struct application *keys_find(const struct keys *keys, struct slice key)
+struct key *keys_find(struct keys *keys, struct slice key)
 {
     uint64_t hash = hash_keyed(key);
-    for (size_t at = hash & keys->mask; keys->slots[at].application; at = (at + 1) & keys->mask)
-        if (keys->slots[at].hash == hash && equal_in_constant_time(keys->slots[at].key, key))
-            return keys->slots[at].application;
+    for (size_t at = hash & keys->mask; keys->slots[at].key.application; at = (at + 1) & keys->mask)
+        if (keys->slots[at].hash == hash && equal_in_constant_time(keys->slots[at].text, key))
+            return &keys->slots[at].key;
     return NULL;
 }
 
@@ -102,11 +105,12 @@ static bool matches(struct slice pattern, struct slice origin)
 {
     if (slice_is(pattern, "*"))
         return true;
+    if (equal_ignoring_case(pattern, origin))
+        return true; /* the usual case; a pattern with a star equals no origin that a browser sends */
     struct slice authority = origin, rest = pattern;
     struct slice scheme = cut_scheme(&authority), wanted = cut_scheme(&rest);
-    if (!slice_starts(rest, "*."))
-        return equal_ignoring_case(pattern, origin);
-    return scheme.len && (wanted.len == 0 || equal_ignoring_case(scheme, wanted)) && is_subdomain(authority, rest);
+    return slice_starts(rest, "*.") && scheme.len && (wanted.len == 0 || equal_ignoring_case(scheme, wanted)) &&
+           is_subdomain(authority, rest);
 }
 
 bool origin_allowed(const struct application *application, struct slice origin)

@@ -88,8 +88,8 @@ static bool is_free(const struct addrinfo *info, bool dual)
 
 static bool open_all(struct addrinfo *info, bool dual, int *ret_fds, int n, int *ret_port)
 {
-    int fds[64], port = -1, i = 0;
-    assert(n >= 1 && n <= 64);
+    int fds[SERVE_LOOPS], port = -1, i = 0;
+    assert(n >= 1 && n <= SERVE_LOOPS);
     if (!is_free(info, dual))
         return false;
     for (; i < n; i++) {

@@ -23,43 +23,6 @@ bool loop_is_mine(const struct home *home)
     return current && current->home == home;
 }
 
-static void on_close(void *at)
-{
-    struct connection *connection = at;
-    struct loop *loop = connection->loop;
-    loop->connections--;
-    atomic_fetch_sub(&loop->serve->connections, 1);
-    metric_add(loop->serve->open, -1);
-    free(connection);
-}
-
-static struct connection *connection_new(struct loop *loop, int fd)
-{
-    struct connection *connection = h2o_mem_alloc(sizeof *connection);
-    struct sockaddr_storage at;
-    socklen_t len = sizeof at;
-    *connection = (struct connection){.loop = loop};
-    connection->has_peer = getpeername(fd, (struct sockaddr *)&at, &len) == 0 &&
-                           address_from_socket((struct sockaddr *)&at, &connection->peer);
-    return connection;
-}
-
-static void take(struct loop *loop, h2o_socket_t *sock)
-{
-    struct serve *serve = loop->serve;
-    if (atomic_fetch_add(&serve->connections, 1) >= serve->options.max_connections) {
-        atomic_fetch_sub(&serve->connections, 1);
-        metric_add(serve->surplus, 1);
-        h2o_socket_close(sock);
-        return;
-    }
-    loop->connections++;
-    metric_add(serve->open, 1);
-    sock->on_close.cb = on_close;
-    sock->on_close.data = connection_new(loop, h2o_socket_get_fd(sock));
-    h2o_accept(&loop->accept, sock);
-}
-
 static void on_accept(h2o_socket_t *listener, const char *failed)
 {
     struct loop *loop = listener->data;
@@ -68,7 +31,7 @@ static void on_accept(h2o_socket_t *listener, const char *failed)
     for (int i = 0; i < 64; i++) {
         h2o_socket_t *sock = h2o_evloop_socket_accept(listener);
         if (sock) {
-            take(loop, sock);
+            connection_take(loop, sock);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -99,6 +62,7 @@ static void open_loop(struct loop *loop)
     h2o_linklist_init_anchor(&loop->tickets);
     h2o_linklist_init_anchor(&loop->streams);
     h2o_linklist_init_anchor(&loop->lingers);
+    h2o_linklist_init_anchor(&loop->waiting);
     open_context(loop);
     h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_wake);
     loop->listener = h2o_evloop_socket_create(loop->evloop, loop->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -115,7 +79,7 @@ static void close_listener(struct loop *loop)
 {
     h2o_socket_t *sock;
     while ((sock = h2o_evloop_socket_accept(loop->listener)))
-        take(loop, sock);
+        connection_take(loop, sock);
     h2o_socket_read_stop(loop->listener);
     h2o_socket_close(loop->listener);
     loop->listener = NULL;
@@ -167,6 +131,7 @@ static void sweep(struct loop *loop, int64_t now_ms)
         h2o_socket_read_start(loop->listener, on_accept);
     }
     linger_sweep(loop, now_ms);
+    connections_sweep(loop, stopping ? INT64_MAX : now_ms);
     if (stopping)
         streams_end(loop);
     streams_sweep(loop);
@@ -234,6 +199,7 @@ static void close_loop(struct loop *loop)
     h2o_multithread_queue_t *queue = loop->context.queue;
     h2o_multithread_unregister_receiver(queue, &loop->receiver);
     h2o_context_dispose(&loop->context);
+    SSL_CTX_free(loop->accept.ssl_ctx);
     free(queue); /* h2o_multithread_destroy_queue leaves the memory */
     destroy_evloop(loop->evloop);
     free_spares();

@@ -23,6 +23,11 @@ bool request_is_head(const h2o_req_t *req)
     return req->input.method.len == 4 && memcmp(req->input.method.base, "HEAD", 4) == 0;
 }
 
+int serve_loop(const struct serve_request *request)
+{
+    return (int)(request->loop - request->loop->serve->loops);
+}
+
 struct slice serve_method(const struct serve_request *request)
 {
     return (struct slice){request->req->input.method.base, request->req->input.method.len};

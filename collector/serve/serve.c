@@ -157,11 +157,15 @@ static struct serve *serve_new(const struct serve_options *options, serve_handle
         abort();
     serve->options = *options;
     serve->options.address = NULL; /* not ours beyond the start */
+    serve->options.tls_certificate = serve->options.tls_key = NULL;
     if (serve->options.request_timeout_ms == 0)
         serve->options.request_timeout_ms = DEFAULT_TIMEOUT_MS;
     serve->handler = handler;
     serve->ctx = ctx;
     serve->n_loops = options->loops;
+    atomic_init(&serve->max_per_address, options->max_connections_per_address);
+    serve->tenants = tenants_new();
+    pthread_mutex_init(&serve->mutex, NULL);
     const char *name = options->name ? options->name : "http";
     serve->open = metric_get(METRIC_GAUGE, "seismo_connections", "listener", name, "open connections");
     serve->surplus = metric_get(METRIC_COUNTER, "seismo_connections_refused_total", "listener", name,
@@ -170,6 +174,18 @@ static struct serve *serve_new(const struct serve_options *options, serve_handle
                               "connections closed because their reader did not take the answer");
     configure(serve);
     return serve;
+}
+
+static void serve_free(struct serve *serve)
+{
+    for (int i = 0; i < serve->n_loops; i++)
+        if (serve->loops[i].home)
+            home_release(serve->loops[i].home);
+    SSL_CTX_free(serve->tls);
+    pthread_mutex_destroy(&serve->mutex);
+    tenants_free(serve->tenants);
+    h2o_config_dispose(&serve->config);
+    free(serve);
 }
 
 /* Signals are the main thread's business; SIGPIPE nobody's, since h2o writes without MSG_NOSIGNAL. */
@@ -193,12 +209,18 @@ static bool start_threads(struct serve *serve)
 enum err serve_start(struct serve **ret_serve, const struct serve_options *options, serve_handler_fn *handler,
                      void *ctx, struct err_text *text)
 {
-    assert(options->loops >= 1 && options->loops <= 64 && options->max_connections > 0);
-    int fds[64], port;
-    enum err err = listen_all(options->address, fds, options->loops, &port, text);
-    if (err)
-        return err;
+    assert(options->loops >= 1 && options->loops <= SERVE_LOOPS && options->max_connections > 0);
+    int fds[SERVE_LOOPS], port;
     struct serve *serve = serve_new(options, handler, ctx);
+    enum err err = ERR_OK;
+    if (options->tls_certificate && *options->tls_certificate)
+        err = serve_set_tls(serve, options->tls_certificate, options->tls_key ? options->tls_key : "", text);
+    if (!err)
+        err = listen_all(options->address, fds, options->loops, &port, text);
+    if (err) {
+        serve_free(serve);
+        return err;
+    }
     serve->port = port;
     for (int i = 0; i < serve->n_loops; i++) {
         serve->loops[i].serve = serve;
@@ -225,6 +247,11 @@ static void set_phase(struct serve *serve, enum phase phase)
         wake(serve->loops[i].home);
 }
 
+void serve_limit_addresses(struct serve *serve, int max_connections_per_address)
+{
+    atomic_store(&serve->max_per_address, max_connections_per_address);
+}
+
 void serve_drain(struct serve *serve)
 {
     set_phase(serve, PHASE_DRAIN);
@@ -243,8 +270,5 @@ void serve_stop(struct serve *serve, int deadline_ms)
         if (loop->listen_fd != -1)
             close(loop->listen_fd);
     }
-    for (int i = 0; i < serve->n_loops; i++)
-        home_release(serve->loops[i].home);
-    h2o_config_dispose(&serve->config);
-    free(serve);
+    serve_free(serve);
 }

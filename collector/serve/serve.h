@@ -25,13 +25,18 @@ typedef void serve_handler_fn(void *ctx, struct serve_request *request);
 typedef void serve_refused_fn(void *ctx, struct serve_request *request, int status);
 
 struct serve_options {
-    const char *address;       /* "127.0.0.1:8080", "[::1]:0", ":8080" */
-    int loops;                 /* threads, 1 to 64 */
-    size_t max_body;           /* bytes; a larger body is refused with 413 */
-    int max_connections;       /* over all loops; more are closed at once and counted */
-    int request_timeout_ms;    /* for idle + headers + body together; 0: 30 s */
-    const char *name;          /* label of the metrics; NULL: "http" */
-    serve_refused_fn *refused; /* NULL: a line of plain text; gets the handler's ctx */
+    const char *address;             /* "127.0.0.1:8080", "[::1]:0", ":8080" */
+    int loops;                       /* threads, 1 to 64 */
+    size_t max_body;                 /* bytes; a larger body is refused with 413 */
+    int max_connections;             /* over all loops; more are closed at once and counted */
+    int request_timeout_ms;          /* for idle + headers + body together; 0: 30 s */
+    const char *name;                /* label of the metrics; NULL: "http" */
+    serve_refused_fn *refused;       /* NULL: a line of plain text; gets the handler's ctx */
+    int max_connections_per_address; /* IPv6: per /64; 0: no limit. Not for this machine's own and trusted ones */
+    /* Whether a peer is a proxy of ours and may speak for others; the loop's thread; NULL: nobody is. */
+    bool (*trusts)(void *ctx, int loop, const struct address *peer);
+    bool proxy_protocol; /* each connection begins with it, version 1 or 2, and comes from a trusted peer */
+    const char *tls_certificate, *tls_key; /* PEM files; NULL or "": clear text */
 };
 
 /* Binds and starts its threads. ERR_LISTEN fills text, also when another process has the port. The handler may be
@@ -39,13 +44,20 @@ struct serve_options {
 enum err serve_start(struct serve **ret_serve, const struct serve_options *options, serve_handler_fn *handler,
                      void *ctx, struct err_text *text);
 int serve_port(const struct serve *serve); /* the port taken, also for port 0 */
+/* For connections that come from now on; any thread. On an error, ERR_TLS, the old certificate stays. Only for a server
+ * that began with one. */
+enum err serve_set_tls(struct serve *serve, const char *certificate, const char *key, struct err_text *text);
+void serve_limit_addresses(struct serve *serve, int max_connections_per_address); /* 0: no limit */
 /* From now on each answer closes its connection, so that clients move to another instance. Accepts still. */
 void serve_drain(struct serve *serve);
 /* Stops accepting, lets open requests and tickets end within the deadline, ends streams, joins the threads, frees.
  * A ticket that is still out is answered 503 at the deadline; its late serve_ticket_reply is harmless. Takes NULL. */
 void serve_stop(struct serve *serve, int deadline_ms);
 
+#define SERVE_LOOPS 64 /* at most */
+
 /* ---- inside the handler ---- */
+int serve_loop(const struct serve_request *request); /* which loop's thread this is, from 0 */
 struct slice serve_method(const struct serve_request *request);
 struct slice serve_path(const struct serve_request *request);  /* decoded and normalised, without the query */
 struct slice serve_query(const struct serve_request *request); /* raw, without '?'; len 0 if none */

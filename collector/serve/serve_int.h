@@ -54,8 +54,12 @@ struct home {
 /* One for each socket, from accept to close; h2o knows it as on_close.data. */
 struct connection {
     struct loop *loop;
-    bool has_peer;
-    struct address peer;
+    bool has_peer, is_tenant; /* is_tenant: counted under its address */
+    struct address peer;      /* the socket's, or whom the PROXY header names */
+    /* while its PROXY header is awaited */
+    h2o_linklist_t waiting;
+    h2o_socket_t *sock;
+    int64_t until_ms;
 };
 
 struct loop {
@@ -72,7 +76,8 @@ struct loop {
     bool paused;            /* accepting, for want of file descriptors; taken up again by the sweep */
     bool answering;         /* we are the ones who start a response: refuse.c lets it pass */
     int connections;
-    h2o_linklist_t tickets, streams, lingers;
+    unsigned tls_number; /* of accept.ssl_ctx, which the loop holds */
+    h2o_linklist_t tickets, streams, lingers, waiting;
     struct serve_ticket *spare_tickets; /* kept for the next requests */
     int n_lingers, n_spare_tickets;
     int64_t swept_ms, stop_ms; /* monotonic; stop_ms is when the deadline ends */
@@ -89,6 +94,11 @@ struct serve {
     atomic_int connections, phase;
     int deadline_ms; /* written before phase turns PHASE_STOP */
     struct metric *open, *surplus, *stuck;
+    atomic_int max_per_address; /* 0: no limit */
+    struct tenants *tenants;
+    pthread_mutex_t mutex;
+    SSL_CTX *tls; /* under mutex; NULL: clear text */
+    atomic_uint tls_number;
     int n_loops;
     struct loop loops[];
 };
@@ -115,6 +125,21 @@ bool home_run(struct home *home, bool end);
 int request_fd(h2o_req_t *req);
 struct connection *request_connection(h2o_req_t *req);
 void request_break(h2o_req_t *req); /* shuts the connection down; h2o notices and closes it */
+
+/* connection.c */
+struct tenants *tenants_new(void);
+void tenants_free(struct tenants *tenants);
+void connection_take(struct loop *loop, h2o_socket_t *sock); /* just accepted */
+void connections_sweep(struct loop *loop, int64_t now_ms);   /* closes those whose PROXY header does not come */
+
+/* proxy.c: what input begins with. PROXY_DONE: its length, and the client's address if it names one. Nothing else is
+ * written. */
+enum proxy_result { PROXY_MORE, PROXY_BAD, PROXY_DONE };
+enum proxy_result proxy_parse(struct slice input, size_t *ret_used, bool *ret_named, struct address *ret_source);
+
+/* tls.c */
+enum err tls_load(SSL_CTX **ret_context, const char *certificate, const char *key, struct err_text *text);
+void tls_refresh(struct loop *loop); /* takes over the latest certificate for what is accepted from now on */
 
 /* loop.c: the life of one thread; its loop is set up, run and torn down within. */
 void *loop_run(void *arg);

@@ -66,8 +66,7 @@ int main(int argc, char **argv)
                                      .max_connections = 10000,
                                      .max_body = 262144,
                                      .max_inflated = 2097152,
-                                     .applications = &application,
-                                     .n_applications = 1,
+                                     .rules = {.applications = &application, .n_applications = 1},
                                      .sink = &sink,
                                      .ready = ready};
     struct ingest *ingest;

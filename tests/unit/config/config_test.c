@@ -83,7 +83,7 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {"listen:\n  publc: x\n", ":2:3: unknown key 'listen.publc'; did you mean 'listen.public'?"},
         {"nothing_like_it: 1\n", ":1:1: unknown key 'nothing_like_it'"},
         {"listen:\n  loops: 1.5\n", ":2:10: listen.loops: expected a whole number, found '1.5'"},
-        {"listen:\n  loops: 0\n", ":2:10: listen.loops: expected 1 to 256 threads, found 0"},
+        {"listen:\n  loops: 0\n", ":2:10: listen.loops: expected 1 to 64 threads, found 0"},
         {"detect: {open_ms: 5 parsecs}\n", "detect.open_ms: expected a duration as 30s or 5m"},
         {"bus: {kind: rabbit}\n", "bus.kind: expected one of sqlite|kafka, found 'rabbit'"},
         {"listen: 5\n", ":1:9: listen: expected a mapping, found a text"},

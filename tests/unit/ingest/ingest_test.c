@@ -94,7 +94,10 @@ static const struct application applications[] = {
     {.name = "open", .keys = any_keys, .origins = any_origins},
 };
 
-static void start_with(bool trust_proxy, int loops)
+static const char *const no_proxies[] = {NULL}, *const this_machine[] = {"127.0.0.0/8", "10.0.0.0/8", NULL};
+static struct ingest_rules rules;
+
+static void start_with(const char *const *trusted_proxies, int loops)
 {
     fake.sink.push = push;
     fake.mode = DONE_AT_ONCE;
@@ -104,19 +107,20 @@ static void start_with(bool trust_proxy, int loops)
     fake.n_refused = 0;
     fake.pushed = 0;
     is_ready = true;
+    rules.applications = applications;
+    rules.n_applications = 3;
+    rules.trusted_proxies = trusted_proxies;
     struct ingest_options options = {.address = "127.0.0.1:0",
                                      .prefix = "/in/",
                                      .loops = loops,
                                      .max_connections = 5000,
                                      .max_body = 262144,
                                      .max_inflated = 2097152,
-                                     .applications = applications,
-                                     .n_applications = 3,
+                                     .rules = rules,
                                      .sink = &fake.sink,
                                      .agent = SLICE("seismo()"),
                                      .agent_gzip = SLICE("\x1f\x8bzipped"),
-                                     .ready = ready,
-                                     .trust_proxy = trust_proxy};
+                                     .ready = ready};
     struct err_text text;
     assert_int_equal(ingest_start(&ingest, &options, &text), ERR_OK);
     port = ingest_port(ingest);
@@ -125,7 +129,7 @@ static void start_with(bool trust_proxy, int loops)
 static int start(void **state)
 {
     (void)state;
-    start_with(false, 2);
+    start_with(no_proxies, 2);
     return 0;
 }
 
@@ -313,7 +317,7 @@ static void test_batch_holds_what_the_pipeline_needs(void **state)
     assert_int_equal(strlen(fake.user_agent), 512);
     assert_int_equal(fake.received_at_ms, 1795000000123);
     stop(state);
-    start_with(true, 1);
+    start_with(this_machine, 1);
     talk(port, POST("?k=demo", FROM_SHOP "X-Forwarded-For: 198.51.100.1, 203.0.113.9\r\n", "2", "{}"));
     assert_string_equal(fake.client, "203.0.113.0");
 }

@@ -25,7 +25,7 @@ static void test_keys(void **state)
     struct keys *keys = keys_new(applications, N);
     for (int i = 0; i < N; i++)
         for (int j = 0; j < 2; j++)
-            assert_ptr_equal(keys_find(keys, slice_of(names[i][j])), &applications[i]);
+            assert_ptr_equal(keys_find(keys, slice_of(names[i][j]))->application, &applications[i]);
     static const char *const unknown[] = {"", "key", "key-0-", "key-0-2", "key-0-00", "KEY-0-0"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         assert_null(keys_find(keys, slice_of(unknown[i])));
