@@ -68,12 +68,16 @@ enum err options_of_store(const struct config *c, struct store_options *ret_opti
         .kind = config_text(c, SETTING_STORE_KIND),
         .path = path,
         .url = config_text(c, SETTING_ELASTIC_URL),
+        .cloud_id = config_text(c, SETTING_ELASTIC_CLOUD_ID),
         .api_key = config_text(c, SETTING_ELASTIC_API_KEY),
         .user = config_text(c, SETTING_ELASTIC_USER),
         .password = config_text(c, SETTING_ELASTIC_PASSWORD),
         .ca_file = config_text(c, SETTING_ELASTIC_CA_FILE),
         .namespace_ = config_text(c, SETTING_STORE_NAMESPACE),
         .retention_days = (int)config_int(c, SETTING_STORE_RETENTION_DAYS),
+        .bulk_bytes = (size_t)config_int(c, SETTING_ELASTIC_BULK_BYTES),
+        .requests = (int)config_int(c, SETTING_ELASTIC_BULK_REQUESTS),
+        .compress = config_int(c, SETTING_ELASTIC_COMPRESS),
     };
     snprintf(path, sizeof path, "%s/store", config_text(c, SETTING_DATA_DIR));
     return make_folder(path, text);

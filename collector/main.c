@@ -312,6 +312,8 @@ static void stop(struct seismo *seismo)
     ingest_stop(seismo->ingest, (int)config_int(seismo->config, SETTING_DRAIN_GRACE_MS), deadline_ms);
     validate_sink_free(seismo->to_validate);
     enrich_sink_free(seismo->to_enrich);
+    if (seismo->store) /* one that hangs must not hold us up; what it did not take is still on the bus */
+        store_give_up(seismo->store, deadline_ms);
     index_stop(seismo->index);
     struct live *live = seismo->live;
     set_live(seismo, NULL);

@@ -47,11 +47,15 @@
     X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", "sqlite|elastic", false, "sqlite for one instance with nothing to install, or elastic.") \
     X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", "", false, "How long documents are kept.") \
     X(STORE_NAMESPACE, "store.namespace", STRING, "default", 0, 0, "", "", false, "Last part of the data streams' names.") \
-    X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", "", false, "Address of Elasticsearch, as http://127.0.0.1:9200.") \
+    X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", "", false, "Addresses of Elasticsearch, as http://127.0.0.1:9200, separated by commas, at most eight. They take turns.") \
+    X(ELASTIC_CLOUD_ID, "elastic.cloud_id", STRING, "", 0, 0, "", "", false, "Cloud id of an Elastic Cloud deployment, instead of url.") \
     X(ELASTIC_API_KEY, "elastic.api_key", STRING, "", 0, 0, "", "", true, "API key, encoded as Elasticsearch gives it out.") \
     X(ELASTIC_USER, "elastic.user", STRING, "", 0, 0, "", "", false, "User name, when there is no API key.") \
     X(ELASTIC_PASSWORD, "elastic.password", STRING, "", 0, 0, "", "", true, "The user's password.") \
     X(ELASTIC_CA_FILE, "elastic.ca_file", STRING, "", 0, 0, "", "", false, "Certificates, PEM, that are trusted besides the system's.") \
+    X(ELASTIC_BULK_BYTES, "elastic.bulk_bytes", BYTES, "4194304", 65536, 16777216, "bytes", "", false, "Largest request that writes documents, before gzip. It starts smaller and grows while answers are quick.") \
+    X(ELASTIC_BULK_REQUESTS, "elastic.bulk_requests", INT, "4", 1, 16, "requests", "", false, "Most of these requests in flight at once. It starts at two and grows while answers are quick.") \
+    X(ELASTIC_COMPRESS, "elastic.compress", BOOL, "false", 0, 0, "", "", false, "gzip what is written: less traffic, about twice the CPU.") \
     X(INDEX_BATCH_RECORDS, "index.batch_records", INT, "500", 1, 10000, "records", "", false, "Records that are stored and committed together.") \
     X(ROLLUP_FLUSH_MS, "rollup.flush_ms", MS, "1000", 10, 60000, "ms", "", false, "How often partial windows are published.") \
     X(ROLLUP_CLOSE_WAIT_MS, "rollup.close_wait_ms", MS, "30000", 100, 600000, "ms", "", false, "How long a window waits for a silent partition before it is closed as incomplete.") \

@@ -24,11 +24,9 @@ static void add_time(struct buf *buf, const char *name, int64_t wall_ms)
     buf_json_field(buf, name, slice_of(text));
 }
 
-static void add_envelope(struct buf *buf, const struct record *record, const struct fact *fact)
+void document_head(const struct record *record, struct buf *buf)
 {
-    buf_json_field(buf, "event.kind", SLICE("event"));
-    buf_json_field(buf, "event.module", SLICE("seismo"));
-    buf_json_field(buf, "event.dataset", SLICE("seismo.events"));
+    buf_text(buf, ",\"event.kind\":\"event\",\"event.module\":\"seismo\",\"event.dataset\":\"seismo.events\"");
     add_time(buf, "event.created", record->received_at_ms);
     add_time(buf, "event.ingested", record->received_at_ms);
     add_text(buf, "service.name", record->service);
@@ -46,11 +44,15 @@ static void add_envelope(struct buf *buf, const struct record *record, const str
     add_text(buf, "client.geo.country_iso_code", record->country);
     add_text(buf, "seismo.application", record->application);
     add_text(buf, "seismo.beacon.id", record->beacon);
-    add_text(buf, "seismo.view.id", fact->view);
-    buf_json_int(buf, "seismo.beacon.index", fact->index);
     buf_json_number(buf, "seismo.sample_rate", record->sample_rate);
     if (record->clock_offset_ms)
         buf_json_int(buf, "seismo.clock_offset_ms", record->clock_offset_ms);
+}
+
+static void add_place(struct buf *buf, const struct record *record, const struct fact *fact)
+{
+    add_text(buf, "seismo.view.id", fact->view);
+    buf_json_int(buf, "seismo.beacon.index", fact->index);
     if (record->dropped && fact == record->facts) /* once a beacon, so that a sum over documents is right */
         buf_json_int(buf, "seismo.dropped", record->dropped);
 }
@@ -151,12 +153,13 @@ static void add_original(struct buf *buf, struct slice json)
     buf_json_field(buf, "event.original", json);
 }
 
-void document_write(const struct record *record, const struct fact *fact, struct buf *buf)
+void document_write_under(const struct record *record, const struct fact *fact, struct slice head, struct buf *buf)
 {
     struct slice outcome = SLICE_NONE;
     buf_char(buf, '{');
     add_time(buf, "@timestamp", fact->at_ms);
-    add_envelope(buf, record, fact);
+    buf_add_slice(buf, head);
+    add_place(buf, record, fact);
     add_fact(buf, fact);
     add_members(buf, fact, &outcome);
     if (fact->kind == EVENT_API)
@@ -164,4 +167,15 @@ void document_write(const struct record *record, const struct fact *fact, struct
     if (fact->flags & EVENT_UNKNOWN_FIELD)
         add_original(buf, fact->json);
     buf_char(buf, '}');
+}
+
+void document_write(const struct record *record, const struct fact *fact, struct buf *buf)
+{
+    struct buf head;
+    buf_init(&head, DOCUMENT_MAX_BYTES);
+    document_head(record, &head);
+    if (buf_failed(&head))
+        buf->failed = true;
+    document_write_under(record, fact, buf_slice(&head), buf);
+    buf_done(&head);
 }

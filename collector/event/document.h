@@ -12,5 +12,8 @@
 
 /* Appends one JSON object, no newline. The record is a decoded one. Check buf_failed. Any thread. */
 void document_write(const struct record *record, const struct fact *fact, struct buf *buf);
+/* The same in two steps, for all documents of a record: what they share, to be copied, and each one. */
+void document_head(const struct record *record, struct buf *head);
+void document_write_under(const struct record *record, const struct fact *fact, struct slice head, struct buf *buf);
 
 #endif

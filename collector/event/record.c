@@ -279,18 +279,24 @@ void record_beacon_id(const struct record *record, char ret_id[RECORD_ID_BYTES])
     buf_done(&large);
 }
 
-void record_document_id(const struct record *record, const struct fact *fact, char ret_id[RECORD_ID_BYTES])
+size_t record_event_id(char id[RECORD_ID_BYTES], const struct fact *fact)
 {
-    record_beacon_id(record, ret_id);
     char digits[8];
     size_t n = 0;
     unsigned rest = fact->index;
     do
         digits[n++] = (char)('0' + rest % 10);
     while (rest /= 10);
-    char *at = ret_id + 32;
+    char *at = id + 32;
     *at++ = '-';
     while (n)
         *at++ = digits[--n];
     *at = '\0';
+    return (size_t)(at - id);
+}
+
+void record_document_id(const struct record *record, const struct fact *fact, char ret_id[RECORD_ID_BYTES])
+{
+    record_beacon_id(record, ret_id);
+    record_event_id(ret_id, fact);
 }

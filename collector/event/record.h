@@ -54,5 +54,7 @@ enum err record_decode(struct slice bytes, struct arena *arena, struct record *r
 void record_document_id(const struct record *record, const struct fact *fact, char ret_id[RECORD_ID_BYTES]);
 /* The beacon's part of the id alone: 32 hex digits and NUL. */
 void record_beacon_id(const struct record *record, char ret_id[RECORD_ID_BYTES]);
+/* Makes a beacon's part an event's id, and again for the next event. Gives its length. */
+size_t record_event_id(char id[RECORD_ID_BYTES], const struct fact *fact);
 
 #endif

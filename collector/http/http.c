@@ -1,4 +1,5 @@
-/* One libcurl easy handle a client: it keeps connections and TLS sessions between calls.
+/* One libcurl easy handle a client: it keeps connections and TLS sessions between calls. Many calls at once are as many
+ * clients under one multi handle, which keeps the connections then.
  *
  * Nothing secret reaches an error text: it names scheme, host and path, never query, user or password, and curl's own
  * message is replaced by our words. Redirects are not followed: an answer 3xx is an answer. */
@@ -16,18 +17,34 @@
 
 #define HOUR_MS 3600000
 #define MAX_PLACE_BYTES 200
+#define UPLOAD_BYTES 262144 /* what curl copies and sends at once */
+
+struct exchange {
+    struct http_response *response;
+    size_t max;
+    bool too_large, given_up;
+};
 
 struct http_client {
     CURL *curl;
     char *ca_file, *user, *password, *authorization; /* authorization: the whole header line */
     int connect_timeout_ms, timeout_ms;
     size_t max_response;
+    const _Atomic int64_t *give_up_ms;
+
+    /* the call under way */
+    struct exchange exchange;
+    struct curl_slist *fields;
+    char place[MAX_PLACE_BYTES + 1], method[16]; /* for the error's text */
+    int call_timeout_ms;
+    bool is_busy;
+    void *ctx;
 };
 
-struct exchange {
-    struct http_response *response;
-    size_t max;
-    bool too_large;
+struct http_many {
+    CURLM *curl;
+    struct http_client **clients;
+    size_t n;
 };
 
 static void start_curl(void)
@@ -61,6 +78,7 @@ struct http_client *http_client_new(const struct http_options *options)
     client->connect_timeout_ms = options->connect_timeout_ms;
     client->timeout_ms = options->timeout_ms;
     client->max_response = options->max_response;
+    client->give_up_ms = options->give_up_ms;
     return client;
 }
 
@@ -173,13 +191,28 @@ static void set_method(CURL *curl, const struct http_request *request)
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static int timeout_of(const struct http_client *client, const struct http_request *request)
+/* Asked by curl now and then, and about once a second while nothing moves. */
+static int on_progress(void *at, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
-    return request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+    struct http_client *client = at;
+    (void)down_all, (void)down, (void)up_all, (void)up;
+    int64_t give_up_ms = atomic_load(client->give_up_ms);
+    client->exchange.given_up = give_up_ms && clock_mono_ms() >= give_up_ms;
+    return client->exchange.given_up;
 }
 
-static void set_options(const struct http_client *client, const struct http_request *request, struct curl_slist *fields,
-                        struct exchange *exchange)
+static void set_bounds(struct http_client *client)
+{
+    curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)client->call_timeout_ms);
+    if (client->give_up_ms) {
+        curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(client->curl, CURLOPT_XFERINFODATA, client);
+    }
+}
+
+static void set_options(struct http_client *client, const struct http_request *request)
 {
     CURL *curl = client->curl;
     curl_easy_reset(curl); /* keeps connections, drops what the last call set */
@@ -188,14 +221,14 @@ static void set_options(const struct http_client *client, const struct http_requ
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_of(client, request));
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, request->body.len > 65536 ? (long)UPLOAD_BYTES : 65536L);
+    curl_easy_setopt(curl, CURLOPT_PRIVATE, client);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "seismo/" SEISMO_VERSION);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ""); /* all that curl can undo; the bound is on what comes out */
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->fields);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &client->exchange);
     if (client->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file);
     if (client->user) {
@@ -203,6 +236,7 @@ static void set_options(const struct http_client *client, const struct http_requ
         curl_easy_setopt(curl, CURLOPT_USERNAME, client->user);
         curl_easy_setopt(curl, CURLOPT_PASSWORD, client->password ? client->password : "");
     }
+    set_bounds(client);
     set_method(curl, request);
 }
 
@@ -246,39 +280,134 @@ static const char *reason_of(CURLcode code)
     }
 }
 
-static enum err explain(const struct http_client *client, const struct http_request *request,
-                        const struct exchange *exchange, CURLcode code, struct err_text *text)
+static enum err explain(const struct http_client *client, CURLcode code, struct err_text *text)
 {
-    char place[MAX_PLACE_BYTES + 1];
-    place_of(request->url, place);
+    const struct exchange *exchange = &client->exchange;
     if (exchange->too_large)
-        return err_set(text, ERR_TOO_LARGE, "%s %s: the answer has more than %zu bytes", request->method, place,
+        return err_set(text, ERR_TOO_LARGE, "%s %s: the answer has more than %zu bytes", client->method, client->place,
                        exchange->max);
+    if (exchange->given_up)
+        return err_set(text, ERR_TIMED_OUT, "%s %s: given up, since the program ends", client->method, client->place);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(text, ERR_TIMED_OUT, "%s %s: no answer within %d ms", request->method, place,
-                       timeout_of(client, request));
-    return err_set(text, ERR_HTTP, "%s %s: %s", request->method, place, reason_of(code));
+        return err_set(text, ERR_TIMED_OUT, "%s %s: no answer within %d ms", client->method, client->place,
+                       client->call_timeout_ms);
+    return err_set(text, ERR_HTTP, "%s %s: %s", client->method, client->place, reason_of(code));
+}
+
+static void begin(struct http_client *client, const struct http_request *request, struct http_response *response)
+{
+    size_t max = client->max_response < response->body.max ? client->max_response : response->body.max;
+    client->exchange = (struct exchange){.response = response, .max = max};
+    client->fields = make_fields(client, request);
+    client->call_timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+    place_of(request->url, client->place);
+    snprintf(client->method, sizeof client->method, "%s", request->method);
+    response->status = 0;
+    response->retry_after_ms = -1;
+    buf_clear(&response->body);
+    set_options(client, request);
+}
+
+static enum err end(struct http_client *client, CURLcode code, struct err_text *text)
+{
+    enum err err = ERR_OK;
+    if (code == CURLE_OK)
+        read_fields(client->curl, client->exchange.response);
+    else
+        err = explain(client, code, text);
+    curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(client->fields);
+    client->fields = NULL;
+    return err;
 }
 
 enum err http_send(struct http_client *client, const struct http_request *request, struct http_response *response,
                    struct err_text *text)
 {
-    size_t max = client->max_response < response->body.max ? client->max_response : response->body.max;
-    struct exchange exchange = {response, max, false};
-    struct curl_slist *fields = make_fields(client, request);
-    response->status = 0;
-    response->retry_after_ms = -1;
-    buf_clear(&response->body);
-    set_options(client, request, fields, &exchange);
-    CURLcode code = curl_easy_perform(client->curl);
-    enum err err = ERR_OK;
-    if (code == CURLE_OK)
-        read_fields(client->curl, response);
-    else
-        err = explain(client, request, &exchange, code, text);
-    curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(fields);
-    return err;
+    begin(client, request, response);
+    return end(client, curl_easy_perform(client->curl), text);
+}
+
+/* ---- several calls at once ---- */
+
+struct http_many *http_many_new(const struct http_options *options, size_t max)
+{
+    struct http_many *many = calloc(1, sizeof *many);
+    if (!many || !(many->clients = calloc(max, sizeof *many->clients)))
+        abort();
+    for (many->n = 0; many->n < max; many->n++)
+        many->clients[many->n] = http_client_new(options);
+    if (!(many->curl = curl_multi_init()))
+        abort();
+    /* no HTTP/2 streams over one connection: a large body would hold the others back */
+    curl_multi_setopt(many->curl, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    return many;
+}
+
+void http_many_free(struct http_many *many)
+{
+    if (!many)
+        return;
+    for (size_t i = 0; i < many->n; i++) {
+        struct http_client *client = many->clients[i];
+        if (client->is_busy)
+            curl_multi_remove_handle(many->curl, client->curl);
+        curl_slist_free_all(client->fields);
+        http_client_free(client);
+    }
+    curl_multi_cleanup(many->curl);
+    free(many->clients);
+    free(many);
+}
+
+bool http_many_start(struct http_many *many, const struct http_request *request, struct http_response *response,
+                     void *ctx)
+{
+    size_t i = 0;
+    while (i < many->n && many->clients[i]->is_busy)
+        i++;
+    if (i == many->n)
+        return false;
+    struct http_client *client = many->clients[i];
+    int running;
+    begin(client, request, response);
+    client->ctx = ctx;
+    client->is_busy = true;
+    if (curl_multi_add_handle(many->curl, client->curl) != CURLM_OK)
+        abort(); /* out of memory, or a fault of ours */
+    curl_multi_perform(many->curl, &running);
+    return true;
+}
+
+static size_t collect(struct http_many *many, struct http_done *ret_done, size_t max)
+{
+    size_t n = 0;
+    int left;
+    CURLMsg *message;
+    while (n < max && (message = curl_multi_info_read(many->curl, &left))) {
+        struct http_client *client = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&client);
+        struct http_done *done = &ret_done[n++];
+        done->ctx = client->ctx;
+        done->text.at[0] = '\0';
+        done->err = end(client, code, &done->text);
+        curl_multi_remove_handle(many->curl, client->curl);
+        client->is_busy = false;
+    }
+    return n;
+}
+
+size_t http_many_wait(struct http_many *many, int wait_ms, struct http_done *ret_done, size_t max)
+{
+    int running = 0;
+    curl_multi_perform(many->curl, &running);
+    size_t n = collect(many, ret_done, max);
+    if (n || wait_ms <= 0)
+        return n;
+    curl_multi_poll(many->curl, NULL, 0, wait_ms, NULL);
+    curl_multi_perform(many->curl, &running);
+    return collect(many, ret_done, max);
 }
 
 int http_backoff_ms(int attempt, int base_ms, int cap_ms, int retry_after_ms)

@@ -5,10 +5,13 @@
 #ifndef SEISMO_HTTP_HTTP_H
 #define SEISMO_HTTP_HTTP_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
 struct http_client;
+struct http_many;
 
 struct http_options {
     const char *ca_file;         /* NULL: the system's */
@@ -16,6 +19,9 @@ struct http_options {
     const char *authorization;   /* whole value of the Authorization header; NULL: none */
     int connect_timeout_ms, timeout_ms;
     size_t max_response; /* bytes; a longer answer is ERR_TOO_LARGE */
+    /* Calls end with ERR_TIMED_OUT at this time of the monotonic clock, within about a second; 0: no such time. May be
+     * set at any moment by any thread, and outlives the client. NULL: there is none. */
+    const _Atomic int64_t *give_up_ms;
 };
 
 struct http_request {
@@ -40,6 +46,25 @@ enum err http_send(struct http_client *client, const struct http_request *reques
                    struct err_text *text);
 void http_response_init(struct http_response *response, size_t max_body);
 void http_response_done(struct http_response *response);
+
+/* ---- several calls at once, from one thread ---- */
+
+struct http_done {
+    void *ctx;
+    enum err err; /* as of http_send */
+    struct err_text text;
+};
+/* At most `max` calls at once, each on a connection of its own that is kept. Never NULL. */
+struct http_many *http_many_new(const struct http_options *options, size_t max);
+void http_many_free(struct http_many *many); /* takes NULL; ends what is under way */
+/* False: `max` are under way. Else the call begins; the request's body and the response are lent until it is told by
+ * http_many_wait. */
+bool http_many_start(struct http_many *many, const struct http_request *request, struct http_response *response,
+                     void *ctx);
+/* Moves all calls on, waits once, at most wait_ms, for something to happen, and gives up to max of those that have
+ * ended: often none, when only a part of a body has moved. */
+size_t http_many_wait(struct http_many *many, int wait_ms, struct http_done *ret_done, size_t max);
+
 /* The pause before attempt n (0, 1, …): exponential from base to cap with full jitter, at least retry_after_ms if >= 0.
  */
 int http_backoff_ms(int attempt, int base_ms, int cap_ms, int retry_after_ms);

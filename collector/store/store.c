@@ -38,6 +38,12 @@ bool store_is_ready(struct store *store)
     return store->ops->is_ready(store);
 }
 
+void store_give_up(struct store *store, int within_ms)
+{
+    if (store->ops->give_up)
+        store->ops->give_up(store, within_ms);
+}
+
 enum err store_write(struct store *store, struct store_item *items, size_t n, const char *group,
                      const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx)
 {

@@ -16,9 +16,13 @@ struct store;
 struct store_options {
     const char *kind;                                /* "sqlite" or "elastic" */
     const char *path;                                /* sqlite: folder of the files; exists */
-    const char *url;                                 /* elastic: base addresses, separated by commas */
+    const char *url;                                 /* elastic: base addresses, separated by commas; or: */
+    const char *cloud_id;                            /* elastic: "name:base64"; NULL or "" = none */
     const char *api_key, *user, *password, *ca_file; /* elastic; NULL or "" = none; never logged */
     const char *namespace_;                          /* elastic: last part of the data streams' names, "default" */
+    size_t bulk_bytes;                               /* elastic: of a request at most, before gzip; 0: 16 MiB */
+    int requests;                                    /* elastic: in flight at most for one store_write; 0: 4 */
+    bool compress;                                   /* elastic: gzip what is written */
     int retention_days; /* raw documents; rollups and alerts are kept eight times as long */
 };
 
@@ -27,6 +31,9 @@ enum err store_open(struct store **ret_store, const struct store_options *option
 enum err store_setup(const struct store_options *options, struct err_text *text);
 void store_close(struct store *store); /* takes NULL */
 bool store_is_ready(struct store *store);
+/* The program ends: what is under way, and all that is called from now on, returns within about that time, with
+ * ERR_TIMED_OUT where it would have waited for longer. Any thread. */
+void store_give_up(struct store *store, int within_ms);
 
 /* ---- writing ---- */
 enum store_item_kind {

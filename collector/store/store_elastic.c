@@ -1,124 +1,35 @@
-/* The Elasticsearch store: opening and closing, one request, the ping that readiness and the live page rest on. */
+/* The Elasticsearch store: opening and closing, and the ping that readiness and the live page rest on. */
 #include "store/store_elastic.h"
 
-#include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/store_elastic_flow.h"
 
 #define PING_MS 3000
+#define PING_BYTES 65536
 #define CONNECT_MS 5000
 #define REQUEST_MS 60000
-#define FIRST_MS \
-    5000 /* until it has answered once: a node that takes calls and says nothing must not hold up the start */
 
-/* ---- one request ---- */
-
-static struct http_client *client_take(struct elastic *elastic)
+struct http_options elastic_http_options(struct elastic *elastic)
 {
-    struct http_client *client = NULL;
-    pthread_mutex_lock(&elastic->pool_mutex);
-    if (elastic->n_idle)
-        client = elastic->idle[--elastic->n_idle];
-    pthread_mutex_unlock(&elastic->pool_mutex);
-    if (client)
-        return client;
-    struct http_options options = {.ca_file = elastic->ca_file,
-                                   .user = elastic->user,
-                                   .password = elastic->password,
-                                   .authorization = elastic->authorization,
-                                   .connect_timeout_ms = CONNECT_MS,
-                                   .timeout_ms = REQUEST_MS,
-                                   .max_response = ANSWER_BYTES};
-    return http_client_new(&options);
+    return (struct http_options){.ca_file = elastic->ca_file,
+                                 .user = elastic->user,
+                                 .password = elastic->password,
+                                 .authorization = elastic->authorization,
+                                 .connect_timeout_ms = CONNECT_MS,
+                                 .timeout_ms = REQUEST_MS,
+                                 .max_response = ANSWER_BYTES,
+                                 .give_up_ms = &elastic->give_up_ms};
 }
 
-static void client_give(struct elastic *elastic, struct http_client *client)
+bool elastic_is_giving_up(const struct elastic *elastic)
 {
-    pthread_mutex_lock(&elastic->pool_mutex);
-    if (elastic->n_idle < IDLE_CLIENTS) {
-        elastic->idle[elastic->n_idle++] = client;
-        client = NULL;
-    }
-    pthread_mutex_unlock(&elastic->pool_mutex);
-    http_client_free(client);
-}
-
-/* Others may have moved on already: only the one that saw this address fail moves. */
-static void move_on(struct elastic *elastic, unsigned from)
-{
-    atomic_compare_exchange_strong(&elastic->current, &from, from + 1);
-}
-
-static enum err send_once(struct elastic *elastic, struct http_client *client, const char *method, const char *path,
-                          struct slice body, struct http_response *response, struct err_text *text)
-{
-    unsigned current = atomic_load(&elastic->current);
-    struct buf url;
-    buf_init(&url, 65536);
-    buf_text(&url, elastic->urls[current % elastic->n_urls]);
-    buf_text(&url, path);
-    assert(!buf_failed(&url));
-    bool is_bulk = strstr(path, "/_bulk") != NULL;
-    struct http_request request = {.method = method, .url = url.at, .body = body};
-    if (!atomic_load(&elastic->good_ms))
-        request.timeout_ms = FIRST_MS;
-    if (body.len)
-        request.content_type = is_bulk ? "application/x-ndjson" : "application/json";
-    enum err err = http_send(client, &request, response, text);
-    buf_done(&url);
-    if (err == ERR_OK && response->status < 500)
-        atomic_store(&elastic->good_ms, clock_mono_ms());
-    if ((err != ERR_OK && err != ERR_TOO_LARGE) || (err == ERR_OK && response->status >= 502))
-        move_on(elastic, current);
-    return err;
-}
-
-enum err elastic_send(struct elastic *elastic, const char *method, const char *path, struct slice body, bool once,
-                      struct http_response *response)
-{
-    struct http_client *client = client_take(elastic);
-    struct err_text text = {""};
-    enum err err = ERR_HTTP;
-    for (size_t i = 0; err == ERR_HTTP && i < (once ? 1 : elastic->n_urls); i++)
-        err = send_once(elastic, client, method, path, body, response, &text);
-    client_give(elastic, client);
-    if (err != ERR_OK && err != ERR_TOO_LARGE)
-        log_warn("store", err, "elastic: %s", text.at);
-    return err;
-}
-
-bool elastic_is_block(const char *error_type)
-{
-    return error_type && strcmp(error_type, "cluster_block_exception") == 0;
-}
-
-enum err elastic_status(const struct http_response *response, const char *doing, enum err otherwise)
-{
-    int status = response->status;
-    enum err err = otherwise;
-    if (status == 401 || status == 403)
-        err = response->body.len && strstr(response->body.at, "cluster_block_exception") ? ERR_AGAIN : ERR_STORE_AUTH;
-    else if (status == 429 || status >= 500)
-        err = ERR_AGAIN;
-    log_warn("store", err, "elastic: %s: status %d: %.*s", doing, status,
-             (int)(response->body.len < 400 ? response->body.len : 400), response->body.len ? response->body.at : "");
-    return err;
-}
-
-void elastic_escape(struct buf *buf, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (isalnum(c) || c == '-' || c == '_' || c == '.')
-            buf_char(buf, (char)c);
-        else
-            buf_printf(buf, "%%%02X", c);
-    }
+    int64_t give_up_ms = atomic_load(&elastic->give_up_ms);
+    return give_up_ms && clock_mono_ms() >= give_up_ms;
 }
 
 /* ---- the ping ---- */
@@ -132,7 +43,7 @@ static void ping(struct elastic *elastic, struct http_client *client, struct htt
     snprintf(path, sizeof path,
              "/%s,%s,%s/_stats/indexing?ignore_unavailable=true&filter_path=_all.primaries.indexing.index_total",
              elastic->streams[STREAM_EVENTS], elastic->streams[STREAM_ROLLUPS], elastic->streams[STREAM_ALERTS]);
-    enum err err = send_once(elastic, client, "GET", path, SLICE_NONE, response, &text);
+    enum err err = elastic_send_by(elastic, client, "GET", path, SLICE_NONE, response, &text);
     if (err != ERR_OK) {
         log_warn("store", err, "elastic: ping: %s", text.at);
         return;
@@ -150,16 +61,12 @@ static void ping(struct elastic *elastic, struct http_client *client, struct htt
 static void *run_pinger(void *arg)
 {
     struct elastic *elastic = arg;
-    struct http_options options = {.ca_file = elastic->ca_file,
-                                   .user = elastic->user,
-                                   .password = elastic->password,
-                                   .authorization = elastic->authorization,
-                                   .connect_timeout_ms = PING_MS,
-                                   .timeout_ms = PING_MS,
-                                   .max_response = 65536};
+    struct http_options options = elastic_http_options(elastic);
+    options.connect_timeout_ms = options.timeout_ms = PING_MS;
+    options.max_response = PING_BYTES;
     struct http_client *client = http_client_new(&options);
     struct http_response response;
-    http_response_init(&response, 65536);
+    http_response_init(&response, PING_BYTES);
     pthread_mutex_lock(&elastic->ping_mutex);
     while (!elastic->stop) {
         pthread_mutex_unlock(&elastic->ping_mutex);
@@ -181,7 +88,7 @@ static bool elastic_is_ready(struct store *store)
 {
     struct elastic *elastic = (struct elastic *)store;
     int64_t good_ms = atomic_load(&elastic->good_ms);
-    return good_ms && clock_mono_ms() - good_ms <= READY_MS;
+    return good_ms && clock_mono_ms() - good_ms <= READY_MS && !atomic_load(&elastic->is_refused);
 }
 
 static uint64_t elastic_generation(struct store *store)
@@ -207,31 +114,6 @@ static void free_secret(char *text)
     if (text)
         explicit_bzero(text, strlen(text));
     free(text);
-}
-
-/* "http://a:9200, http://b:9200/" to two addresses without the slash at the end. */
-static enum err read_urls(struct elastic *elastic, const char *list, struct err_text *text)
-{
-    for (const char *at = list ? list : ""; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
-        while (*at == ' ')
-            at++;
-        size_t n = strcspn(at, ", ");
-        while (n && at[n - 1] == '/')
-            n--;
-        if (n == 0)
-            continue;
-        if (strncmp(at, "http://", 7) != 0 && strncmp(at, "https://", 8) != 0)
-            return err_set(text, ERR_CONFIG, "store: \"%.*s\" is no address of Elasticsearch: http:// or https://",
-                           (int)n, at);
-        if (elastic->n_urls == MAX_URLS)
-            return err_set(text, ERR_CONFIG, "store: more than %d addresses of Elasticsearch", MAX_URLS);
-        elastic->urls[elastic->n_urls] = strndup(at, n);
-        if (!elastic->urls[elastic->n_urls++])
-            abort();
-    }
-    if (elastic->n_urls == 0)
-        return err_set(text, ERR_CONFIG, "store: no address of Elasticsearch");
-    return ERR_OK;
 }
 
 /* A namespace becomes part of index names: what those do not allow is refused here, with a reason. */
@@ -261,12 +143,16 @@ static void elastic_close(struct store *store)
     }
     for (size_t i = 0; i < elastic->n_idle; i++)
         http_client_free(elastic->idle[i]);
-    for (size_t i = 0; i < elastic->n_urls; i++)
-        free(elastic->urls[i]);
+    for (size_t i = 0; i < elastic->n_writers; i++)
+        elastic_writer_free(elastic->writers[i]);
+    for (size_t i = 0; i < elastic->n_nodes; i++)
+        free(elastic->nodes[i].url);
     free(elastic->ca_file);
     free_secret(elastic->user);
     free_secret(elastic->password);
     free_secret(elastic->authorization);
+    flow_done(&elastic->flow);
+    pthread_mutex_destroy(&elastic->view_mutex);
     pthread_mutex_destroy(&elastic->pool_mutex);
     pthread_mutex_destroy(&elastic->setup_mutex);
     pthread_mutex_destroy(&elastic->ping_mutex);
@@ -286,7 +172,10 @@ static enum err elastic_new(struct elastic **ret_elastic, const struct store_opt
     elastic->password = copy_text("", options->password);
     elastic->authorization = copy_text("ApiKey ", options->api_key);
     elastic->ca_file = copy_text("", options->ca_file);
-    atomic_store(&elastic->bulk_bytes, BULK_BYTES);
+    elastic->compress = options->compress;
+    flow_init(&elastic->flow, options->bulk_bytes ? options->bulk_bytes : BULK_BYTES_MOST,
+              options->requests ? options->requests : 4);
+    pthread_mutex_init(&elastic->view_mutex, NULL);
     pthread_mutex_init(&elastic->pool_mutex, NULL);
     pthread_mutex_init(&elastic->setup_mutex, NULL);
     pthread_mutex_init(&elastic->ping_mutex, NULL);
@@ -294,7 +183,7 @@ static enum err elastic_new(struct elastic **ret_elastic, const struct store_opt
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&elastic->ping_wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    enum err err = read_urls(elastic, options->url, text);
+    enum err err = elastic_read_nodes(elastic, options->url, options->cloud_id, text);
     if (err == ERR_OK)
         err = set_names(elastic, options->namespace_, text);
     if (err == ERR_OK)
@@ -318,7 +207,7 @@ static enum err elastic_open(struct store **ret_store, const struct store_option
         return err;
     err = elastic_set_up(elastic, false, text);
     if (is_for_later(err)) {
-        log_warn("store", err, "elastic: %s does not answer; what comes in waits until it does", elastic->urls[0]);
+        log_warn("store", err, "elastic: %s does not answer; what comes in waits until it does", elastic->nodes[0].url);
         err = ERR_OK;
     }
     if (err == ERR_OK && pthread_create(&elastic->pinger, NULL, run_pinger, elastic) != 0)
@@ -345,6 +234,14 @@ static enum err elastic_setup(const struct store_options *options, struct err_te
 
 /* ---- what this store leaves to others ---- */
 
+/* Whatever is under way ends by then. */
+static void elastic_give_up(struct store *store, int within_ms)
+{
+    struct elastic *elastic = (struct elastic *)store;
+    int64_t at_ms = clock_mono_ms() + within_ms;
+    atomic_store(&elastic->give_up_ms, at_ms ? at_ms : 1);
+}
+
 static enum err elastic_position(struct store *store, const char *group, enum topic topic, int32_t partition,
                                  int64_t *ret_next)
 {
@@ -365,6 +262,7 @@ const struct store_ops store_elastic_ops = {
     .setup = elastic_setup,
     .close = elastic_close,
     .is_ready = elastic_is_ready,
+    .give_up = elastic_give_up,
     .write = elastic_write,
     .position = elastic_position,
     .expire = elastic_expire,

@@ -1,460 +1,492 @@
-/* Writing into Elasticsearch: items become documents, documents become _bulk requests, and each document gets its own
- * verdict.
+/* Writing into Elasticsearch: several _bulk requests in flight, and a verdict for each document
+ * (store_elastic_answer.h).
  *
- *   201                          stored
- *   409                          a repeat, which is success
- *   429, 5xx, 404, blocked index later: the item is not done and comes again whole; what was stored of it is a repeat
- *                                then, so that `stored` counts each document once
- *   401, 403                     the credentials: stop
- *   413 or 400 of a whole request  halve it; the one document left over is refused
- *   other 4xx                    refused for good, with the node's reason; told once the whole item is done */
-#include "store/store_elastic.h"
+ *   stored, a repeat             done
+ *   later                        that document alone is sent again after a pause, a few times; then its item is not
+ * done and comes again whole: what was stored of it is a repeat then, so that `stored` counts each document once no
+ * answer, 502 to 504        the request goes to the next node, once to each 429 or 5xx of a request      less is sent
+ * from now on; the call ends with ERR_AGAIN 401, 403                     the credentials: the call ends 413 or 400 of a
+ * request      halve it; the one document left over is refused refused                      told, with the node's
+ * reason, once the whole item is done */
+#include "store/store_elastic_bulk.h"
 
 #include <assert.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "event/document.h"
+#include "store/store_elastic_answer.h"
+#include "store/store_elastic_flow.h"
 
-struct document {
-    size_t at, len; /* in the body: the action's line and the document's */
-    uint32_t item;
-    int32_t event;
-    enum stream stream;
-    bool may_be_old; /* could have been stored before the last rollover: looked up first */
-    char id[RECORD_ID_BYTES];
-};
+#define WAIT_MS 100
+#define LATER_TRIES 4
+#define LATER_FIRST_MS 100
+#define LATER_MOST_MS 2000
+#define PAUSE_MOST_MS 60000 /* of what Retry-After says */
+#define GZIP_LEVEL 1
 
-/* What the attempt has made of one item so far. */
-struct progress {
-    bool is_complete; /* all its documents were put into requests */
-    bool again;
-    uint32_t waiting; /* documents without a verdict */
-};
-
-struct refused {
-    uint32_t item;
-    int32_t event;
-    char reason[240];
-};
-
-struct bulk {
-    struct elastic *elastic;
-    struct store_item *items;
-    size_t n;
-    struct progress *progress;
-    struct buf body, document;
-    struct document *documents;
-    size_t n_documents;
-    struct refused *refusals;
-    size_t n_refusals, refusals_size;
-    struct http_response response;
-    int64_t now_ms;
-    enum err stopped; /* why nothing more is sent in this call */
-};
+struct slice document_id(const struct request *request, const struct document *document)
+{
+    const char *at = request->body.at + document->at + sizeof ACTION_HEAD - 1;
+    return (struct slice){at, (size_t)((const char *)memchr(at, '"', document->len) - at)};
+}
 
 /* ---- verdicts ---- */
 
-static void refuse(struct bulk *bulk, uint32_t item, int32_t event, const char *kind, const char *reason)
+void writer_refuse(struct writer *writer, uint32_t item, int32_t event, const char *kind, const char *reason)
 {
-    if (bulk->n_refusals == bulk->refusals_size) {
-        bulk->refusals_size = bulk->refusals_size ? 2 * bulk->refusals_size : 16;
-        bulk->refusals = realloc(bulk->refusals, bulk->refusals_size * sizeof *bulk->refusals);
-        if (!bulk->refusals)
+    if (writer->n_refusals == writer->refusals_size) {
+        writer->refusals_size = writer->refusals_size ? 2 * writer->refusals_size : 16;
+        writer->refusals = realloc(writer->refusals, writer->refusals_size * sizeof *writer->refusals);
+        if (!writer->refusals)
             abort();
     }
-    struct refused *refused = &bulk->refusals[bulk->n_refusals++];
+    struct refused *refused = &writer->refusals[writer->n_refusals++];
     refused->item = item;
     refused->event = event;
     snprintf(refused->reason, sizeof refused->reason, "%s%s%s", kind, *reason ? ": " : "", reason);
 }
 
-static void judge_again(struct bulk *bulk, const struct document *document)
+static void note_again(struct writer *writer, const struct document *document)
 {
-    struct progress *progress = &bulk->progress[document->item];
+    struct progress *progress = &writer->progress[document->item];
     progress->again = true;
     progress->waiting--;
     METRIC_ADD("seismo_elastic_retried_total", "documents that Elasticsearch asked to send again later", 1);
 }
 
-static void judge_stored(struct bulk *bulk, const struct document *document, bool is_new)
+void writer_note_stored(struct writer *writer, const struct document *document, bool is_new)
 {
-    bulk->progress[document->item].waiting--;
-    bulk->items[document->item].stored += is_new;
+    writer->progress[document->item].waiting--;
+    writer->items[document->item].stored += is_new;
     if (!is_new)
         METRIC_ADD("seismo_elastic_repeats_total", "documents that Elasticsearch had already", 1);
 }
 
-static void judge_refused(struct bulk *bulk, const struct document *document, const char *type, const char *reason)
+static void stop(struct writer *writer, enum err why)
 {
-    bulk->progress[document->item].waiting--;
-    refuse(bulk, document->item, document->event, type, reason);
+    if (writer->stopped == ERR_OK)
+        writer->stopped = why;
 }
 
-/* Faults of the cluster that come with a document's status, 400 or 403. */
-static bool is_not_the_documents_fault(const char *type)
+static void put_off(struct request *request, struct range range)
 {
-    static const char *const types[] = {"cluster_block_exception", "index_closed_exception", "validation_exception",
-                                        "es_rejected_execution_exception", "circuit_breaking_exception"};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i]) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < range.n; i++)
+        note_again(request->writer, &request->documents[range.first + i]);
 }
 
-static void judge(struct bulk *bulk, const struct document *document, int status, const json_t *error)
+/* To the front of its range: it is all that remains of it. */
+static void keep_for_later(struct request *request, const struct document *document)
 {
-    const char *type = "", *reason = "", *cause = NULL;
-    json_unpack((json_t *)(uintptr_t)error, "{s?s, s?s, s?{s?s}}", "type", &type, "reason", &reason, "caused_by",
-                "reason", &cause);
-    if (status == 200 || status == 201 || status == 409) {
-        judge_stored(bulk, document, status != 409);
-    } else if (status == 429 || status >= 500 || status == 404 || is_not_the_documents_fault(type)) {
-        judge_again(bulk, document);
-        if (status == 404) /* the template or the stream has gone: look again before the next write */
-            atomic_store(&bulk->elastic->is_set_up, false);
-        log_warn("store", ERR_AGAIN, "elastic: document put off: status %d %s: %s", status, type, reason);
-    } else if (status == 401 || status == 403) {
-        judge_again(bulk, document);
-        bulk->stopped = ERR_STORE_AUTH;
-        log_error("store", ERR_STORE_AUTH, "elastic: %s: %s", type, reason);
-    } else {
-        judge_refused(bulk, document, type, cause ? cause : reason);
+    struct document *to = &request->documents[request->now.first + request->n_later], moved = *document;
+    moved.at = request->n_later ? to[-1].at + to[-1].len : request->documents[request->now.first].at;
+    memmove(request->body.at + moved.at, request->body.at + document->at, document->len);
+    *to = moved;
+    request->n_later++;
+}
+
+static void judge(void *ctx, size_t i, enum verdict verdict, const char *type, const char *reason)
+{
+    struct request *request = ctx;
+    struct writer *writer = request->writer;
+    const struct document *document = &request->documents[request->now.first + i];
+    switch (verdict) {
+    case VERDICT_STORED: writer_note_stored(writer, document, true); break;
+    case VERDICT_REPEAT: writer_note_stored(writer, document, false); break;
+    case VERDICT_LATER:
+        if (request->n_later == 0)
+            log_warn("store", ERR_AGAIN, "elastic: put off: %s: %s", type, reason);
+        keep_for_later(request, document);
+        break;
+    case VERDICT_NO_STREAM: /* look for templates again before the next write */
+        note_again(writer, document);
+        if (atomic_exchange(&writer->elastic->is_set_up, false))
+            log_warn("store", ERR_AGAIN, "elastic: put off: %s: %s", type, reason);
+        break;
+    case VERDICT_AUTH:
+        note_again(writer, document);
+        if (writer->stopped != ERR_STORE_AUTH)
+            log_error("store", ERR_STORE_AUTH, "elastic: %s: %s", type, reason);
+        writer->stopped = ERR_STORE_AUTH;
+        break;
+    case VERDICT_REFUSED:
+        writer->progress[document->item].waiting--;
+        writer_refuse(writer, document->item, document->event, type, reason);
+        break;
     }
 }
 
-static bool judge_all(struct bulk *bulk, const struct document *documents, size_t n)
+/* ---- one request ---- */
+
+static void push(struct request *request, size_t first, size_t n, int64_t not_before_ms)
 {
-    json_t *root = json_loadb(bulk->response.body.at, bulk->response.body.len, 0, NULL);
-    const json_t *answers = json_object_get(root, "items");
-    bool fits = json_array_size(answers) == n;
-    for (size_t i = 0; fits && i < n; i++) {
-        const json_t *answer = json_object_get(json_array_get(answers, i), "create");
-        judge(bulk, &documents[i], (int)json_integer_value(json_object_get(answer, "status")),
-              json_object_get(answer, "error"));
+    assert(request->n_todo < MAX_RANGES);
+    request->todo[request->n_todo++] = (struct range){first, n, not_before_ms};
+    request->phase = PHASE_WAITING;
+}
+
+static struct slice body_of(const struct request *request)
+{
+    const struct document *first = &request->documents[request->now.first], *last = first + request->now.n - 1;
+    return (struct slice){request->body.at + first->at, last->at + last->len - first->at};
+}
+
+static struct slice compress(struct request *request, struct slice body)
+{
+    struct writer *writer = request->writer;
+    if (!writer->deflate && !(writer->deflate = libdeflate_alloc_compressor(GZIP_LEVEL)))
+        abort();
+    buf_clear(&request->packed);
+    size_t bound = libdeflate_gzip_compress_bound(writer->deflate, body.len);
+    char *to = buf_reserve(&request->packed, bound);
+    assert(to);
+    request->packed.len = libdeflate_gzip_compress(writer->deflate, body.at, body.len, to, bound);
+    assert(request->packed.len);
+    return buf_slice(&request->packed);
+}
+
+static void start(struct request *request)
+{
+    static const char *const gzip[] = {"Content-Encoding: gzip", NULL};
+    struct writer *writer = request->writer;
+    struct elastic *elastic = writer->elastic;
+    char url[2048];
+    request->now = request->todo[--request->n_todo];
+    request->node = elastic_pick_node(elastic);
+    request->started_ms = clock_mono_ms();
+    struct slice body = body_of(request);
+    snprintf(url, sizeof url, "%s/%s/_bulk?filter_path=" ANSWER_FILTER "%s", elastic->nodes[request->node].url,
+             elastic->streams[request->stream],
+             atomic_load(&elastic->requires_streams) ? "&require_data_stream=true" : "");
+    struct http_request http = {.method = "POST",
+                                .url = url,
+                                .content_type = "application/x-ndjson",
+                                .body = elastic->compress ? compress(request, body) : body,
+                                .headers = elastic->compress ? gzip : NULL};
+    writer->has_sent[request->stream] = true;
+    request->phase = PHASE_SENT;
+    bool started = http_many_start(writer->many, &http, &request->response, request);
+    assert(started);
+}
+
+/* 200: its documents have verdicts of their own, or it is not an answer at all. */
+static void take_answer(struct request *request, int64_t now_ms)
+{
+    struct writer *writer = request->writer;
+    request->n_later = 0;
+    if (!answer_read(buf_slice(&request->response.body), request->now.n, judge, request)) {
+        log_warn("store", ERR_AGAIN, "elastic: the answer to %zu documents cannot be understood: %.*s", request->now.n,
+                 (int)(request->response.body.len < 200 ? request->response.body.len : 200),
+                 request->response.body.len ? request->response.body.at : "");
+        put_off(request, request->now);
+        stop(writer, ERR_AGAIN);
+        return;
     }
-    json_decref(root);
-    return fits;
-}
-
-/* ---- sending ---- */
-
-static void put_off(struct bulk *bulk, const struct document *documents, size_t n, enum err why)
-{
-    for (size_t i = 0; i < n; i++)
-        judge_again(bulk, &documents[i]);
-    if (bulk->stopped == ERR_OK)
-        bulk->stopped = why;
-}
-
-static void remember_too_large(struct elastic *elastic, size_t sent)
-{
-    size_t bytes = sent / 2 < BULK_BYTES_LEAST ? BULK_BYTES_LEAST : sent / 2;
-    if (sent > BULK_BYTES_LEAST && bytes < atomic_load(&elastic->bulk_bytes)) {
-        atomic_store(&elastic->bulk_bytes, bytes);
-        log_warn("store", ERR_TOO_LARGE, "elastic: %zu bytes are too many for it; %zu a request from now on", sent,
-                 bytes);
+    atomic_store(&writer->elastic->is_refused, writer->stopped == ERR_STORE_AUTH);
+    if (request->n_later == 0) {
+        flow_note_good(&writer->elastic->flow, body_of(request).len, request->is_full, now_ms - request->started_ms);
+        return;
     }
-}
-
-/* One request with documents that stand one behind the other in the body. */
-static enum err send_bulk(struct bulk *bulk, const struct document *documents, size_t n)
-{
-    const struct document *last = &documents[n - 1];
-    struct slice body = {bulk->body.at + documents->at, last->at + last->len - documents->at};
-    const char *path = atomic_load(&bulk->elastic->requires_streams)
-                           ? "/_bulk?require_data_stream=true&filter_path=errors,took,items.*.status,items.*.error"
-                           : "/_bulk?filter_path=errors,took,items.*.status,items.*.error";
-    return elastic_send(bulk->elastic, "POST", path, body, false, &bulk->response);
+    flow_note_busy(&writer->elastic->flow);
+    struct range later = {request->now.first, request->n_later, 0};
+    int pause_ms = http_backoff_ms((int)request->later_tries, LATER_FIRST_MS, LATER_MOST_MS, -1);
+    if (++request->later_tries >= LATER_TRIES)
+        put_off(request, later);
+    else
+        push(request, later.first, later.n, now_ms + pause_ms);
 }
 
 /* Halves what is too large or cannot be parsed as a whole, until one document stands alone. */
-static void send_range(struct bulk *bulk, const struct document *documents, size_t n)
+static void halve(struct request *request, enum err err)
 {
-    if (n == 0)
-        return;
-    if (bulk->stopped != ERR_OK) {
-        put_off(bulk, documents, n, bulk->stopped);
-        return;
-    }
-    enum err err = send_bulk(bulk, documents, n);
-    int status = bulk->response.status;
-    if (err != ERR_OK && err != ERR_TOO_LARGE) {
-        put_off(bulk, documents, n, err);
-    } else if (err == ERR_OK && status == 200) {
-        if (!judge_all(bulk, documents, n))
-            put_off(bulk, documents, n, ERR_AGAIN);
-    } else if (n > 1 && (err == ERR_TOO_LARGE || status == 413 || status == 400)) {
-        if (status == 413)
-            remember_too_large(bulk->elastic, documents[n - 1].at + documents[n - 1].len - documents->at);
-        send_range(bulk, documents, n / 2);
-        send_range(bulk, documents + n / 2, n - n / 2);
-    } else if (err == ERR_OK && (status == 413 || status == 400)) {
-        char reason[200];
-        snprintf(reason, sizeof reason, "%s", bulk->response.body.len ? bulk->response.body.at : "");
-        judge_refused(bulk, documents, status == 413 ? "status 413, too large" : "status 400", reason);
-    } else {
-        put_off(bulk, documents, n, err != ERR_OK ? ERR_AGAIN : elastic_status(&bulk->response, "bulk", ERR_AGAIN));
+    struct writer *writer = request->writer;
+    struct range whole = request->now;
+    int status = request->response.status;
+    char reason[200];
+    if (status == 413 && flow_note_too_large(&writer->elastic->flow, body_of(request).len))
+        log_warn("store", ERR_TOO_LARGE, "elastic: %zu bytes are too many for it; fewer from now on",
+                 body_of(request).len);
+    if (whole.n > 1) {
+        push(request, whole.first + whole.n / 2, whole.n - whole.n / 2, 0);
+        push(request, whole.first, whole.n / 2, 0);
+    } else if (err == ERR_OK) {
+        const struct document *document = &request->documents[whole.first];
+        snprintf(reason, sizeof reason, "%s", request->response.body.len ? request->response.body.at : "");
+        writer->progress[document->item].waiting--;
+        writer_refuse(writer, document->item, document->event, status == 413 ? "status 413, too large" : "status 400",
+                      reason);
+    } else { /* the answer to a single document is too large */
+        put_off(request, whole);
+        stop(writer, ERR_AGAIN);
     }
 }
 
-/* ---- looking up what may be a repeat ---- */
-
-static size_t write_look_up(const struct bulk *bulk, enum stream stream, struct buf *buf)
+/* The whole request has failed in a way that is not its documents' fault. */
+static void fail(struct request *request, enum err err, const char *text)
 {
-    size_t n = 0;
-    buf_text(buf, "{\"_source\":false,\"sort\":[\"_doc\"],\"query\":{\"ids\":{\"values\":[");
-    for (size_t i = 0; i < bulk->n_documents; i++)
-        if (bulk->documents[i].may_be_old && bulk->documents[i].stream == stream)
-            buf_printf(buf, "%s\"%s\"", n++ ? "," : "", bulk->documents[i].id);
-    buf_printf(buf, "]}},\"size\":%zu}", n);
+    struct writer *writer = request->writer;
+    struct elastic *elastic = writer->elastic;
+    int retry_after_ms = request->response.retry_after_ms;
+    flow_note_busy(&elastic->flow);
+    if (err != ERR_OK)
+        log_warn("store", err, "elastic: %s", text);
+    else
+        err = elastic_status(&request->response, "bulk", ERR_AGAIN);
+    if (retry_after_ms > 0)
+        atomic_store(&elastic->pause_ms,
+                     clock_mono_ms() + (retry_after_ms < PAUSE_MOST_MS ? retry_after_ms : PAUSE_MOST_MS));
+    if (err == ERR_STORE_AUTH)
+        atomic_store(&elastic->is_refused, true);
+    put_off(request, request->now);
+    stop(writer, err);
+}
+
+static void finish(struct request *request, enum err err, const char *text)
+{
+    struct writer *writer = request->writer;
+    int status = request->response.status;
+    elastic_note_node(writer->elastic, request->node, err, status);
+    bool elsewhere = err == ERR_HTTP || (err == ERR_OK && status >= 502 && status <= 504);
+    request->phase = PHASE_WAITING;
+    if (elsewhere && writer->stopped == ERR_OK && ++request->tries < writer->elastic->n_nodes)
+        push(request, request->now.first, request->now.n, 0);
+    else if (err == ERR_TOO_LARGE || (err == ERR_OK && (status == 413 || status == 400)))
+        halve(request, err);
+    else if (err == ERR_OK && status == 200)
+        take_answer(request, clock_mono_ms());
+    else
+        fail(request, err, text);
+}
+
+/* ---- many requests ---- */
+
+static void release(struct request *request)
+{
+    buf_clear(&request->body);
+    request->n = request->n_todo = request->n_later = 0;
+    request->tries = request->later_tries = 0;
+    request->may_be_old = request->is_full = false;
+    request->phase = PHASE_FREE;
+}
+
+static int count_sent(const struct writer *writer)
+{
+    int n = 0;
+    for (size_t i = 0; i < writer->n_requests; i++)
+        n += writer->requests[i].phase == PHASE_SENT;
     return n;
 }
 
-/* Ids that the stream has, as members of an object; NULL: bulk->stopped says why. */
-static json_t *look_up(struct bulk *bulk, enum stream stream, struct slice query)
+/* What waits is started, or put off when nothing more is sent. */
+static void start_waiting(struct writer *writer)
 {
-    char path[NAME_BYTES + 160];
-    snprintf(path, sizeof path,
-             "/%s/_search?ignore_unavailable=true&filter_path=timed_out,_shards.failed,hits.hits._id",
-             bulk->elastic->streams[stream]);
-    enum err err = elastic_send(bulk->elastic, "POST", path, query, false, &bulk->response);
-    if (err == ERR_OK && bulk->response.status != 200)
-        err = elastic_status(&bulk->response, "look up", ERR_AGAIN);
-    json_t *root = err == ERR_OK ? json_loadb(bulk->response.body.at, bulk->response.body.len, 0, NULL) : NULL;
-    int failed = 1, timed_out = 1;
-    json_unpack(root, "{s:b, s:{s:i}}", "timed_out", &timed_out, "_shards", "failed", &failed);
-    if (failed || timed_out) { /* half an answer would store twice */
-        bulk->stopped = err == ERR_OK ? ERR_AGAIN : err;
-        json_decref(root);
-        return NULL;
-    }
-    json_t *ids = json_object();
-    size_t i;
-    const json_t *hit;
-    json_array_foreach(json_object_get(json_object_get(root, "hits"), "hits"), i, hit)
-    {
-        const char *id = json_string_value(json_object_get(hit, "_id"));
-        if (id)
-            json_object_set_new(ids, id, json_true());
-    }
-    json_decref(root);
-    return ids;
-}
-
-/* Takes the documents that are there already out of the body. */
-static void drop_known(struct bulk *bulk, enum stream stream, const json_t *ids)
-{
-    size_t kept = 0, at = 0;
-    for (size_t i = 0; i < bulk->n_documents; i++) {
-        struct document document = bulk->documents[i];
-        if (document.stream == stream && json_object_get(ids, document.id)) {
-            judge_stored(bulk, &document, false);
+    int64_t now_ms = clock_mono_ms();
+    int room = flow_requests(&writer->elastic->flow) - count_sent(writer);
+    for (size_t i = 0; i < writer->n_requests; i++) {
+        struct request *request = &writer->requests[i];
+        if (request->phase != PHASE_WAITING)
             continue;
+        while (writer->stopped != ERR_OK && request->n_todo)
+            put_off(request, request->todo[--request->n_todo]);
+        if (request->n_todo == 0) {
+            release(request);
+        } else if (room > 0 && request->todo[request->n_todo - 1].not_before_ms <= now_ms) {
+            room--;
+            start(request);
         }
-        memmove(bulk->body.at + at, bulk->body.at + document.at, document.len);
-        document.at = at;
-        at += document.len;
-        bulk->documents[kept++] = document;
     }
-    bulk->n_documents = kept;
-    bulk->body.len = at;
 }
 
-static void drop_repeats(struct bulk *bulk)
+/* The program ends: what is in flight is left alone. It may have been stored, and is a repeat then. */
+static void abandon(struct writer *writer)
 {
-    struct buf query;
-    buf_init(&query, 1u << 20); /* BULK_DOCUMENTS ids of 35 bytes each */
-    for (int i = 0; i < STREAM_COUNT && bulk->stopped == ERR_OK; i++) {
-        buf_clear(&query);
-        if (write_look_up(bulk, (enum stream)i, &query) == 0)
+    struct http_options options = elastic_http_options(writer->elastic);
+    http_many_free(writer->many);
+    writer->many = http_many_new(&options, writer->n_requests);
+    stop(writer, ERR_TIMED_OUT);
+    for (size_t i = 0; i < writer->n_requests; i++) {
+        if (writer->requests[i].phase != PHASE_SENT)
             continue;
-        json_t *ids = look_up(bulk, (enum stream)i, buf_slice(&query));
-        if (ids)
-            drop_known(bulk, (enum stream)i, ids);
-        json_decref(ids);
+        put_off(&writer->requests[i], writer->requests[i].now);
+        writer->requests[i].phase = PHASE_WAITING;
     }
-    assert(!buf_failed(&query));
-    buf_done(&query);
 }
 
-static void flush(struct bulk *bulk)
+static void pump(struct writer *writer, int wait_ms)
 {
-    if (bulk->n_documents && bulk->stopped == ERR_OK)
-        drop_repeats(bulk);
-    send_range(bulk, bulk->documents, bulk->n_documents);
-    bulk->n_documents = 0;
-    buf_clear(&bulk->body);
+    struct http_done done[MAX_REQUESTS];
+    start_waiting(writer);
+    size_t n = http_many_wait(writer->many, wait_ms, done, MAX_REQUESTS);
+    for (size_t i = 0; i < n; i++)
+        finish(done[i].ctx, done[i].err, done[i].text.at);
+    if (elastic_is_giving_up(writer->elastic))
+        abandon(writer);
+    if (n)
+        start_waiting(writer);
 }
 
-/* ---- from items to documents ---- */
-
-/* A line's end would end the document; JSON has it between tokens only. */
-static void keep_to_one_line(struct buf *document)
+static struct request *find_free(struct writer *writer)
 {
-    char *end = document->at + document->len;
-    for (char *at = document->at; (at = memchr(at, '\n', (size_t)(end - at)));)
-        *at = ' ';
+    for (size_t i = 0; i < writer->n_requests; i++)
+        if (writer->requests[i].phase == PHASE_FREE)
+            return &writer->requests[i];
+    return NULL;
 }
 
-/* Takes the document in bulk->document under the id. */
-static void add(struct bulk *bulk, struct document document)
+void writer_next(struct writer *writer)
 {
-    char action[NAME_BYTES + RECORD_ID_BYTES + 64];
-    if (buf_failed(&bulk->document)) {
-        refuse(bulk, document.item, document.event, "the document is larger than allowed", "");
+    while (!(writer->filling = find_free(writer)))
+        pump(writer, WAIT_MS);
+    writer->filling->phase = PHASE_FILLING;
+}
+
+void writer_submit(struct writer *writer)
+{
+    struct request *request = writer->filling;
+    if (!request)
         return;
+    writer->filling = NULL;
+    if (writer->stopped == ERR_OK)
+        repeat_look_up(writer, request);
+    request->phase = PHASE_WAITING;
+    if (request->n)
+        push(request, 0, request->n, 0);
+    pump(writer, 0);
+}
+
+static void send_all(struct writer *writer)
+{
+    bool busy = true;
+    while (busy) {
+        busy = false;
+        pump(writer, WAIT_MS);
+        for (size_t i = 0; i < writer->n_requests; i++)
+            busy = busy || writer->requests[i].phase != PHASE_FREE;
     }
-    int n = snprintf(action, sizeof action, "{\"create\":{\"_index\":\"%s\",\"_id\":\"%s\"}}\n",
-                     bulk->elastic->streams[document.stream], document.id);
-    keep_to_one_line(&bulk->document);
-    document.len = (size_t)n + bulk->document.len + 1;
-    if (bulk->n_documents == BULK_DOCUMENTS ||
-        (bulk->n_documents && bulk->body.len + document.len > atomic_load(&bulk->elastic->bulk_bytes)))
-        flush(bulk);
-    document.at = bulk->body.len;
-    buf_add(&bulk->body, action, (size_t)n);
-    buf_add_slice(&bulk->body, buf_slice(&bulk->document));
-    buf_char(&bulk->body, '\n');
-    assert(!buf_failed(&bulk->body));
-    bulk->documents[bulk->n_documents++] = document;
-    bulk->progress[document.item].waiting++;
 }
 
-static bool is_old(const struct bulk *bulk, int64_t at_ms)
-{
-    return at_ms < bulk->now_ms - FRESH_MS;
-}
+/* ---- the writer's life ---- */
 
-static enum err add_beacon(struct bulk *bulk, uint32_t i, struct arena *arena)
+static struct writer *writer_new(struct elastic *elastic)
 {
-    struct record record;
-    arena_reset(arena);
-    enum err err = record_decode(bulk->items[i].value, arena, &record);
-    if (err != ERR_OK)
-        return err;
-    int64_t latest_ms = INT64_MIN; /* no attempt to send can be older than the beacon's last event */
-    for (size_t j = 0; j < record.n_facts; j++)
-        if (record.facts[j].at_ms > latest_ms)
-            latest_ms = record.facts[j].at_ms;
-    bool old = is_old(bulk, record.received_at_ms) || (record.n_facts && is_old(bulk, latest_ms));
-    for (size_t j = 0; j < record.n_facts && bulk->stopped == ERR_OK; j++) {
-        struct document document = {
-            .item = i, .event = record.facts[j].index, .stream = STREAM_EVENTS, .may_be_old = old};
-        record_document_id(&record, &record.facts[j], document.id);
-        buf_clear(&bulk->document);
-        document_write(&record, &record.facts[j], &bulk->document);
-        add(bulk, document);
+    struct http_options options = elastic_http_options(elastic);
+    struct writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        abort();
+    writer->elastic = elastic;
+    writer->n_requests = (size_t)elastic->flow.most_requests + 1; /* one is filled meanwhile */
+    writer->many = http_many_new(&options, writer->n_requests);
+    writer->arena = arena_new(65536, FACTS_ARENA_BYTES);
+    buf_init(&writer->head, DOCUMENT_MAX_BYTES);
+    buf_init(&writer->query, 1u << 20); /* BULK_DOCUMENTS ids of 50 bytes each */
+    for (size_t i = 0; i < writer->n_requests; i++) {
+        struct request *request = &writer->requests[i];
+        request->writer = writer;
+        buf_init(&request->body, BULK_BYTES_MOST + RECORD_MAX_BYTES + 65536);
+        buf_init(&request->packed, BULK_BYTES_MOST + 2 * RECORD_MAX_BYTES);
+        http_response_init(&request->response, ANSWER_BYTES);
     }
-    return ERR_OK;
+    return writer;
 }
 
-static enum err add_rollup(struct bulk *bulk, uint32_t i)
+void elastic_writer_free(struct writer *writer)
 {
-    struct reader reader = reader_of(bulk->items[i].value);
-    struct document document = {.item = i, .event = -1, .stream = STREAM_ROLLUPS};
-    struct rollup rollup;
-    enum err err = rollup_read(&reader, &rollup);
-    if (err != ERR_OK)
-        return err;
-    rollup_id(&rollup, document.id);
-    /* A window closes some time after its end: five times as long is old. */
-    document.may_be_old = is_old(bulk, rollup.start_ms + rollup.width_s * 1000 + 4 * FRESH_MS);
-    buf_clear(&bulk->document);
-    rollup_document(&rollup, &bulk->document);
-    rollup_done(&rollup);
-    add(bulk, document);
-    return ERR_OK;
-}
-
-static enum err add_alert(struct bulk *bulk, uint32_t i)
-{
-    struct reader reader = reader_of(bulk->items[i].value);
-    struct document document = {.item = i, .event = -1, .stream = STREAM_ALERTS};
-    struct alert alert;
-    enum err err = alert_read(&reader, &alert);
-    if (err != ERR_OK)
-        return err;
-    alert_document_id(&alert, document.id);
-    document.may_be_old = is_old(bulk, alert.state == ALERT_RESOLVED ? alert.resolved_ms : alert.opened_ms);
-    buf_clear(&bulk->document);
-    alert_document(&alert, &bulk->document);
-    add(bulk, document);
-    return ERR_OK;
-}
-
-/* The id comes from outside: only what needs no escaping in the action's line is taken. */
-static enum err add_reject(struct bulk *bulk, uint32_t i)
-{
-    const struct store_item *item = &bulk->items[i];
-    struct document document = {.item = i, .event = -1, .stream = STREAM_REJECTS};
-    if (item->id.len == 0 || item->id.len >= sizeof document.id || item->value.len == 0)
-        return ERR_CORRUPT;
-    for (size_t j = 0; j < item->id.len; j++)
-        if ((unsigned char)item->id.at[j] <= ' ' || strchr("\"\\\177", item->id.at[j]))
-            return ERR_CORRUPT;
-    memcpy(document.id, item->id.at, item->id.len);
-    buf_clear(&bulk->document);
-    buf_add_slice(&bulk->document, item->value);
-    add(bulk, document);
-    return ERR_OK;
-}
-
-static enum err add_item(struct bulk *bulk, uint32_t i, struct arena *arena)
-{
-    switch (bulk->items[i].kind) {
-    case STORE_BEACON: return add_beacon(bulk, i, arena);
-    case STORE_ROLLUP: return add_rollup(bulk, i);
-    case STORE_ALERT: return add_alert(bulk, i);
-    case STORE_REJECT: return add_reject(bulk, i);
+    if (!writer)
+        return;
+    http_many_free(writer->many);
+    for (size_t i = 0; i < writer->n_requests; i++) {
+        buf_done(&writer->requests[i].body);
+        buf_done(&writer->requests[i].packed);
+        http_response_done(&writer->requests[i].response);
+        free(writer->requests[i].documents);
     }
-    abort();
+    libdeflate_free_compressor(writer->deflate);
+    buf_done(&writer->head);
+    buf_done(&writer->query);
+    arena_free(writer->arena);
+    free(writer->progress);
+    free(writer->refusals);
+    free(writer);
 }
 
-static void add_all(struct bulk *bulk)
+static struct writer *writer_take(struct elastic *elastic)
 {
-    struct arena *arena = arena_new(65536, FACTS_ARENA_BYTES);
-    for (uint32_t i = 0; i < bulk->n && bulk->stopped == ERR_OK; i++) {
-        if (bulk->items[i].done)
-            continue;
-        enum err err = add_item(bulk, i, arena);
-        if (err == ERR_NEWER_VERSION) { /* what came before it is still sent */
-            flush(bulk);
-            bulk->stopped = bulk->stopped == ERR_OK ? err : bulk->stopped;
-            break;
-        }
-        if (err != ERR_OK)
-            refuse(bulk, i, -1, "the value is damaged", "");
-        bulk->progress[i].is_complete = bulk->stopped == ERR_OK;
+    struct writer *writer = NULL;
+    pthread_mutex_lock(&elastic->pool_mutex);
+    if (elastic->n_writers)
+        writer = elastic->writers[--elastic->n_writers];
+    pthread_mutex_unlock(&elastic->pool_mutex);
+    return writer ? writer : writer_new(elastic);
+}
+
+static void writer_give(struct elastic *elastic, struct writer *writer)
+{
+    pthread_mutex_lock(&elastic->pool_mutex);
+    if (elastic->n_writers < IDLE_WRITERS) {
+        elastic->writers[elastic->n_writers++] = writer;
+        writer = NULL;
     }
-    flush(bulk);
-    arena_free(arena);
+    pthread_mutex_unlock(&elastic->pool_mutex);
+    elastic_writer_free(writer);
 }
 
 /* ---- the whole ---- */
 
-static bool settle(struct bulk *bulk)
+static void begin(struct writer *writer, struct store_item *items, size_t n)
+{
+    writer->items = items;
+    writer->n = n;
+    writer->n_refusals = 0;
+    writer->now_ms = clock_wall_ms();
+    writer->stopped = writer->newer = ERR_OK;
+    if (writer->size < n) {
+        writer->size = n;
+        writer->progress = realloc(writer->progress, n * sizeof *writer->progress);
+        if (!writer->progress)
+            abort();
+    }
+    memset(writer->progress, 0, n * sizeof *writer->progress);
+}
+
+/* True when all items are done. */
+static bool settle(struct writer *writer)
 {
     bool all = true;
-    for (size_t i = 0; i < bulk->n; i++) {
-        const struct progress *progress = &bulk->progress[i];
+    for (size_t i = 0; i < writer->n; i++) {
+        const struct progress *progress = &writer->progress[i];
         if (progress->is_complete && !progress->again && progress->waiting == 0)
-            bulk->items[i].done = true;
-        all = all && bulk->items[i].done;
+            writer->items[i].done = true;
+        all = all && writer->items[i].done;
     }
     return all;
 }
 
-static void report(const struct bulk *bulk, store_reject_fn *reject, void *ctx)
+static void report(const struct writer *writer, store_reject_fn *reject, void *ctx)
 {
-    for (size_t i = 0; i < bulk->n_refusals; i++) {
-        const struct refused *refused = &bulk->refusals[i];
-        if (bulk->items[refused->item].done)
-            reject(ctx, &bulk->items[refused->item], refused->event, refused->reason);
+    for (size_t i = 0; i < writer->n_refusals; i++) {
+        const struct refused *refused = &writer->refusals[i];
+        if (writer->items[refused->item].done)
+            reject(ctx, &writer->items[refused->item], refused->event, refused->reason);
     }
+}
+
+static enum err write_items(struct writer *writer, store_reject_fn *reject, void *ctx)
+{
+    repeat_begin(writer);
+    if (writer->stopped == ERR_OK)
+        writer_add_all(writer);
+    send_all(writer);
+    if (repeat_was_overtaken(writer))
+        return ERR_AGAIN; /* nothing is done, whatever the verdicts */
+    bool all = settle(writer);
+    report(writer, reject, ctx);
+    return writer->stopped != ERR_OK ? writer->stopped
+           : writer->newer != ERR_OK ? writer->newer
+           : all                     ? ERR_OK
+                                     : ERR_AGAIN;
 }
 
 enum err elastic_write(struct store *store, struct store_item *items, size_t n, const char *group,
@@ -462,26 +494,17 @@ enum err elastic_write(struct store *store, struct store_item *items, size_t n, 
 {
     struct elastic *elastic = (struct elastic *)store;
     (void)group, (void)positions, (void)n_positions; /* the bus keeps them */
+    if (elastic_is_giving_up(elastic))
+        return ERR_TIMED_OUT;
+    if (clock_mono_ms() < atomic_load(&elastic->pause_ms))
+        return ERR_AGAIN;
     enum err err = elastic_ensure_set_up(elastic);
-    if (err != ERR_OK)
+    if (err != ERR_OK || n == 0)
         return err;
-    struct bulk bulk = {.elastic = elastic, .items = items, .n = n, .now_ms = clock_wall_ms()};
-    bulk.progress = calloc(n + 1, sizeof *bulk.progress);
-    bulk.documents = calloc(BULK_DOCUMENTS, sizeof *bulk.documents);
-    if (!bulk.progress || !bulk.documents)
-        abort();
-    buf_init(&bulk.body, BULK_BYTES + DOCUMENT_MAX_BYTES + 4096);
-    buf_init(&bulk.document, DOCUMENT_MAX_BYTES);
-    http_response_init(&bulk.response, ANSWER_BYTES);
-    add_all(&bulk);
-    bool all_done = settle(&bulk);
-    report(&bulk, reject, ctx);
+    struct writer *writer = writer_take(elastic);
+    begin(writer, items, n);
+    err = write_items(writer, reject, ctx);
+    writer_give(elastic, writer);
     atomic_fetch_add(&elastic->generation, 1);
-    http_response_done(&bulk.response);
-    buf_done(&bulk.document);
-    buf_done(&bulk.body);
-    free(bulk.refusals);
-    free(bulk.documents);
-    free(bulk.progress);
-    return bulk.stopped != ERR_OK ? bulk.stopped : all_done ? ERR_OK : ERR_AGAIN;
+    return err;
 }

@@ -44,7 +44,7 @@ static enum err send(struct setup *setup, const char *method, const char *path, 
     enum err err = elastic_send(setup->elastic, method, path, slice_of(text), false, &setup->response);
     free(text);
     if (err != ERR_OK)
-        err_set(setup->text, err, "elastic: %s: %s", setup->elastic->urls[0], err_sentence(err));
+        err_set(setup->text, err, "elastic: %s: %s", setup->elastic->nodes[0].url, err_sentence(err));
     return err;
 }
 
@@ -213,12 +213,13 @@ static enum err set_up_state(struct setup *setup)
 static void say(const struct setup *setup)
 {
     struct elastic *elastic = setup->elastic;
-    err_set(
-        setup->text, ERR_OK, "%s: %u of %d templates installed%s%s", elastic->urls[0], setup->installed, STREAM_COUNT,
-        setup->no_lifecycle ? "; left out: the retention, since the node has no data stream lifecycle: old backing"
-                              " indices must be deleted by other means"
-                            : "",
-        setup->cannot_check ? "; the credentials may not see the templates: run `seismo setup` with more rights" : "");
+    err_set(setup->text, ERR_OK, "%s: %u of %d templates installed%s%s", elastic->nodes[0].url, setup->installed,
+            STREAM_COUNT,
+            setup->no_lifecycle ? "; left out: the retention, since the node has no data stream lifecycle: old backing"
+                                  " indices must be deleted by other means"
+                                : "",
+            setup->cannot_check ? "; the credentials may not see the templates: run `seismo setup` with more rights"
+                                : "");
     if (setup->text && (setup->installed || setup->no_lifecycle || setup->cannot_check))
         log_info("store", "elastic: %s", setup->text->at);
 }

@@ -17,7 +17,7 @@ static uint64_t pack_version(json_int_t term, json_int_t sequence)
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void add_base64(struct buf *buf, struct slice bytes)
+void elastic_add_base64(struct buf *buf, struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t left = bytes.len - i;
@@ -29,7 +29,7 @@ static void add_base64(struct buf *buf, struct slice bytes)
     }
 }
 
-static bool read_base64(struct buf *buf, const char *text, size_t len)
+bool elastic_read_base64(struct buf *buf, const char *text, size_t len)
 {
     uint32_t v = 0, bits = 0;
     while (len && text[len - 1] == '=')
@@ -61,7 +61,7 @@ static enum err read_state(const struct http_response *response, struct buf *ret
     enum err err = ERR_CORRUPT;
     if (json_unpack(root, "{s:I, s:I, s:{s:s%}}", "_primary_term", &term, "_seq_no", &sequence, "_source", "value",
                     &value, &len) == 0 &&
-        read_base64(ret_value, value, len)) {
+        elastic_read_base64(ret_value, value, len)) {
         *ret_version = pack_version(term, sequence);
         err = buf_failed(ret_value) ? ERR_TOO_LARGE : ERR_OK;
     }
@@ -130,7 +130,7 @@ enum err elastic_state_put(struct store *store, const char *key, struct slice va
     buf_json_field(&body, "@timestamp", slice_of(now));
     buf_json_field(&body, "key", slice_of(key));
     buf_text(&body, ",\"value\":\"");
-    add_base64(&body, value);
+    elastic_add_base64(&body, value);
     buf_text(&body, "\"}");
     err = buf_failed(&body) || buf_failed(&path) ? ERR_TOO_LARGE
                                                  : put_state(elastic, path.at, buf_slice(&body), ret_version);

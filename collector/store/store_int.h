@@ -13,6 +13,7 @@ struct store_ops {
     enum err (*setup)(const struct store_options *options, struct err_text *text);
     void (*close)(struct store *store);
     bool (*is_ready)(struct store *store);
+    void (*give_up)(struct store *store, int within_ms); /* NULL: nothing waits for long */
     enum err (*write)(struct store *store, struct store_item *items, size_t n, const char *group,
                       const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx);
     enum err (*position)(struct store *store, const char *group, enum topic topic, int32_t partition,

@@ -11,7 +11,7 @@ const collector = join(root, 'collector');
 // Which words of the table's third column a third-party header answers to.
 const libraries = [
   [/^h2o(\.h|\/)/, 'h2o'], [/^openssl\//, 'openssl'], [/^curl\//, 'curl'], [/^zlib\.h$/, 'zlib'], [/^maxminddb\.h$/, 'maxminddb'], [/^yaml\.h$/, 'yaml'],
-  [/^simdjson\.h$/, 'simdjson'], [/^librdkafka\//, 'librdkafka'], [/^sqlite3\.h$/, 'sqlite3'], [/^jansson\.h$/, 'jansson'],
+  [/^simdjson\.h$/, 'simdjson'], [/^librdkafka\//, 'librdkafka'], [/^sqlite3\.h$/, 'sqlite3'], [/^jansson\.h$/, 'jansson'], [/^libdeflate\.h$/, 'libdeflate'],
 ];
 const systemHeader = /^([a-z0-9_]+\.h|sys\/[a-z0-9_]+\.h|netinet\/[a-z0-9_]+\.h|arpa\/inet\.h|linux\/[a-z0-9_]+\.h|[a-z_]+)$/;
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "make.h"
 
 #define FAKE_IDS 20000
@@ -20,6 +21,7 @@
 struct fault {
     int whole_status; /* of the request */
     const char *whole_body;
+    int retry_after_s;    /* said with it */
     size_t max_bytes;     /* larger bodies get 413 */
     bool cut;             /* the connection ends without an answer */
     bool cut_after;       /* the same, but all was stored */
@@ -37,10 +39,15 @@ struct fake {
     pthread_mutex_t mutex;
     struct fault fault;
     char (*ids)[40];
+    int *in; /* the backing index of each */
     size_t n_ids;
-    int bulks, searches, puts, template_gets;
-    size_t largest; /* bulk body */
+    int bulks, searches, puts, template_gets, refreshes, removed;
+    int backing; /* indices of the events' stream; the newest one's birth: */
+    int64_t created_ms;
+    int rollover_after; /* that many bulks from now there is one more; 0: never */
+    size_t largest;     /* bulk body */
     bool wants_key, refuses_lifecycle;
+    int retry_after_s;     /* of the answer being made */
     int installed_version; /* of its templates; 0: none */
     const char *version;
     char last_body[4096];
@@ -49,7 +56,7 @@ struct fake {
 static inline bool fake_has(struct fake *fake, const char *id, size_t len)
 {
     for (size_t i = 0; i < fake->n_ids; i++)
-        if (strlen(fake->ids[i]) == len && memcmp(fake->ids[i], id, len) == 0)
+        if (fake->in[i] == fake->backing && strlen(fake->ids[i]) == len && memcmp(fake->ids[i], id, len) == 0)
             return true;
     return false;
 }
@@ -62,6 +69,7 @@ static inline int fake_judge(struct fake *fake, const struct fault *fault, int n
     if (fake_has(fake, id, len))
         return 409;
     assert_true(fake->n_ids < FAKE_IDS && len < 40);
+    fake->in[fake->n_ids] = fake->backing;
     snprintf(fake->ids[fake->n_ids++], 40, "%.*s", (int)len, id);
     return 201;
 }
@@ -104,9 +112,14 @@ static inline int fake_take_bulk(struct fake *fake, struct slice body, struct bu
         return 413;
     if (fault.cut)
         return -1;
+    fake->retry_after_s = fault.retry_after_s;
     if (fault.whole_status) {
         buf_text(answer, fault.whole_body ? fault.whole_body : "{}");
         return fault.whole_status;
+    }
+    if (fake->rollover_after && --fake->rollover_after == 0) {
+        fake->backing++;
+        fake->created_ms = clock_wall_ms();
     }
     fake_bulk(fake, body, &fault, answer);
     return fault.cut_after ? -1 : 200;
@@ -118,8 +131,37 @@ static inline int fake_search(struct fake *fake, struct slice body, struct buf *
     buf_text(answer, "{\"timed_out\":false,\"_shards\":{\"failed\":0},\"hits\":{\"hits\":[");
     for (size_t i = 0, n = 0; i < fake->n_ids; i++)
         if (memmem(body.at, body.len, fake->ids[i], strlen(fake->ids[i])))
-            buf_printf(answer, "%s{\"_id\":\"%s\"}", n++ ? "," : "", fake->ids[i]);
+            buf_printf(answer, "%s{\"_index\":\".ds-x-%06d\",\"_id\":\"%s\"}", n++ ? "," : "", fake->in[i],
+                       fake->ids[i]);
     buf_text(answer, "]}}");
+    return 200;
+}
+
+/* The backing indices of any stream: the events'. */
+static inline int fake_settings(struct fake *fake, struct buf *answer)
+{
+    buf_char(answer, '{');
+    for (int i = 1; i <= fake->backing; i++)
+        buf_printf(answer, "%s\".ds-x-%06d\":{\"settings\":{\"index.creation_date\":\"%lld\"}}", i > 1 ? "," : "", i,
+                   (long long)(fake->created_ms - 86400000LL * (fake->backing - i)));
+    buf_char(answer, '}');
+    return 200;
+}
+
+/* Lines that delete an id from a backing index. */
+static inline int fake_remove(struct fake *fake, struct slice body, struct buf *answer)
+{
+    for (size_t i = fake->n_ids; i-- > 0;) {
+        char line[128];
+        int n = snprintf(line, sizeof line, "\".ds-x-%06d\",\"_id\":\"%s\"", fake->in[i], fake->ids[i]);
+        if (memmem(body.at, body.len, line, (size_t)n)) {
+            fake->n_ids--;
+            memmove(fake->ids[i], fake->ids[i + 1], (fake->n_ids - i) * sizeof *fake->ids);
+            memmove(&fake->in[i], &fake->in[i + 1], (fake->n_ids - i) * sizeof *fake->in);
+            fake->removed++;
+        }
+    }
+    buf_text(answer, "{\"errors\":false}");
     return 200;
 }
 
@@ -148,10 +190,15 @@ static inline int fake_answer(struct fake *fake, const char *head, struct slice 
     snprintf(line, sizeof line, "%.*s", (int)strcspn(head, "\r"), head);
     if (fake->wants_key && !strstr(head, "Authorization: ApiKey secret"))
         return 401;
+    if (strstr(line, "/_bulk") && strncmp(body.at, "{\"delete\"", 9) == 0)
+        return fake_remove(fake, body, answer);
     if (strstr(line, "/_bulk"))
         return fake_take_bulk(fake, body, answer);
     if (strstr(line, "/_search"))
         return fake_search(fake, body, answer);
+    if (strstr(line, "/_settings"))
+        return fake_settings(fake, answer);
+    fake->refreshes += strstr(line, "/_refresh") != NULL;
     if (strstr(line, "/_index_template/"))
         return fake_template(fake, is_get, body, answer);
     if (strncmp(line, "GET / ", 6) == 0)
@@ -187,7 +234,11 @@ static inline bool fake_serve(struct fake *fake, int fd, char *bytes)
     if (status > 0) {
         struct buf whole; /* in one piece: two would wait for each other's acknowledgement */
         buf_init(&whole, 17u << 20);
-        buf_printf(&whole, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n", status, answer.len);
+        buf_printf(&whole, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n", status, answer.len);
+        if (fake->retry_after_s)
+            buf_printf(&whole, "Retry-After: %d\r\n", fake->retry_after_s);
+        buf_text(&whole, "\r\n");
+        fake->retry_after_s = 0;
         if (!is_head)
             buf_add_slice(&whole, buf_slice(&answer));
         for (size_t at = 0; at < whole.len;) {
@@ -239,6 +290,8 @@ static inline void fake_start(struct fake *fake, int port)
     getsockname(fake->listener, (struct sockaddr *)&address, &len);
     fake->port = ntohs(address.sin_port);
     fake->ids = calloc(FAKE_IDS, sizeof *fake->ids);
+    fake->in = calloc(FAKE_IDS, sizeof *fake->in);
+    fake->backing = 1;
     pthread_mutex_init(&fake->mutex, NULL);
     pthread_create(&fake->thread, NULL, fake_run, fake);
 }
@@ -249,6 +302,7 @@ static inline void fake_stop(struct fake *fake)
     pthread_join(fake->thread, NULL);
     pthread_mutex_destroy(&fake->mutex);
     free(fake->ids);
+    free(fake->in);
 }
 
 static inline void fake_break(struct fake *fake, struct fault fault)
