@@ -42,7 +42,7 @@ char *buf_reserve(struct buf *buf, size_t n)
     return buf->at + buf->len;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t n)
+void buf_add_slowly(struct buf *buf, const void *bytes, size_t n)
 {
     char *at = buf_reserve(buf, n);
     if (!at)
@@ -147,16 +147,25 @@ static void json_escape(struct buf *buf, unsigned char c)
     }
 }
 
+/* Characters of ASCII that stand for themselves in a JSON string. */
+static const bool is_plain[256] = {
+    [' '] = true,
+    ['!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+};
+
 void buf_json_string(struct buf *buf, struct slice text)
 {
     const unsigned char *p = (const unsigned char *)text.at, *end = p + text.len;
     buf_char(buf, '"');
     while (p < end) {
         const unsigned char *run = p;
-        size_t n = 0;
-        while (p < end && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f &&
-               (n = utf8_length(p, (size_t)(end - p))))
+        size_t n = 1;
+        while (p < end && (is_plain[*p] || (*p >= 0x80 && (n = utf8_length(p, (size_t)(end - p)))))) {
             p += n;
+            n = 1;
+        }
         buf_add(buf, run, (size_t)(p - run));
         if (p == end)
             break;
@@ -171,11 +180,17 @@ void buf_json_string(struct buf *buf, struct slice text)
 
 void buf_json_name(struct buf *buf, const char *name)
 {
-    if (buf->len && buf->at[buf->len - 1] != '{' && buf->at[buf->len - 1] != '[')
-        buf_char(buf, ',');
-    buf_char(buf, '"');
-    buf_text(buf, name);
-    buf_text(buf, "\":");
+    size_t n = strlen(name);
+    bool comma = buf->len && buf->at[buf->len - 1] != '{' && buf->at[buf->len - 1] != '[';
+    char *at = buf_reserve(buf, n + 3 + comma);
+    if (!at)
+        return;
+    if (comma)
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, name, n);
+    memcpy(at + n, "\":", 3);
+    buf->len += n + 3 + comma;
 }
 
 void buf_json_field(struct buf *buf, const char *name, struct slice text)

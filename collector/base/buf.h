@@ -18,8 +18,19 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t max_bytes);
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* keeps the memory, forgets the failure */
-void buf_add(struct buf *buf, const void *bytes, size_t n);
+void buf_clear(struct buf *buf);                                   /* keeps the memory, forgets the failure */
+void buf_add_slowly(struct buf *buf, const void *bytes, size_t n); /* what buf_add does when it has to grow */
+static inline void buf_add(struct buf *buf, const void *bytes, size_t n)
+{
+    if (buf->failed || n > buf->max - buf->len || buf->len + n >= buf->size) {
+        buf_add_slowly(buf, bytes, n);
+        return;
+    }
+    if (n)
+        memcpy(buf->at + buf->len, bytes, n);
+    buf->len += n;
+    buf->at[buf->len] = '\0';
+}
 void buf_add_slice(struct buf *buf, struct slice slice);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);

@@ -31,6 +31,32 @@ void clock_fake(int64_t wall_ms, int64_t mono_ms)
     atomic_store(&fake_wall, wall_ms);
 }
 
+struct date {
+    unsigned year, month, day;
+};
+
+/* Howard Hinnant's civil_from_days: of years that begin in March. */
+static struct date date_of(int64_t days)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned in_era = (unsigned)(days - era * 146097);
+    unsigned year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    unsigned in_year = in_era - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+    unsigned day = in_year - (153 * month + 2) / 5 + 1;
+    month = month < 10 ? month + 3 : month - 9;
+    return (struct date){(unsigned)(year + era * 400 + (month <= 2)), month, day};
+}
+
+/* So many digits and what follows them. */
+static char *put(char *at, unsigned value, int digits, char then)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = then;
+    return at + digits + 1;
+}
+
 void clock_text(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
 {
     const int64_t first = -62167219200000, last = 253402300799999; /* years 0 and 9999 */
@@ -43,12 +69,16 @@ void clock_text(int64_t wall_ms, char text[CLOCK_TEXT_BYTES])
         ms += 1000;
         seconds--;
     }
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    snprintf(text, CLOCK_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000u,
-             (unsigned)(tm.tm_mon + 1) % 100u, (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
-             (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u, (unsigned)ms % 1000u);
+    int64_t days = seconds / 86400, rest = seconds % 86400;
+    if (rest < 0) {
+        rest += 86400;
+        days--;
+    }
+    struct date date = date_of(days);
+    text = put(put(put(put(text, date.year, 4, '-'), date.month, 2, '-'), date.day, 2, 'T'), (unsigned)rest / 3600, 2,
+               ':');
+    text = put(put(put(text, (unsigned)rest / 60 % 60, 2, ':'), (unsigned)rest % 60, 2, '.'), (unsigned)ms, 3, 'Z');
+    *text = '\0';
 }
 
 int64_t clock_parse(const char *text, size_t len)

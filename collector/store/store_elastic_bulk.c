@@ -473,14 +473,22 @@ static void report(const struct writer *writer, store_reject_fn *reject, void *c
     }
 }
 
-static enum err write_items(struct writer *writer, store_reject_fn *reject, void *ctx)
+/* False: the stream has rolled over meanwhile, and nothing is done, whatever the verdicts. */
+static bool try_once(struct writer *writer, struct store_item *items, size_t n)
 {
+    begin(writer, items, n);
     repeat_begin(writer);
     if (writer->stopped == ERR_OK)
         writer_add_all(writer);
     send_all(writer);
-    if (repeat_was_overtaken(writer))
-        return ERR_AGAIN; /* nothing is done, whatever the verdicts */
+    return !repeat_was_overtaken(writer);
+}
+
+static enum err write_items(struct writer *writer, struct store_item *items, size_t n, store_reject_fn *reject,
+                            void *ctx)
+{
+    if (!try_once(writer, items, n) && !try_once(writer, items, n))
+        return ERR_AGAIN;
     bool all = settle(writer);
     report(writer, reject, ctx);
     return writer->stopped != ERR_OK ? writer->stopped
@@ -502,8 +510,7 @@ enum err elastic_write(struct store *store, struct store_item *items, size_t n, 
     if (err != ERR_OK || n == 0)
         return err;
     struct writer *writer = writer_take(elastic);
-    begin(writer, items, n);
-    err = write_items(writer, reject, ctx);
+    err = write_items(writer, items, n, reject, ctx);
     writer_give(elastic, writer);
     atomic_fetch_add(&elastic->generation, 1);
     return err;

@@ -6,7 +6,7 @@
  *     Without a rollover there is no older index. So nothing is looked up, whatever the backlog, but what was about to
  * be stored when the stream last rolled over, and what browsers send late.
  *   - A call knows the newest backing index before its first document and asks again after its last. If it is another
- * one by then, nothing of the call counts as done: it is made again, and looked up by the new index.
+ * one by then, nothing of the call counts as done: it is made again, once at once, and looked up by the new index.
  *   - A look-up that finds an id in two backing indices removes the younger one: that is how a double looks that such a
  *     call, or one that was killed in the middle, has made.
  *
@@ -185,7 +185,7 @@ static size_t write_query(const struct request *request, struct buf *query)
     return n;
 }
 
-/* Ids that the stream has, each with the index it is in; the lines of a request that removes doubles. */
+/* Ids that the stream has, each with the index it is in, or null; the lines of a request that removes doubles. */
 static json_t *read_hits(const json_t *root, struct buf *removals)
 {
     json_t *ids = json_object();
@@ -203,6 +203,7 @@ static json_t *read_hits(const json_t *root, struct buf *removals)
         } else if (strcmp(index, other) != 0) { /* names end in the date and a number that grows */
             buf_printf(removals, "{\"delete\":{\"_index\":\"%s\",\"_id\":\"%s\"}}\n",
                        strcmp(index, other) > 0 ? index : other, id);
+            json_object_set_new(ids, id, json_null()); /* stored twice */
         }
     }
     return ids;
@@ -258,8 +259,11 @@ static void drop_known(struct writer *writer, struct request *request, const jso
         struct slice id = document_id(request, &document);
         char key[RECORD_ID_BYTES];
         snprintf(key, sizeof key, "%.*s", SLICE_ARG(id));
-        if (document.may_be_old && json_object_get(ids, key)) {
+        const json_t *known = document.may_be_old ? json_object_get(ids, key) : NULL;
+        if (known) {
+            uint32_t *stored = &writer->items[document.item].stored;
             writer_note_stored(writer, &document, false);
+            *stored -= json_is_null(known) && *stored; /* counted as new by the call that made the double */
             continue;
         }
         memmove(request->body.at + at, request->body.at + document.at, document.len);

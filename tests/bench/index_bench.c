@@ -1,11 +1,9 @@
 /* What a document costs on its way from a bus record to Elasticsearch, in CPU of the sender alone: store_write against
- * a sink in another process that answers at once (tests/fakes/elastic_sink.h). By hand, from the root, after a release
- * build:
+ * a sink in another process that answers at once (tests/fakes/elastic_sink.h).
  *
- *   tests/bench/index_bench.sh [gzip]       this, built and run
- *   index_bench sink                        only the sink: prints its address, ends with its input; for a run of the
- * whole program (docs/performance.md)
- */
+ *   ninja -C build bench_index && build/bench_index [plain|gzip] [SECONDS]
+ *   build/bench_index sink [PORT]     only the sink, for a run of the whole program: prints its address, ends with its
+ *                                     input and says what it took */
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -197,7 +195,12 @@ int main(int argc, char **argv)
     close(listener);
     close(pipes[0]);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
-    struct store_options options = {.kind = "elastic", .url = url, .namespace_ = "bench", .retention_days = 7};
+    struct store_options options = {.kind = "elastic",
+                                    .url = url,
+                                    .namespace_ = "bench",
+                                    .retention_days = 7,
+                                    .bulk_bytes = 4194304,
+                                    .compress = argc > 1 && strcmp(argv[1], "gzip") == 0};
     measure(&options, argc > 2 ? atof(argv[2]) : 5);
     close(pipes[1]);
     waitpid(sink, NULL, 0);

@@ -22,7 +22,7 @@ static const struct record record = {
     "\"seismo.events\",\"event.created\":\"2026-11-22T13:30:00.600Z\",\"event.ingested\":\"2026-11-22T13:30:00." \
     "600Z\"," \
     "\"service.name\":\"web\",\"session.id\":\"s9fK2mQx71aB\",\"seismo.application\":\"shop\",\"seismo.beacon.id\":" \
-    "\"b7Qm0ZkX2TqS8yLw\",\"seismo.beacon.index\":3,\"seismo.sample_rate\":0.5"
+    "\"b7Qm0ZkX2TqS8yLw\",\"seismo.sample_rate\":0.5,\"seismo.beacon.index\":3"
 
 static void written_as(const struct fact *fact, const char *rest)
 {
