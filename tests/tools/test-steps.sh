@@ -5,21 +5,23 @@
 
 passed=0
 failed=0
+times=() # "SECONDS NAME" of each step and each flow
 
-# check NAME COMMAND...: a step that is one test.
+# check NAME COMMAND...: a step that is one test. A line `said: TEXT` of its log is added to the step's line.
 check() {
-  local code
-  step_detail=:
+  local code began=$SECONDS
+  step_detail=say_text
   set +e # not `if step`: errexit is dead in whatever a condition calls
   step "$@"
   code=$?
   set -e
   if [ "$code" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  times+=("$((SECONDS - began)) $1")
 }
 
 # suite NAME COMMAND...: a step whose COMMAND calls `counted`. A suite that failed counts at least one failed test.
 suite() {
-  local code counts
+  local code counts began=$SECONDS
   step_detail=say_counts
   set +e
   step "$@"
@@ -29,10 +31,26 @@ suite() {
   passed=$((passed + counts[0]))
   if [ "$code" != 0 ] && [ "${counts[1]}" = 0 ]; then counts[1]=1; fi
   failed=$((failed + counts[1]))
+  times+=("$((SECONDS - began)) $1")
+  note_parts "$1"
+}
+
+# The times of single flows and test programs out of the step's log.
+note_parts() {
+  local line
+  while read -r line; do times+=("$line"); done < <(
+    sed -nE 's/^(not )?ok ([^ ]+) \(([0-9]+) s\).*/\3 \2/p; s/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.+.* ([0-9]+)\.[0-9]+ sec$/\2 \1/p' "$step_log" |
+      sed "s|\$| ($1)|")
+}
+
+say_slowest() {
+  echo "the ten slowest:"
+  printf '%s\n' "${times[@]}" | sort -rn | head -n 10 | sed -E 's/^([0-9]+) /   \1 s  /'
 }
 
 # Adds up the lines `counted: PASSED FAILED` of the step's log into counts.
 read_counts() { read -r -a counts <<<"$(awk '$1 == "counted:" { p += $2; f += $3 } END { print p + 0, f + 0 }' "$step_log")"; }
+say_text() { sed -n 's/^said: /, /p' "$step_log" | tail -n 1 | tr -d '\n'; }
 say_counts() {
   local counts
   read_counts
@@ -122,17 +140,31 @@ sanitized() { build_with "build-$1" -DCMAKE_BUILD_TYPE=Debug -DSEISMO_TESTS=ON "
 run_ctest() { ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 120 -j "$(nproc)"; }
 unit_c() { sanitized dev address,undefined && counted ctest run_ctest build-dev; }
 
-# Every executable tests/flow/NN_name in order, each with its own log; a flow of the other kind of parts says `only: embedded` or
-# `only: stack` in its head.
+# Every executable tests/flow/NN_name, each with its own log; a flow of the other kind of parts says `only: embedded` or `only: stack` in
+# its head. As many at once as there are cores, since they mostly wait; one that says `alone: yes` has the machine for itself at the end.
 flows() { counted tap run_flows "$1"; }
 run_flows() {
-  local flow
+  local flow alone=() many=()
   [ -x build/seismo ] || { echo "build/seismo is missing"; return 1; }
   mkdir -p "var/log/flow-$1"
   for flow in tests/flow/[0-9][0-9]_*; do
     [ -f "$flow" ] || continue
-    only_for_other "$flow" "$1" || one_flow "$flow" "var/log/flow-$1/$(basename "$flow").log"
+    if only_for_other "$flow" "$1"; then continue; fi
+    if says "$flow" 'alone: yes'; then alone+=("$flow"); else many+=("$flow"); fi
   done
+  flows_at_once "$(nproc)" "$1" "${many[@]}"
+  flows_at_once 1 "$1" "${alone[@]}"
+}
+says() { head -n 20 "$1" | grep -q "$2"; }
+# flows_at_once N KIND FLOW...
+flows_at_once() {
+  local most=$1 kind=$2 flow
+  shift 2
+  for flow; do
+    while [ "$(jobs -rp | wc -l)" -ge "$most" ]; do wait -n || true; done
+    (text=$(one_flow "$flow" "var/log/flow-$kind/$(basename "$flow").log"); echo "$text") &
+  done
+  wait
 }
 only_for_other() {
   local only
@@ -197,6 +229,30 @@ unit_threads() {
   counted ctest unscattered ctest --test-dir build-tsan --output-on-failure --no-tests=error --timeout 240 -j "$(nproc)" -E "$not_for_threads"
 }
 
+# The program that the sanitizers watch, as a whole.
+sanitized_flows() { counted tap run_sanitized_flows; }
+run_sanitized_flows() {
+  local flow
+  [ -x build-dev/seismo ] || { echo "build-dev/seismo is missing"; return 1; }
+  mkdir -p var/log/flow-sanitized
+  for flow in "${three_flows[@]}"; do
+    SEISMO_BINARY=$home/build-dev/seismo one_flow "$flow" "var/log/flow-sanitized/$(basename "$flow").log"
+  done
+}
+three_flows=(tests/flow/01_one_beacon.mjs tests/flow/02_bad_requests.mjs tests/flow/04_kill.mjs)
+
+# The lines of collector/ that unit tests and three flows run. What they find wrong has been told by the steps before.
+coverage() {
+  local flow
+  build_with build-coverage -DCMAKE_BUILD_TYPE=Debug -DSEISMO_TESTS=ON -DSEISMO_COVERAGE=ON
+  find build-coverage -name '*.gcda' -delete
+  ctest --test-dir build-coverage --timeout 60 -j "$(nproc)" || true
+  for flow in "${three_flows[@]}"; do
+    SEISMO_TEST_ROUNDS=2 SEISMO_BINARY=$home/build-coverage/seismo timeout --kill-after=15 60 "$flow" || true
+  done
+  node tests/tools/coverage.mjs build-coverage
+}
+
 # Each fuzz target for some seconds on a copy of its corpus; what a target finds is kept in var/fuzz/NAME.
 fuzz() { counted tap run_fuzzers; }
 run_fuzzers() {
@@ -255,6 +311,8 @@ all_steps() {
   check 'cppcheck' run_cppcheck
   [ ! -f .clang-tidy ] || check 'clang-tidy' run_tidy
   suite 'unit, thread sanitizer' unit_threads
+  suite 'three flows, address and undefined sanitizers' sanitized_flows
+  check 'coverage of collector/' coverage
   suite 'fuzz targets' fuzz
   check 'compose file and load balancer' check_compose
   stack_steps
@@ -272,6 +330,7 @@ run_tests() {
   check 'build the browser parts' build_web
   daily_steps
   [ -z "$all" ] || all_steps
+  say_slowest
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
