@@ -54,10 +54,12 @@ enum err options_of_bus(const struct config *c, struct bus_options *ret_options,
         .max_pending_bytes = (size_t)config_int(c, SETTING_BUS_MAX_PENDING_BYTES),
         .max_file_bytes = (size_t)config_int(c, SETTING_BUS_MAX_FILE_BYTES),
         .retention_ms = config_int(c, SETTING_BUS_RETENTION_MS),
+        .spool_after_ms = (int)config_int(c, SETTING_KAFKA_SPOOL_AFTER_MS),
     };
     enum err err = make_folder(config_text(c, SETTING_DATA_DIR), text);
     if (!err)
-        snprintf(path, sizeof path, "%s/bus.db", config_text(c, SETTING_DATA_DIR));
+        snprintf(path, sizeof path, "%s/%s.db", config_text(c, SETTING_DATA_DIR),
+                 strcmp(ret_options->kind, "kafka") == 0 ? "spool" : "bus");
     return err;
 }
 
@@ -147,11 +149,29 @@ int command_check_config(const struct config *config, int argc, char **argv)
 
 /* ---- export ---- */
 
+/* The output may be a terminal, and some obey what JSON lets pass as it is: DEL and the C1 control characters. They
+ * stand in strings only, so an escape says the same. */
+static bool print_json(struct slice json)
+{
+    const unsigned char *run = (const unsigned char *)json.at, *p = run, *end = p + json.len;
+    for (; p < end; p++) {
+        bool c1 = *p == 0xc2 && end - p > 1 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (!c1 && *p != 0x7f)
+            continue;
+        fwrite(run, 1, (size_t)(p - run), stdout);
+        p += c1;
+        printf("\\u%04x", *p);
+        run = p + 1;
+    }
+    fwrite(run, 1, (size_t)(end - run), stdout);
+    return putchar('\n') != EOF && !ferror(stdout);
+}
+
 static bool print_document(void *ctx, struct slice id, struct slice json)
 {
     bool *failed = ctx;
     (void)id;
-    *failed = fwrite(json.at, 1, json.len, stdout) != json.len || putchar('\n') == EOF;
+    *failed = !print_json(json);
     return !*failed;
 }
 

@@ -136,19 +136,44 @@ static enum err start_alerts(struct seismo *seismo, struct err_text *text)
         .slack_webhook = config_text(c, SETTING_SLACK_WEBHOOK),
         .live_url = inner_url(seismo),
         .max_firing = (int)config_int(c, SETTING_ALERT_MAX_FIRING),
+        .n_partitions = bus_partitions(seismo->bus, TOPIC_ROLLUPS),
         .changed = alerts_have_changed,
         .ctx = seismo,
     };
     return alerts_open(&seismo->alerts, &options, text);
 }
 
+struct restoring {
+    struct seismo *seismo;
+    const struct ownership *taken;
+    size_t n;
+};
+
 static bool restore_alert(void *ctx, const struct alert *alert)
 {
-    detect_restore(ctx, alert);
+    struct restoring *restoring = ctx;
+    struct seismo *seismo = restoring->seismo;
+    int32_t partition = series_partition(&alert->key, bus_partitions(seismo->bus, TOPIC_ROLLUPS));
+    for (size_t i = 0; i < restoring->n; i++)
+        if (restoring->taken[i].partition == partition)
+            detect_restore(seismo->detect, alert);
     return true;
 }
 
-/* What fired or was resolved lately is known again before the first window comes. */
+/* Series have come to this instance: it says so in the book of alerts, and what fired or was resolved lately is known
+ * before their first window comes. */
+static bool series_are_ours(void *ctx, const struct ownership *taken, size_t n)
+{
+    struct seismo *seismo = ctx;
+    struct restoring restoring = {seismo, taken, n};
+    if (!alerts_own(seismo->alerts, taken, n, 1000))
+        return false;
+    enum err err = store_read_alerts(seismo->store, SLICE_NONE, false, RESTORED_ALERTS, restore_alert, &restoring);
+    if (err)
+        log_warn("main", err, "the alerts of before cannot be read now: one that ended meanwhile stays open");
+    return true;
+}
+
 static void start_detect(struct seismo *seismo)
 {
     const struct config *c = seismo->config;
@@ -163,9 +188,6 @@ static void start_detect(struct seismo *seismo)
         .max_series = (int)config_int(c, SETTING_ROLLUP_MAX_SERIES),
     };
     seismo->detect = detect_new(&options, alerts_sink(seismo->alerts));
-    enum err err = store_read_alerts(seismo->store, SLICE_NONE, false, RESTORED_ALERTS, restore_alert, seismo->detect);
-    if (err)
-        log_warn("main", err, "the alerts of before cannot be read now: one that ended meanwhile stays open");
 }
 
 static enum err start_rollup(struct seismo *seismo, struct err_text *text)
@@ -178,6 +200,8 @@ static enum err start_rollup(struct seismo *seismo, struct err_text *text)
         .bus = seismo->bus,
         .store = seismo->store,
         .windows = seismo->detect,
+        .taken = seismo->detect ? series_are_ours : NULL,
+        .ctx = seismo,
         .history_ms = config_int(c, SETTING_DETECT_HISTORY_MS),
         .flush_ms = (int)config_int(c, SETTING_ROLLUP_FLUSH_MS),
         .close_wait_ms = (int)config_int(c, SETTING_ROLLUP_CLOSE_WAIT_MS),

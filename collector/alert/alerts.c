@@ -198,6 +198,7 @@ static void start(struct alerts *alerts)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_mutex_init(&alerts->mutex, NULL);
     pthread_cond_init(&alerts->wake, &steady);
+    pthread_cond_init(&alerts->kept, &steady);
     pthread_condattr_destroy(&steady);
     hash_random(&alerts->owner, sizeof alerts->owner);
     alerts->touched_ms = clock_mono_ms();
@@ -255,5 +256,6 @@ void alerts_close(struct alerts *alerts, int deadline_ms)
     pthread_join(alerts->thread, NULL);
     pthread_mutex_destroy(&alerts->mutex);
     pthread_cond_destroy(&alerts->wake);
+    pthread_cond_destroy(&alerts->kept);
     release(alerts);
 }

@@ -17,6 +17,7 @@ struct alerts_options {
     const char *slack_webhook; /* NULL or "": none; a secret */
     const char *live_url;      /* base of links in messages: "http://127.0.0.1:8081" */
     int max_firing;            /* at once; more are counted, not told */
+    int n_partitions;          /* of series, for alerts_own; 0: nobody else decides about any */
     /* Told on any change of state, on some thread of ours; may be NULL: live page. */
     void (*changed)(void *ctx);
     void *ctx;
@@ -24,6 +25,9 @@ struct alerts_options {
 
 enum err alerts_open(struct alerts **ret_alerts, const struct alerts_options *options, struct err_text *text);
 struct finding_sink *alerts_sink(struct alerts *alerts);
+/* These series are decided about by this process from now on. Waits, at most wait_ms, until the store's book says so
+ * and what others have decided is known here. False: not yet, ask again. For the thread that findings come on. */
+bool alerts_own(struct alerts *alerts, const struct ownership *taken, size_t n, int wait_ms);
 void alerts_close(struct alerts *alerts, int deadline_ms); /* takes NULL */
 
 #endif

@@ -1,6 +1,7 @@
 /* The book of alerts.
  *
- * Bytes, version 1: u8 version | varint n firing x entry | varint n outbox x entry
+ * Bytes, version 2: u8 version | varint n firing x entry | varint n outbox x entry
+ *                   | varint n x { u32 partition, u64 epoch, u64 owner }; version 1 ends before them
  *   entry: u8 flags (1 announced) | u8 todo | u64 claimed_by | i64 claimed_until_ms | string (alert_write's form)
  *
  * An alert's life: opened by a finding it stands in `firing`, and a change in `outbox` that is to be stored, published
@@ -11,7 +12,7 @@
 
 #include "alert/alerts_int.h"
 
-#define VERSION 1
+#define VERSION 2
 #define ANNOUNCED 1
 
 void book_init(struct book *book)
@@ -32,6 +33,9 @@ void book_done(struct book *book)
     entries_done(&book->firing);
     entries_done(&book->outbox);
     entries_done(&book->gone);
+    free(book->owners);
+    book->owners = NULL;
+    book->n_owners = 0;
 }
 
 struct entry *entry_new(const struct alert *alert)
@@ -142,6 +146,7 @@ void book_write(const struct book *book, struct buf *buf)
     buf_u8(buf, VERSION);
     write_entries(&book->firing, buf);
     write_entries(&book->outbox, buf);
+    book_write_owners(book, buf);
 }
 
 static enum err read_entry(struct reader *reader, struct entries *entries)
@@ -184,7 +189,9 @@ enum err book_read(struct slice bytes, struct book *ret_book)
     enum err err = read_entries(&reader, &ret_book->firing);
     if (err == ERR_OK)
         err = read_entries(&reader, &ret_book->outbox);
-    if (err == ERR_OK && reader.at != reader.end)
+    if (err == ERR_OK && version > 1)
+        book_read_owners(&reader, ret_book);
+    if (err == ERR_OK && (reader.failed || reader.at != reader.end))
         err = ERR_CORRUPT;
     if (err != ERR_OK)
         book_done(ret_book);
@@ -252,8 +259,11 @@ static void drop_twins(struct book *book)
     }
 }
 
-void book_merge(struct book *book, struct book *theirs)
+void book_merge(struct book *book, struct book *theirs, uint64_t me, int n_partitions)
 {
+    for (size_t i = 0; i < theirs->n_owners; i++)
+        book_set_owner(book, theirs->owners[i]);
+    book_forsake(book, me, n_partitions);
     drop_finished(&book->firing, &theirs->firing);
     drop_finished(&book->outbox, &theirs->outbox);
     take_theirs(book, &book->firing, &theirs->firing);
@@ -268,6 +278,8 @@ void book_kept(struct book *book, uint64_t version)
         book->firing.list[i]->is_kept = true;
     for (size_t i = 0; i < book->outbox.n; i++)
         book->outbox.list[i]->is_kept = true;
+    for (size_t i = 0; i < book->n_owners; i++)
+        book->owners[i].is_kept = true;
     entries_done(&book->gone);
     book->version = version;
 }

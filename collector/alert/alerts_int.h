@@ -34,11 +34,20 @@ struct entries {
     size_t n, max;
 };
 
+/* Who decides about a partition of series: alerts_owner.c. */
+struct owner_row {
+    int32_t partition;
+    uint64_t epoch, owner;
+    bool is_kept; /* the store has it */
+};
+
 /* All alerts that fire and all changes not yet told. One lock around it: alerts.c. */
 struct book {
     struct entries firing, outbox;
     struct entries gone; /* changes that this process has finished with since the last put: not to be read back */
     uint64_t version;    /* of the state in the store */
+    struct owner_row *owners;
+    size_t n_owners;
 };
 void book_init(struct book *book);
 void book_done(struct book *book);
@@ -50,11 +59,19 @@ struct entry *entries_find(const struct entries *entries, const char *id, enum a
 struct entry *book_find_firing(const struct book *book, enum alert_kind kind, const struct series_key *key);
 /* Finishes with a change or an alert: it leaves its list and is remembered as gone until the next put. */
 void book_finish(struct book *book, struct entries *from, struct entry *entry);
+/* The later epoch stays. */
+void book_set_owner(struct book *book, struct owner_row row);
+uint64_t book_owner(const struct book *book, int32_t partition); /* 0: unknown */
+void book_write_owners(const struct book *book, struct buf *buf);
+void book_read_owners(struct reader *reader, struct book *book);
+/* Forgets what is new, not kept, and about series of another owner than `me`. */
+void book_forsake(struct book *book, uint64_t me, int n_partitions);
 void book_write(const struct book *book, struct buf *buf);
 /* ERR_CORRUPT, ERR_NEWER_VERSION; ret_book is initialised and empty then. */
 enum err book_read(struct slice bytes, struct book *ret_book);
-/* Somebody else has put `theirs`: what they added comes in, what they finished goes, what is ours and new stays. */
-void book_merge(struct book *book, struct book *theirs);
+/* Somebody else has put `theirs`, read by process `me`: what it has decided about series that are another's by now is
+ * forgotten; what they added comes in, what they finished goes, what is ours and new stays. */
+void book_merge(struct book *book, struct book *theirs, uint64_t me, int n_partitions);
 /* All of it is in the store now. */
 void book_kept(struct book *book, uint64_t version);
 

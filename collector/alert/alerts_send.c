@@ -2,7 +2,9 @@
  *
  *   1. keep the book in the store (compare-and-set), when it is dirty;
  *   2. store and publish the changes that the store's book knows of, tell the live page;
- *   3. claim the changes to be told, keep the book, POST one message, mark what was told, keep the book.
+ *   3. claim the changes to be told, keep the book, POST one message, mark what was told, keep the book. Only what the
+ *      kept book says is claimed by us is POSTed, and only while the claim is young: a process that was stopped in
+ *      between leaves it to whoever claims next.
  *
  * A crash before 3's POST sends it after the restart, once the claim has run out; one after the POST and before the
  * mark sends it twice: that window cannot be closed with a receiver that does not know what it has received. */
@@ -19,6 +21,7 @@
 #include "store/store.h"
 
 #define POST_TIMEOUT_MS 10000
+#define CLAIM_YOUNG_MS 5000 /* with the POST's own time well within CLAIM_MS */
 #define BASE_PAUSE_MS 500
 #define CAP_PAUSE_MS 60000
 #define COALESCE 3 /* that many that wait become one message, and any number after a refusal for now */
@@ -52,7 +55,7 @@ static bool read_theirs(struct alerts *alerts)
     }
     theirs.version = version;
     pthread_mutex_lock(&alerts->mutex);
-    book_merge(&alerts->book, &theirs);
+    book_merge(&alerts->book, &theirs, alerts->owner, alerts->options.n_partitions);
     pthread_mutex_unlock(&alerts->mutex);
     /* what was taken over left NULL behind */
     book_done(&theirs);
@@ -80,6 +83,7 @@ static enum err put_once(struct alerts *alerts)
         alerts->book.version = version; /* changed meanwhile: another put follows before anything is done */
     else
         alerts->is_dirty = true;
+    pthread_cond_broadcast(&alerts->kept);
     pthread_mutex_unlock(&alerts->mutex);
     buf_done(&bytes);
     return err;
@@ -266,6 +270,23 @@ static void claim(struct round *round, struct batch_of_changes *batch)
     pthread_mutex_unlock(&alerts->mutex);
 }
 
+/* Somebody else may have been faster with a claim, or with the telling. */
+static void drop_unclaimed(struct alerts *alerts, struct batch_of_changes *batch)
+{
+    size_t kept = 0;
+    pthread_mutex_lock(&alerts->mutex);
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct entry *entry =
+            entries_find(&alerts->book.outbox, batch->copies[i]->alert.id, batch->copies[i]->alert.state);
+        if (entry && entry->todo & TODO_TELL && entry->claimed_by == alerts->owner)
+            batch->copies[kept++] = batch->copies[i];
+        else
+            entry_free(batch->copies[i]);
+    }
+    batch->n = kept;
+    pthread_mutex_unlock(&alerts->mutex);
+}
+
 static void mark_told(struct alerts *alerts, const struct entry *copy, enum notify_result result)
 {
     struct entry *change = entries_find(&alerts->book.outbox, copy->alert.id, copy->alert.state);
@@ -327,12 +348,18 @@ static bool tell(struct round *round)
     struct batch_of_changes batch = {.n = 0};
     if (!alerts->notifier || clock_mono_ms() < round->tell_at_ms)
         return false;
+    int64_t claimed_ms = clock_mono_ms();
     claim(round, &batch);
     if (batch.n == 0)
         return false;
     if (!keep(round)) { /* the claim is not durable: somebody else might be telling the same */
         batch_done(&batch);
         return false;
+    }
+    drop_unclaimed(alerts, &batch);
+    if (batch.n == 0 || clock_mono_ms() - claimed_ms > CLAIM_YOUNG_MS) {
+        batch_done(&batch);
+        return true;
     }
     enum notify_result result = post(round, &batch);
     metric_add(told_metric(names[result]), 1);

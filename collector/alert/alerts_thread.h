@@ -13,7 +13,8 @@ struct alerts {
     pthread_t thread;
 
     pthread_mutex_t mutex; /* all below */
-    pthread_cond_t wake;
+    pthread_cond_t wake;   /* the thread */
+    pthread_cond_t kept;   /* those that wait in alerts_own */
     struct book book;
     size_t book_bytes; /* when last written */
     bool is_dirty;     /* the store has an older book */

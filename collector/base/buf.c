@@ -155,6 +155,12 @@ static const bool is_plain[256] = {
     [']' ... '~'] = true,
 };
 
+/* A C1 control character, which some terminals obey: two bytes in UTF-8. */
+static bool is_c1(const unsigned char *p, const unsigned char *end)
+{
+    return end - p > 1 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+}
+
 void buf_json_string(struct buf *buf, struct slice text)
 {
     const unsigned char *p = (const unsigned char *)text.at, *end = p + text.len;
@@ -162,14 +168,16 @@ void buf_json_string(struct buf *buf, struct slice text)
     while (p < end) {
         const unsigned char *run = p;
         size_t n = 1;
-        while (p < end && (is_plain[*p] || (*p >= 0x80 && (n = utf8_length(p, (size_t)(end - p)))))) {
+        while (p < end && (is_plain[*p] || (*p >= 0x80 && !is_c1(p, end) && (n = utf8_length(p, (size_t)(end - p)))))) {
             p += n;
             n = 1;
         }
         buf_add(buf, run, (size_t)(p - run));
         if (p == end)
             break;
-        if (*p < 0x80)
+        if (is_c1(p, end))
+            json_escape(buf, *++p);
+        else if (*p < 0x80)
             json_escape(buf, *p);
         else
             buf_text(buf, "\xef\xbf\xbd");

@@ -19,7 +19,7 @@ struct bus_cursor;
 
 struct bus_options {
     const char *kind;              /* "sqlite" or "kafka" */
-    const char *path;              /* sqlite: the file; its folder exists */
+    const char *path;              /* the file of the queue, or kafka: of the spool (NULL: none); its folder exists */
     int partitions;                /* sqlite: of each topic, >= 1; kafka: for setup */
     const char *brokers;           /* kafka: host:port,… */
     const char *prefix;            /* kafka: topics are PREFIX.events and so on */
@@ -28,6 +28,8 @@ struct bus_options {
     size_t max_pending_bytes;      /* accepted and not yet durable; past it ERR_AGAIN */
     size_t max_file_bytes;         /* sqlite: size at which publish answers ERR_FULL; 0 = no bound */
     int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
+    int spool_after_ms;            /* kafka: no delivery report for that long: to the spool; 0: 1500 */
+    bool is_inner;                 /* sqlite: part of another bus, which shows the figures */
 };
 
 struct bus_message {

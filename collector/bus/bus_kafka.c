@@ -5,6 +5,7 @@
  * secrets: they are never logged, not even when one is wrong. What the promises rest on (acks, idempotence, manual
  * commits, read_committed) is set after them and cannot be changed by them. */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,6 +13,9 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "bus/bus_kafka_int.h"
+
+#define SPOOL_AFTER_MS 1500
+#define ASK_WITH_SPOOL_MS 2000 /* nobody waits for the answer but the way back from the spool */
 
 /* librdkafka prefixes its lines with the client's name; level and text are enough. log_line bounds and escapes. */
 static void pass_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
@@ -79,6 +83,14 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
     return client;
 }
 
+enum err kafka_check_properties(const struct kafka_bus *bus, struct err_text *text)
+{
+    rd_kafka_conf_t *conf = kafka_conf(bus, NULL, text);
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    return conf ? ERR_OK : ERR_BUS_OPEN;
+}
+
 void kafka_topic_name(const struct kafka_bus *bus, enum topic topic, char ret_name[KAFKA_TOPIC_BYTES])
 {
     snprintf(ret_name, KAFKA_TOPIC_BYTES, "%s.%s", bus->prefix, topic_name(topic));
@@ -117,6 +129,18 @@ static char **copy_properties(const char *const *properties)
     return copied;
 }
 
+static void init_sync(struct kafka_bus *bus)
+{
+    pthread_condattr_t steady;
+    pthread_rwlock_init(&bus->lock, NULL);
+    pthread_mutex_init(&bus->mutex, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&bus->drain_work, &steady);
+    pthread_cond_init(&bus->settled, &steady);
+    pthread_condattr_destroy(&steady);
+}
+
 struct kafka_bus *kafka_bus_new(const struct bus_options *options)
 {
     struct kafka_bus *bus = calloc(1, sizeof *bus);
@@ -126,10 +150,18 @@ struct kafka_bus *kafka_bus_new(const struct bus_options *options)
     bus->brokers = copy(options->brokers ? options->brokers : "");
     bus->instance = instance_name(options);
     bus->properties = copy_properties(options->properties);
+    bus->spool_path = options->path && options->path[0] ? copy(options->path) : NULL;
+    bus->spool_lock_fd = -1;
     bus->max_pending_bytes = options->max_pending_bytes;
-    bus->spool = metric_get(METRIC_GAUGE, "seismo_spool_bytes", NULL, NULL,
-                            "bytes of accepted records not yet passed on or not yet read by every group");
-    pthread_rwlock_init(&bus->lock, NULL);
+    bus->max_file_bytes = options->max_file_bytes;
+    bus->spool_after_ms = options->spool_after_ms > 0 ? options->spool_after_ms : SPOOL_AFTER_MS;
+    bus->ask_ms = bus->spool_path ? ASK_WITH_SPOOL_MS : KAFKA_ASK_MS;
+    atomic_init(&bus->max_message, KAFKA_DEFAULT_MAX_MESSAGE);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        atomic_init(&bus->n_partitions[t], options->partitions);
+    bus->spool_bytes = metric_get(METRIC_GAUGE, "seismo_spool_bytes", NULL, NULL,
+                                  "bytes of accepted records not yet passed on or not yet read by every group");
+    init_sync(bus);
     return bus;
 }
 
@@ -137,30 +169,61 @@ void kafka_bus_free(struct kafka_bus *bus)
 {
     if (!bus)
         return;
-    for (int t = 0; t < TOPIC_COUNT; t++) {
-        if (bus->topics[t])
-            rd_kafka_topic_destroy(bus->topics[t]);
-    }
-    if (bus->producer)
-        rd_kafka_destroy(bus->producer);
+    kafka_lane_free(bus);
     pthread_rwlock_destroy(&bus->lock);
+    pthread_cond_destroy(&bus->settled);
+    pthread_cond_destroy(&bus->drain_work);
+    pthread_mutex_destroy(&bus->mutex);
     for (char **property = bus->properties; *property; property++)
         free(*property);
     free(bus->properties);
+    free(bus->spool_path);
     free(bus->instance);
     free(bus->brokers);
     free(bus->prefix);
     free(bus);
 }
 
+static void close_kafka(struct kafka_bus *bus, int deadline_ms)
+{
+    kafka_producer_stop(bus, deadline_ms);
+    kafka_spool_close(bus, deadline_ms);
+    kafka_bus_free(bus);
+}
+
+/* With a spool the cluster may be away: then what was known of it last time has to do, and it is asked again and again.
+ * What is wrong with the configuration itself is found before. */
+static enum err meet_cluster(struct kafka_bus *bus, struct err_text *text)
+{
+    kafka_known_read(bus);
+    enum err err = kafka_look_up(bus, text);
+    atomic_store(&bus->is_known, err == ERR_OK);
+    if (!err)
+        kafka_known_write(bus);
+    if (!err || !bus->spool)
+        return err;
+    log_warn("bus", err, "%s; what is accepted goes to the spool until it answers", text->at);
+    atomic_store(&bus->down_since_ms, clock_mono_ms());
+    text->at[0] = '\0';
+    return ERR_OK;
+}
+
 static enum err open_bus(struct bus **ret_bus, const struct bus_options *options, struct err_text *text)
 {
     struct kafka_bus *bus = kafka_bus_new(options);
-    enum err err = kafka_look_up(bus, text);
+    enum err err = kafka_check_properties(bus, text);
+    if (!err)
+        err = kafka_spool_open(bus, text);
+    if (!err)
+        err = meet_cluster(bus, text);
+    if (!err)
+        err = kafka_producer_connect(bus, text);
     if (!err)
         err = kafka_producer_start(bus, text);
+    if (!err)
+        err = kafka_drain_start(bus, text);
     if (err)
-        kafka_bus_free(bus);
+        close_kafka(bus, 1000);
     else
         *ret_bus = &bus->bus;
     return err;
@@ -168,31 +231,17 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
 
 static void close_bus(struct bus *front, int deadline_ms)
 {
-    struct kafka_bus *bus = (struct kafka_bus *)front;
-    kafka_producer_stop(bus, deadline_ms);
-    kafka_bus_free(bus);
+    close_kafka((struct kafka_bus *)front, deadline_ms);
 }
 
 static size_t max_message(const struct bus *front)
 {
-    return ((const struct kafka_bus *)front)->max_message;
-}
-
-static uint64_t spool_bytes(struct bus *front)
-{
-    return atomic_load(&((struct kafka_bus *)front)->pending_bytes);
-}
-
-static int64_t oldest_waiting_ms(struct bus *front)
-{
-    struct kafka_bus *bus = (struct kafka_bus *)front;
-    long long down_ms = atomic_load(&bus->down_since_ms);
-    return down_ms && atomic_load(&bus->pending_bytes) ? clock_wall_ms() - (clock_mono_ms() - down_ms) : 0;
+    return atomic_load(&((const struct kafka_bus *)front)->max_message);
 }
 
 static int partitions(struct bus *front, enum topic topic)
 {
-    return ((struct kafka_bus *)front)->n_partitions[topic];
+    return atomic_load(&((struct kafka_bus *)front)->n_partitions[topic]);
 }
 
 const struct bus_ops bus_kafka_ops = {
@@ -203,8 +252,8 @@ const struct bus_ops bus_kafka_ops = {
     .publish = kafka_publish,
     .max_message = max_message,
     .is_ready = kafka_is_ready,
-    .spool_bytes = spool_bytes,
-    .oldest_waiting_ms = oldest_waiting_ms,
+    .spool_bytes = kafka_spool_bytes,
+    .oldest_waiting_ms = kafka_oldest_waiting_ms,
     .partitions = partitions,
     .subscribe = kafka_subscribe,
     .unsubscribe = kafka_unsubscribe,

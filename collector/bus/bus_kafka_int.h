@@ -1,4 +1,16 @@
-/* Inside the Kafka bus: one producer with a thread for its delivery reports; a consumer a cursor. */
+/* Inside the Kafka bus: one producer, a lane a topic, the spool in front of them; a consumer a cursor.
+ *
+ * Life of a published message (bus_kafka_lane.c):
+ *
+ *                       DIRECT                                    HELD                      SPOOLED
+ *   bus_publish ──> lane ──> librdkafka ──report──> done    lane, librdkafka lets go    spool ──fsync──> done
+ *                                │ no report in time, an error, the brokers are down         ^    │
+ *                                └──────────────> HELD ──────── in order ────────────────────┘    │ drained in order,
+ *                       DIRECT <── RETURNING: new ones wait until the spool is empty <────────────┘ removed on report
+ *
+ * Threads: `reports` takes delivery reports, moves lanes from DIRECT to SPOOLED and replaces a broken producer;
+ * `drain` asks for the cluster, empties the spool and moves lanes back. What stands under `mutex` is anybody's who
+ * holds it; it is held for moments and may be followed by the spool's own mutex, never the other way round. */
 #ifndef SEISMO_BUS_BUS_KAFKA_INT_H
 #define SEISMO_BUS_BUS_KAFKA_INT_H
 
@@ -13,22 +25,77 @@
 #define KAFKA_TOPIC_BYTES 256
 #define KAFKA_ASK_MS 10000     /* one question to the cluster */
 #define KAFKA_FRAME_BYTES 1024 /* room for a batch's own header within a topic's max.message.bytes */
+#define KAFKA_MESSAGE_COST 256 /* bytes that one message under way is counted for besides its value */
+#define KAFKA_DRAIN_RECORDS 1024
+#define KAFKA_DEFAULT_MAX_MESSAGE 1000000
+
+/* One message under way. */
+struct kafka_sent {
+    struct kafka_sent *next, *previous; /* in its lane, in the order in which they were taken; or among the free */
+    struct kafka_bus *bus;
+    struct bus_message message;
+    bus_done_fn *done;
+    void *ctx;
+    int64_t wall_ms, steady_ms; /* taken then */
+    char *wrapped;              /* on its way into the spool: what is written there */
+    bool is_listed, is_out;     /* stands in its lane; librdkafka has it, or is about to */
+};
+
+enum kafka_mode { KAFKA_DIRECT, KAFKA_HELD, KAFKA_SPOOLED, KAFKA_RETURNING };
+
+struct kafka_lane {
+    enum kafka_mode mode; /* under mutex, as are the next seven */
+    struct kafka_sent *first, *last;
+    size_t n_out;        /* that librdkafka has */
+    size_t n_spooling;   /* handed to the spool's writer */
+    size_t n_draining;   /* drained, no report yet */
+    int64_t purge_at_ms; /* HELD: what librdkafka still has then is taken from it; steady clock */
+    int64_t spooled_ms;  /* when the oldest in the spool was taken; 0: it is empty; wall clock */
+
+    /* the drain's own */
+    struct bus_cursor *cursor;
+    struct bus_record *records; /* lent by the cursor */
+    struct kafka_drained {
+        struct kafka_lane *lane;
+        struct kafka_bus *bus;
+        enum err result;
+    } * drained;
+    size_t n_records;
+    bool is_short; /* the last fetch took all that there was */
+    bool must_ask; /* whether the topic is there, before the next try */
+};
 
 struct kafka_bus {
     struct bus bus; /* first */
-    char *prefix, *brokers, *instance;
+    char *prefix, *brokers, *instance, *spool_path;
     char **properties; /* NULL-ended */
-    size_t max_pending_bytes, max_message;
-    int n_partitions[TOPIC_COUNT];
-    struct metric *spool;
+    size_t max_pending_bytes, max_file_bytes;
+    atomic_size_t max_message;
+    atomic_int n_partitions[TOPIC_COUNT]; /* until is_known: as remembered or as configured */
+    atomic_bool is_known;                 /* the cluster was asked */
+    int ask_ms, spool_after_ms;
+    int spool_lock_fd;
+    struct bus *spool; /* NULL: none, and what Kafka does not take fails */
+    struct metric *spool_bytes, *spool_records, *spool_age;
 
-    pthread_rwlock_t lock; /* written only while a producer that has failed for good is replaced */
+    pthread_mutex_t mutex;
+    pthread_cond_t drain_work; /* for the drain */
+    pthread_cond_t settled;    /* reports of drained ones are in; a lane is empty */
+    struct kafka_lane lanes[TOPIC_COUNT];
+    struct kafka_sent *free;
+    void *slabs; /* of struct kafka_sent */
+
+    pthread_rwlock_t lock; /* written only while the producer is replaced; a lane's own messages need no lock */
     rd_kafka_t *producer;
+    rd_kafka_queue_t *reports;
     rd_kafka_topic_t *topics[TOPIC_COUNT];
-    atomic_size_t pending_bytes;
-    atomic_llong down_since_ms; /* steady clock; 0: the cluster answers */
-    atomic_bool closing, fatal;
-    pthread_t thread; /* delivery reports */
+    atomic_size_t pending_bytes; /* of lanes, not of the spool */
+    atomic_llong down_since_ms;  /* steady clock; 0: the cluster answers */
+    atomic_bool closing, fatal;  /* fatal: the producer is to be replaced */
+    atomic_bool ended;
+    int64_t purged_ms, shown_ms; /* the reports thread's own */
+    pthread_t reports_thread, drain_thread;
+    bool reports_run, drain_runs;
 };
 
 /* A partition as one cursor sees it. */
@@ -61,6 +128,8 @@ struct kafka_cursor {
 /* ---- bus_kafka.c ---- */
 /* A configuration with brokers, security, logs and then the settings (name, value, …, NULL). NULL: see text. */
 rd_kafka_conf_t *kafka_conf(const struct kafka_bus *bus, const char *const *settings, struct err_text *text);
+/* Whether every property is known and has an allowed value. */
+enum err kafka_check_properties(const struct kafka_bus *bus, struct err_text *text);
 /* A client of that configuration, which it takes; NULL: see text. */
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err_text *text);
 void kafka_topic_name(const struct kafka_bus *bus, enum topic topic, char ret_name[KAFKA_TOPIC_BYTES]);
@@ -73,11 +142,50 @@ enum err kafka_setup(const struct bus_options *options, struct err_text *text);
 /* Fills n_partitions and max_message from the cluster; every topic must exist. */
 enum err kafka_look_up(struct kafka_bus *bus, struct err_text *text);
 
-/* ---- bus_kafka_producer.c ---- */
+/* ---- bus_kafka_producer.c: the client, its reports ---- */
+enum err kafka_producer_connect(struct kafka_bus *bus, struct err_text *text);
 enum err kafka_producer_start(struct kafka_bus *bus, struct err_text *text);
+/* What is under way is delivered, goes to the spool or fails, within the deadline. */
 void kafka_producer_stop(struct kafka_bus *bus, int deadline_ms);
-enum err kafka_publish(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx);
+/* Hands it to librdkafka, without a copy. The caller has counted it in n_out, or holds `lock`. */
+rd_kafka_resp_err_t kafka_produce(struct kafka_bus *bus, struct kafka_sent *sent);
+enum err kafka_err(rd_kafka_resp_err_t code);
 bool kafka_is_ready(struct bus *bus);
+
+/* ---- bus_kafka_lane.c: which way a message goes ---- */
+enum err kafka_publish(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx);
+/* What became of messages that librdkafka had; reports thread. */
+void kafka_lane_settle(struct kafka_bus *bus, const rd_kafka_message_t *const *messages, size_t n);
+/* Moves lanes on; reports thread, often. Returns how long to wait for the next time, ms. */
+int kafka_lane_tend(struct kafka_bus *bus);
+/* No new ones to librdkafka in any lane; what it has is taken from it now. Under mutex. */
+void kafka_lane_hold_all(struct kafka_bus *bus);
+/* The spool is empty: what waited meanwhile goes to librdkafka, and so does what comes. Under mutex. */
+void kafka_lane_go_direct(struct kafka_bus *bus, struct kafka_lane *lane);
+bool kafka_lane_is_idle(const struct kafka_bus *bus);                 /* under mutex: no lane has anything */
+struct kafka_sent *kafka_sent_new(struct kafka_bus *bus);             /* under mutex */
+void kafka_sent_free(struct kafka_bus *bus, struct kafka_sent *sent); /* under mutex */
+void kafka_lane_free(struct kafka_bus *bus);
+int64_t kafka_oldest_waiting_ms(struct bus *bus);
+
+/* ---- bus_kafka_spool.c: the spool's file ---- */
+/* Opens the first spool of PATH, PATH-1, … that no other process has; one that is damaged is put aside. */
+enum err kafka_spool_open(struct kafka_bus *bus, struct err_text *text);
+void kafka_spool_close(struct kafka_bus *bus, int deadline_ms);
+/* Takes the message; done comes when it is written. ERR_AGAIN, ERR_FULL: it stays the caller's. */
+enum err kafka_spool_add(struct kafka_bus *bus, struct kafka_sent *sent);
+/* What was wrapped for the spool; false: it was not. */
+bool kafka_spool_unwrap(struct slice wrapped, uint64_t *ret_key, int64_t *ret_wall_ms, struct slice *ret_value);
+void kafka_spool_show(struct kafka_bus *bus); /* its figures */
+uint64_t kafka_spool_bytes(struct bus *bus);
+
+/* ---- bus_kafka_known.c: what was known of the cluster when it was last there; kept in the spool's file ---- */
+void kafka_known_read(struct kafka_bus *bus);
+void kafka_known_write(struct kafka_bus *bus);
+
+/* ---- bus_kafka_drain.c: from the spool to Kafka ---- */
+enum err kafka_drain_start(struct kafka_bus *bus, struct err_text *text);
+void kafka_drain_stop(struct kafka_bus *bus); /* `closing` is set */
 
 /* ---- bus_kafka_cursor.c ---- */
 enum err kafka_subscribe(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,

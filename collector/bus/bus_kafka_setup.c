@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "bus/bus_kafka_int.h"
 
-#define DEFAULT_MAX_MESSAGE 1000000
 #define TOPIC_MAX_MESSAGE "4325376" /* RECORD_MAX_BYTES and room for a batch's header */
 
 static enum err client_of(struct kafka_bus *bus, rd_kafka_t **ret_client, struct err_text *text)
@@ -98,11 +97,11 @@ enum err kafka_setup(const struct bus_options *options, struct err_text *text)
 /* ---- looking up ---- */
 
 /* Partitions of a topic; 0: it does not exist (yet). */
-static rd_kafka_resp_err_t count_partitions(rd_kafka_t *client, const char *name, int *ret_n)
+static rd_kafka_resp_err_t count_partitions(rd_kafka_t *client, const char *name, int ask_ms, int *ret_n)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, KAFKA_ASK_MS);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, ask_ms);
     if (!code) {
         const struct rd_kafka_metadata_topic *found = metadata->topic_cnt ? &metadata->topics[0] : NULL;
         *ret_n = found && !found->err ? found->partition_cnt : 0;
@@ -117,12 +116,15 @@ static enum err look_up_topic(struct kafka_bus *bus, rd_kafka_t *client, enum to
 {
     char name[KAFKA_TOPIC_BYTES];
     kafka_topic_name(bus, topic, name);
-    for (int tries = 0; tries < 20; tries++) {
-        rd_kafka_resp_err_t code = count_partitions(client, name, &bus->n_partitions[topic]);
+    for (int tries = 0; tries < 20 && !atomic_load(&bus->closing); tries++) {
+        int n = 0;
+        rd_kafka_resp_err_t code = count_partitions(client, name, bus->ask_ms, &n);
         if (code)
             return err_set(text, ERR_BUS_OPEN, "bus: kafka at %s: %s", bus->brokers, rd_kafka_err2str(code));
-        if (bus->n_partitions[topic] > 0)
+        if (n > 0) {
+            atomic_store(&bus->n_partitions[topic], n);
             return ERR_OK;
+        }
         nanosleep(&(struct timespec){0, 100000000}, NULL);
     }
     return err_set(text, ERR_BUS_OPEN, "bus: kafka has no topic %s; `seismo setup` makes it", name);
@@ -147,7 +149,7 @@ static size_t max_message_of(rd_kafka_event_t *event)
 static void set_max(struct kafka_bus *bus, size_t max)
 {
     max = max > 2 * KAFKA_FRAME_BYTES ? max - KAFKA_FRAME_BYTES : KAFKA_FRAME_BYTES;
-    bus->max_message = max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES;
+    atomic_store(&bus->max_message, max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES);
 }
 
 /* The property message.max.bytes is believed; else the topic is asked. */
@@ -177,8 +179,8 @@ static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
     size_t max = max_message_of(event);
     if (max == 0)
         log_info("bus", "kafka does not tell the largest message of %s; %d bytes are assumed", name,
-                 DEFAULT_MAX_MESSAGE);
-    set_max(bus, max ? max : DEFAULT_MAX_MESSAGE);
+                 KAFKA_DEFAULT_MAX_MESSAGE);
+    set_max(bus, max ? max : KAFKA_DEFAULT_MAX_MESSAGE);
     rd_kafka_event_destroy(event);
     rd_kafka_ConfigResource_destroy(resource);
     rd_kafka_AdminOptions_destroy(options);

@@ -10,8 +10,8 @@
 #include "base/metric.h"
 #include "bus/bus_kafka_int.h"
 
-#define TRANSACTION_MS "30000"
-#define DELIVERY_MS "20000"
+#define TRANSACTION_MS "12000" /* what a member that stopped holds up, less than windows wait for it */
+#define DELIVERY_MS "10000"
 #define DEADLINE_MS 30000
 
 static bool is_fenced(rd_kafka_resp_err_t code)
@@ -42,7 +42,7 @@ void kafka_transact_done(struct kafka_cursor *cursor)
 static rd_kafka_t *new_writer(struct kafka_cursor *cursor, struct err_text *text)
 {
     char id[KAFKA_TOPIC_BYTES], batch[32];
-    size_t max = cursor->bus->max_message;
+    size_t max = atomic_load(&cursor->bus->max_message);
     snprintf(id, sizeof id, "%s-%s-%s-%s", cursor->bus->prefix, cursor->cursor.group, topic_name(cursor->cursor.topic),
              cursor->bus->instance);
     snprintf(batch, sizeof batch, "%zu", max < 1000000 ? max : 1000000);
@@ -188,7 +188,7 @@ enum err kafka_transact(struct bus_cursor *front, const struct bus_message *mess
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
     for (size_t i = 0; i < n_messages; i++) {
-        if (messages[i].value.len > cursor->bus->max_message)
+        if (messages[i].value.len > atomic_load(&cursor->bus->max_message))
             return ERR_TOO_LARGE;
     }
     rd_kafka_topic_partition_list_t *list = cursor->consumer ? kafka_positions(cursor, positions, n_positions) : NULL;

@@ -65,8 +65,9 @@ static struct sqlite_bus *new_bus(const struct bus_options *options)
     bus->max_pending_bytes = options->max_pending_bytes;
     bus->max_file_bytes = options->max_file_bytes;
     bus->retention_ms = options->retention_ms;
-    bus->spool = metric_get(METRIC_GAUGE, "seismo_spool_bytes", NULL, NULL,
-                            "bytes of accepted records that not every group has read yet");
+    if (!options->is_inner)
+        bus->spool = metric_get(METRIC_GAUGE, "seismo_spool_bytes", NULL, NULL,
+                                "bytes of accepted records that not every group has read yet");
     bus->checkpoint_pages = CHECKPOINT_PAGES;
     size_t share = options->max_file_bytes / 8 / SQLITE_BUS_PAGE_BYTES;
     if (options->max_file_bytes && share < CHECKPOINT_PAGES)

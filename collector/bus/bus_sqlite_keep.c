@@ -171,5 +171,6 @@ void sqlite_keep_account(struct sqlite_bus *bus)
         unread += part->extent.next_bytes - consumed;
         pthread_mutex_unlock(&bus->mutex);
     }
-    metric_set(bus->spool, unread);
+    if (bus->spool)
+        metric_set(bus->spool, unread);
 }

@@ -39,7 +39,7 @@ static enum err read_file(const char *path, struct buf *buf, struct err_text *er
         return err_set(error, ERR_CONFIG, "%s: %s", path, strerror(errno));
     char part[4096];
     size_t n;
-    while ((n = fread(part, 1, sizeof part, file)) > 0)
+    while (!buf_failed(buf) && (n = fread(part, 1, sizeof part, file)) > 0)
         buf_add(buf, part, n);
     bool broken = ferror(file);
     fclose(file);
@@ -151,6 +151,14 @@ static enum err fill(struct config *config, const char *file, const char *const 
     return read_environment(config, environment, error);
 }
 
+/* What is quoted from a file or a variable may hold anything; terminals and logs get one line of it. */
+static void make_printable(struct err_text *error)
+{
+    for (char *c = error->at; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+}
+
 enum err config_load(struct config **ret_config, const char *file, const char *const *environment,
                      struct err_text *text)
 {
@@ -158,10 +166,12 @@ enum err config_load(struct config **ret_config, const char *file, const char *c
     struct config *config = arena_zero(arena, sizeof *config);
     config->arena = arena;
     enum err err = fill(config, file, environment, text);
-    if (err)
+    if (err) {
+        make_printable(text);
         config_free(config);
-    else
+    } else {
         *ret_config = config;
+    }
     return err;
 }
 

@@ -43,6 +43,7 @@
     X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", "", false, "How long the embedded bus keeps records that every reader has done with.") \
     X(BUS_PREFIX, "bus.prefix", STRING, "seismo", 0, 0, "", "", false, "First part of the topics' names, as in seismo.events.") \
     X(KAFKA_BROKERS, "kafka.brokers", STRING, "", 0, 0, "", "", false, "Brokers to begin with, host:port joined by commas.") \
+    X(KAFKA_SPOOL_AFTER_MS, "kafka.spool_after_ms", MS, "1500", 100, 60000, "ms", "", false, "What Kafka has not confirmed after that goes to the spool, a file in data_dir, and to Kafka when it answers again.") \
     X(KAFKA_PROPERTIES, "kafka.properties", LIST, "", 0, 0, "", "", true, "Further properties of librdkafka, name=value each; they may hold passwords.") \
     X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", "sqlite|elastic", false, "sqlite for one instance with nothing to install, or elastic.") \
     X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", "", false, "How long documents are kept.") \

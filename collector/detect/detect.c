@@ -739,6 +739,8 @@ void detect_restore(struct window_sink *sink, const struct alert *alert)
     bool firing = alert->state == ALERT_FIRING;
     history_exclude(&series->history, alert->since_ms, firing ? INT64_MAX : alert->resolved_ms);
     struct machine *machine = &series->machines[kind];
+    if (!firing && machine->firing && machine->opened_ms <= alert->opened_ms)
+        machine->firing = false; /* another instance has seen the end of it */
     if (!firing || machine->firing)
         return;
     machine->firing = machine->is_restored = true;

@@ -20,7 +20,8 @@ struct detect_options {
 
 /* At a watermark all series that have new windows are judged; in between nothing is said. */
 struct window_sink *detect_new(const struct detect_options *options, struct finding_sink *findings); /* never NULL */
-/* Before the first window: an alert of before the restart. Its time is not learnt from; while it is firing the series
+/* Before the first window of its series after a start, or after another instance has decided about it: an alert of
+ * before. Its time is not learnt from; while it is firing the series
  * counts as bad until it has been good for quiet_ms. For all recent alerts, newest state each. */
 void detect_restore(struct window_sink *sink, const struct alert *alert);
 void detect_free(struct window_sink *sink); /* takes NULL */

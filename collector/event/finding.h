@@ -5,6 +5,13 @@
 
 #include "event/alert.h"
 
+/* A partition of series that has come to this process. Each owner's epoch is greater than those of the owners before
+ * it, so that of two that believe to own it the later one is known. */
+struct ownership {
+    int32_t partition;
+    uint64_t epoch;
+};
+
 /* Takes final windows, in order of time within a series. */
 struct window_sink {
     /* Borrowed for the call. history: read back at a start, to learn from, not to judge. */

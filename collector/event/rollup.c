@@ -24,6 +24,12 @@
 #define MAX_TEXT 4096    /* of each part of a key */
 #define MAX_BINARY 65536 /* key text, 1408 buckets, 256 registers and then some */
 
+int32_t series_partition(const struct series_key *key, int n)
+{
+    uint64_t hash = hash_stable(key->application) * 31 + hash_stable(key->service);
+    return n > 0 ? (int32_t)(hash % (uint64_t)n) : 0;
+}
+
 void rollup_init(struct rollup *rollup)
 {
     *rollup = (struct rollup){0};

@@ -15,6 +15,9 @@ struct series_key {
     struct slice application, service, environment, name, detail;
 };
 
+/* The partition of TOPIC_ROLLUPS, of n, that a series travels on: a service is one owner's as a whole. */
+int32_t series_partition(const struct series_key *key, int n);
+
 /* HyperLogLog of sessions, 256 registers: about 6.5 % standard error (Flajolet et al. 2007; small range: linear
  * counting). */
 #define HLL_REGISTERS 256

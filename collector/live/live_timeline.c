@@ -75,17 +75,43 @@ struct timeline {
     bool more, newest_first;
 };
 
+static void write_value(struct buf *buf, const char *name, const json_t *value);
+
+/* Not by jansson, which lets control characters pass that some terminals obey. */
+static void write_members(struct buf *buf, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    buf_char(buf, '{');
+    json_object_foreach((json_t *)(uintptr_t)object, name, value) write_value(buf, name, value);
+    buf_char(buf, '}');
+}
+
+static void write_list(struct buf *buf, const json_t *list)
+{
+    buf_char(buf, '[');
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *text = json_array_get(list, i);
+        if (i)
+            buf_char(buf, ',');
+        buf_json_string(buf, (struct slice){json_string_value(text), json_string_length(text)});
+    }
+    buf_char(buf, ']');
+}
+
+/* Our own documents have no lists but of texts. */
 static void write_value(struct buf *buf, const char *name, const json_t *value)
 {
-    if (json_is_string(value))
+    if (json_is_string(value)) {
         buf_json_field(buf, name, (struct slice){json_string_value(value), json_string_length(value)});
-    else if (json_is_number(value))
+    } else if (json_is_number(value)) {
         buf_json_number(buf, name, json_number_value(value));
-    else if (json_is_array(value) || json_is_object(value)) {
-        char *text = json_dumps(value, JSON_COMPACT);
+    } else if (json_is_object(value)) {
         buf_json_name(buf, name);
-        buf_text(buf, text ? text : "null");
-        free(text);
+        write_members(buf, value);
+    } else if (json_is_array(value)) {
+        buf_json_name(buf, name);
+        write_list(buf, value);
     }
 }
 

@@ -9,11 +9,15 @@
  *  3. Position and closed_ms belong together: read from an older position with a newer closed_ms and nothing is
  *     doubled, because what the records add to closed windows is dropped; but an older closed_ms with a newer position
  *     would close windows again with a part of their partials missing. So both, with the watermarks, are one value in
- *     the store under "merge-PARTITION", put with compare-and-set after the windows themselves were stored. A crash
- *     between the two makes the same windows once more, under the same ids, which the store takes as stored.
+ *     the store under "merge-PARTITION", put with compare-and-set after the windows themselves were stored.
  *     The position is also committed on the bus, whose retention wants to know it; it is never read from there.
- *  4. The compare-and-set fences: when another instance has taken the partition over, the put fails and what is in
- *     memory is dropped.
+ *  4. An owner that was stopped or cut off for so long that another has its partition changes nothing any more. The
+ *     next owner puts the state once when the partition comes (a claim), so that every put of the one before fails;
+ *     and before the first document of a closing is written, the intent to close is put: up to which time, made of the
+ *     records before which position. One that is stopped between that put and its documents may wake up late and write
+ *     them still: the next owner found the intent, read the same records again, and closed the same windows with the
+ *     same contents before anything else, so that whichever comes second is a repeat. (Equal but for names at the bound
+ *     on series, whose eviction is drawn at random.) Whoever fails at a put drops what is in memory and joins anew.
  *  5. A window that is read back as history and closed again after a restart reaches the window_sink twice; detect
  *     takes no window of a series that is not newer than the last one.
  *
@@ -26,6 +30,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 
 #define FETCH_MAX 64
@@ -76,6 +81,24 @@ static struct merge_part *new_part(struct merge *merge, int32_t partition)
     return part;
 }
 
+/* Without its state nothing of the partition may be touched; there is nothing better to do than to wait. */
+static bool take_over(struct merge *merge, struct merge_part *part, int64_t position)
+{
+    enum err err;
+    for (;;) {
+        err = merge_state_load(merge, part);
+        if (err == ERR_OK && !part->has_state)
+            part->committed = position;
+        if (err == ERR_OK)
+            err = merge_state_claim(merge, part);
+        if (err == ERR_OK || atomic_load(&merge->stage->stopping))
+            return err == ERR_OK;
+        if (err != ERR_CONFLICT)
+            log_warn("rollup", err, "the state of partition %d cannot be had; trying again", (int)part->partition);
+        stage_pause(merge->stage, err == ERR_CONFLICT ? 20 : PAUSE_MS);
+    }
+}
+
 static void assigned(void *ctx, enum topic topic, int32_t partition, int64_t *position)
 {
     struct merge *merge = ctx;
@@ -83,19 +106,14 @@ static void assigned(void *ctx, enum topic topic, int32_t partition, int64_t *po
     if (find_part(merge, partition))
         drop_part(merge, find_part(merge, partition));
     struct merge_part *part = new_part(merge, partition);
-    enum err err;
-    /* Without its state nothing of the partition may be touched; there is nothing better to do than to wait. */
-    while ((err = merge_state_load(merge, part)) != ERR_OK && !atomic_load(&merge->stage->stopping)) {
-        log_warn("rollup", err, "the state of partition %d cannot be read; trying again", partition);
-        stage_pause(merge->stage, PAUSE_MS);
-    }
-    if (err != ERR_OK) {
+    if (!take_over(merge, part, *position)) {
         part_free(part);
         return;
     }
-    if (part->has_state)
-        *position = part->committed;
-    part->next = *position;
+    part->is_fresh = true;
+    part->needs_history = (size_t)partition >= merge->n_partitions ||
+                          merge->left_epochs[partition] + 1 != part->epoch || part->epoch == 1;
+    part->next = *position = part->committed;
     pthread_mutex_lock(&merge->mutex);
     merge->parts = realloc(merge->parts, (merge->n_parts + 1) * sizeof *merge->parts);
     if (!merge->parts)
@@ -110,8 +128,66 @@ static void revoked(void *ctx, enum topic topic, int32_t partition, bool lost)
     (void)topic;
     (void)lost; /* what is open is rebuilt by the next owner */
     struct merge_part *part = find_part(merge, partition);
-    if (part)
-        drop_part(merge, part);
+    if (!part)
+        return;
+    if ((size_t)partition < merge->n_partitions)
+        merge->left_epochs[partition] = part->is_fresh ? 0 : part->epoch;
+    drop_part(merge, part);
+}
+
+/* ---- partitions that have come ---- */
+
+static bool take_history(void *ctx, const struct rollup *rollup)
+{
+    struct merge *merge = ctx;
+    const struct merge_part *part = find_part(merge, series_partition(&rollup->key, (int)merge->n_partitions));
+    if (!part || !part->needs_history)
+        return !atomic_load(&merge->stage->stopping);
+    series_admit(merge->series, &rollup->key, rollup->count);
+    if (merge->stage->options.windows)
+        merge->stage->options.windows->window(merge->stage->options.windows, rollup, true);
+    return !atomic_load(&merge->stage->stopping);
+}
+
+/* The last minutes in fine windows, what lies before in coarse ones, which are a sixth of the work. */
+static void read_history(struct merge *merge)
+{
+    const struct rollup_options *options = &merge->stage->options;
+    int64_t now_ms = clock_wall_ms(), turn_ms = window_start(now_ms - HISTORY_FINE_MS, COARSE_S);
+    struct store_rollup_query queries[] = {
+        {.width_s = COARSE_S, .from_ms = now_ms - options->history_ms, .to_ms = turn_ms},
+        {.width_s = FINE_S, .from_ms = turn_ms, .to_ms = now_ms + HISTORY_FINE_MS},
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        if (queries[i].from_ms >= queries[i].to_ms)
+            continue;
+        enum err err = store_read_rollups(options->store, &queries[i], take_history, merge);
+        if (err != ERR_OK)
+            log_warn("rollup", err, "history cannot be read back; what is usual is learnt anew");
+    }
+}
+
+/* Whoever decides about the series of these partitions is told that it is he now, and gets their history. */
+static bool settle_in(struct merge *merge)
+{
+    struct ownership *taken = calloc(merge->n_parts + 1, sizeof *taken);
+    size_t n = 0, strange = 0;
+    if (!taken)
+        abort();
+    for (size_t i = 0; i < merge->n_parts; i++) {
+        if (!merge->parts[i]->is_fresh)
+            continue;
+        taken[n++] = (struct ownership){merge->parts[i]->partition, merge->parts[i]->epoch};
+        strange += merge->parts[i]->needs_history;
+    }
+    const struct rollup_options *options = &merge->stage->options;
+    bool ok = n == 0 || !options->taken || options->taken(options->ctx, taken, n);
+    free(taken);
+    if (ok && strange)
+        read_history(merge);
+    for (size_t i = 0; ok && n && i < merge->n_parts; i++)
+        merge->parts[i]->is_fresh = merge->parts[i]->needs_history = false;
+    return ok;
 }
 
 /* ---- records ---- */
@@ -185,8 +261,12 @@ static void take_record(struct merge *merge, const struct bus_record *record)
     if (!part || merge->halted || part->is_fenced)
         return;
     merge_mind_clock(merge, part);
-    if (record->position < part->next)
-        part->reread_until = 0; /* the bus was replaced and began anew */
+    if (record->position < part->next) { /* the bus was replaced and began anew */
+        part->reread_until = 0;
+        part->intent.is_set = false;
+    }
+    if (part->intent.is_set && record->position >= part->intent.next && !merge_close_intended(merge, part))
+        return;
     struct arrival arrival = {merge, part, record->position};
     const struct message_handler handler = {take_mark, take_rollup, &arrival};
     pthread_mutex_lock(&merge->mutex);
@@ -201,35 +281,6 @@ static void take_record(struct merge *merge, const struct bus_record *record)
     if (err != ERR_OK)
         METRIC_ADD("seismo_rollup_unreadable_total", "records that could not be read", 1);
     part->next = record->position + 1;
-}
-
-/* ---- history ---- */
-
-static bool take_history(void *ctx, const struct rollup *rollup)
-{
-    struct merge *merge = ctx;
-    series_admit(merge->series, &rollup->key, rollup->count);
-    if (merge->stage->options.windows)
-        merge->stage->options.windows->window(merge->stage->options.windows, rollup, true);
-    return !atomic_load(&merge->stage->stopping);
-}
-
-/* The last minutes in fine windows, what lies before in coarse ones, which are a sixth of the work. */
-static void read_history(struct merge *merge)
-{
-    const struct rollup_options *options = &merge->stage->options;
-    int64_t now_ms = clock_wall_ms(), turn_ms = window_start(now_ms - HISTORY_FINE_MS, COARSE_S);
-    struct store_rollup_query queries[] = {
-        {.width_s = COARSE_S, .from_ms = now_ms - options->history_ms, .to_ms = turn_ms},
-        {.width_s = FINE_S, .from_ms = turn_ms, .to_ms = now_ms + HISTORY_FINE_MS},
-    };
-    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        if (queries[i].from_ms >= queries[i].to_ms)
-            continue;
-        enum err err = store_read_rollups(options->store, &queries[i], take_history, merge);
-        if (err != ERR_OK)
-            log_warn("rollup", err, "history cannot be read back; what is usual is learnt anew");
-    }
 }
 
 /* ---- the thread ---- */
@@ -266,6 +317,13 @@ static void take_records(struct merge *merge)
         return;
     }
     merge->is_caught_up = n < FETCH_MAX;
+    while (!settle_in(merge)) { /* what is lent stays lent; what is revoked meanwhile is found no more */
+        size_t none = 0;
+        if (atomic_load(&merge->stage->stopping))
+            return;
+        stage_pause(merge->stage, PAUSE_MS);
+        bus_fetch(merge->cursor, NULL, 0, &none, 0);
+    }
     for (size_t i = 0; i < n; i++)
         take_record(merge, &records[i]);
 }
@@ -273,7 +331,6 @@ static void take_records(struct merge *merge)
 static void *run(void *ctx)
 {
     struct merge *merge = ctx;
-    read_history(merge);
     merge->decayed_ms = clock_mono_ms();
     while (!atomic_load(&merge->stage->stopping) && merge->cursor) {
         if (merge->halted)
@@ -311,6 +368,11 @@ enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struc
     if (!merge)
         abort();
     merge->stage = stage;
+    merge->n_partitions = (size_t)bus_partitions(stage->options.bus, TOPIC_ROLLUPS);
+    merge->left_epochs = calloc(merge->n_partitions + 1, sizeof *merge->left_epochs);
+    if (!merge->left_epochs)
+        abort();
+    hash_random(&merge->owner, sizeof merge->owner);
     merge->series = series_new((size_t)(stage->options.max_series > 0 ? stage->options.max_series : 1));
     pthread_mutex_init(&merge->mutex, NULL);
     enum err err = check_states(merge, text);
@@ -338,6 +400,7 @@ void merge_stop(struct merge *merge)
         drop_part(merge, merge->parts[0]);
     series_free(merge->series);
     pthread_mutex_destroy(&merge->mutex);
+    free(merge->left_epochs);
     free(merge->parts);
     free(merge);
 }

@@ -7,17 +7,31 @@
 
 #include "base/log.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2 /* 1: without epoch, owner and intent */
 #define STATE_MAX_BYTES 65536
 #define WRITE_ITEMS 500
 #define COMMIT_MS 15000 /* how often a place is kept while nothing closes */
 #define IDLE_LAG_MS 20000
 
-/* ---- state: u8 version | i64 committed, next, closed_ms | varint n | n x i64 watermark ---- */
+/* ---- state: u8 version | i64 committed, next, closed_ms | varint n | n x i64 watermark
+ *             | u64 epoch, owner | u8 whether there is an intent, then i64 upto_ms, next, reached_ms ----
+ * The owner's number keeps the puts of two owners apart that want to put the same. */
 
 static void state_key(const struct merge_part *part, char key[32])
 {
     snprintf(key, 32, "merge-%d", (int)part->partition);
+}
+
+static void read_owner(struct reader *reader, struct merge_part *part)
+{
+    part->epoch = read_u64(reader);
+    read_u64(reader);
+    if (!read_u8(reader))
+        return;
+    part->intent.is_set = true;
+    part->intent.upto_ms = (int64_t)read_u64(reader);
+    part->intent.next = (int64_t)read_u64(reader);
+    part->intent.reached_ms = (int64_t)read_u64(reader);
 }
 
 static enum err read_state(struct merge_part *part, struct slice bytes)
@@ -36,7 +50,9 @@ static enum err read_state(struct merge_part *part, struct slice bytes)
             part->sources[i].watermark_ms = watermark_ms;
     }
     part->has_state = true;
-    return reader.failed || version < STATE_VERSION ? ERR_CORRUPT : ERR_OK;
+    if (version > 1)
+        read_owner(&reader, part);
+    return reader.failed || version == 0 ? ERR_CORRUPT : ERR_OK;
 }
 
 enum err merge_state_load(struct merge *merge, struct merge_part *part)
@@ -54,15 +70,25 @@ enum err merge_state_load(struct merge *merge, struct merge_part *part)
     return err;
 }
 
-static void write_state(const struct merge_part *part, int64_t position, struct buf *buf)
+static void write_state(const struct merge *merge, const struct merge_part *part, int64_t position, struct buf *buf)
 {
     buf_u8(buf, STATE_VERSION);
+    /* What was read before a restart stays known, also while it is read again. */
+    int64_t next = part->reread_until > part->next ? part->reread_until : part->next;
     buf_u64(buf, (uint64_t)position);
-    buf_u64(buf, (uint64_t)part->next);
+    buf_u64(buf, (uint64_t)next);
     buf_u64(buf, (uint64_t)part->closed_ms);
     buf_varint(buf, part->n_sources);
     for (size_t i = 0; i < part->n_sources; i++)
         buf_u64(buf, (uint64_t)part->sources[i].watermark_ms);
+    buf_u64(buf, part->epoch);
+    buf_u64(buf, merge->owner);
+    buf_u8(buf, part->intent.is_set);
+    if (!part->intent.is_set)
+        return;
+    buf_u64(buf, (uint64_t)part->intent.upto_ms);
+    buf_u64(buf, (uint64_t)part->intent.next);
+    buf_u64(buf, (uint64_t)part->intent.reached_ms);
 }
 
 /* A put whose answer was lost looks like a conflict with ourselves. */
@@ -87,7 +113,7 @@ static bool put_state(struct merge *merge, struct merge_part *part, int64_t posi
     enum err err;
     state_key(part, key);
     buf_init(&value, STATE_MAX_BYTES);
-    write_state(part, position, &value);
+    write_state(merge, part, position, &value);
     for (int pause_ms = 50;; pause_ms = pause_ms < 5000 ? pause_ms * 2 : 5000) {
         err = store_state_put(merge->stage->options.store, key, buf_slice(&value), part->version, &part->version);
         if (err == ERR_CONFLICT && is_ours(merge, part, key, buf_slice(&value)))
@@ -100,6 +126,21 @@ static bool put_state(struct merge *merge, struct merge_part *part, int64_t posi
     part->is_fenced = err == ERR_CONFLICT;
     buf_done(&value);
     return err == ERR_OK;
+}
+
+enum err merge_state_claim(struct merge *merge, struct merge_part *part)
+{
+    char key[32];
+    struct buf value;
+    state_key(part, key);
+    buf_init(&value, STATE_MAX_BYTES);
+    part->epoch++;
+    write_state(merge, part, part->committed, &value);
+    enum err err = store_state_put(merge->stage->options.store, key, buf_slice(&value), part->version, &part->version);
+    if (err == ERR_CONFLICT && is_ours(merge, part, key, buf_slice(&value)))
+        err = ERR_OK;
+    buf_done(&value);
+    return err;
 }
 
 /* ---- which windows ---- */
@@ -121,6 +162,7 @@ static void watermarks(const struct merge *merge, struct merge_part *part, int64
 }
 
 struct gathering {
+    int64_t reached_ms; /* windows that end after it are incomplete */
     const struct merge *merge;
     struct merge_part *part;
     int64_t upto_ms, oldest_first;
@@ -148,7 +190,7 @@ static void gather(void *ctx, struct window *window)
     struct gathering *gathering = ctx;
     if (window_end(window) > gathering->upto_ms)
         return;
-    window->rollup.incomplete = window_end(window) > gathering->part->reached_ms;
+    window->rollup.incomplete = window_end(window) > gathering->reached_ms;
     gathering->windows[gathering->n++] = window;
 }
 
@@ -304,11 +346,28 @@ static void remove_closed(struct merge *merge, struct merge_part *part, struct w
     pthread_mutex_unlock(&merge->mutex);
 }
 
-/* Documents, then state with position, then the sink; live sees each as open or as final at every moment. */
-static bool close_until(struct merge *merge, struct merge_part *part, int64_t upto_ms)
+/* Before the first document, that they will be written: the put is what an owner of before fails at, and the next owner
+ * finishes what was announced. */
+static bool announce(struct merge *merge, struct merge_part *part, int64_t upto_ms, int64_t reached_ms)
 {
-    struct gathering gathering = {
-        .merge = merge, .part = part, .upto_ms = upto_ms, .oldest_first = part->next, .earliest_ms = INT64_MAX};
+    if (part->intent.is_set)
+        return true;
+    part->intent = (struct merge_intent){true, upto_ms, part->next, reached_ms};
+    if (put_state(merge, part, part->committed))
+        return true;
+    part->intent.is_set = false;
+    return false;
+}
+
+/* Documents, then state with position, then the sink; live sees each as open or as final at every moment. */
+static bool close_until(struct merge *merge, struct merge_part *part, int64_t upto_ms, int64_t reached_ms)
+{
+    struct gathering gathering = {.reached_ms = reached_ms,
+                                  .merge = merge,
+                                  .part = part,
+                                  .upto_ms = upto_ms,
+                                  .oldest_first = part->next,
+                                  .earliest_ms = INT64_MAX};
     gathering.windows = calloc(part->open.n + 1, sizeof(struct window *));
     if (!gathering.windows)
         abort();
@@ -317,27 +376,38 @@ static bool close_until(struct merge *merge, struct merge_part *part, int64_t up
     windows_each(&part->open, gather, &gathering);
     pthread_mutex_unlock(&merge->mutex);
     qsort(gathering.windows, gathering.n, sizeof *gathering.windows, by_end);
-    int64_t before_ms = part->closed_ms;
-    bool ok = write_all(merge, gathering.windows, gathering.n);
-    part->closed_ms = upto_ms;
-    ok = ok && commit(merge, part, gathering.oldest_first);
+    bool ok = announce(merge, part, upto_ms, reached_ms) && write_all(merge, gathering.windows, gathering.n);
+    const struct merge_part before = *part;
+    if (ok) {
+        part->closed_ms = upto_ms;
+        part->intent.is_set = false;
+        ok = commit(merge, part, gathering.oldest_first);
+    }
     if (ok) {
         tell_sink(merge, gathering.windows, gathering.n);
         remove_closed(merge, part, gathering.windows, gathering.n);
     } else {
-        part->closed_ms = before_ms;
+        part->closed_ms = before.closed_ms;
+        part->intent = before.intent;
     }
     free(gathering.windows);
     return ok;
 }
 
+bool merge_close_intended(struct merge *merge, struct merge_part *part)
+{
+    return close_until(merge, part, part->intent.upto_ms, part->intent.reached_ms);
+}
+
 static bool close_part(struct merge *merge, struct merge_part *part)
 {
+    if (part->intent.is_set)
+        return part->next < part->intent.next || merge_close_intended(merge, part);
     int64_t upto_ms = choose_end(merge, part);
     struct gathering seen = {.merge = merge, .part = part, .upto_ms = upto_ms, .earliest_ms = INT64_MAX};
     windows_each(&part->open, look, &seen);
     if (part->open.n && seen.earliest_ms <= upto_ms)
-        return close_until(merge, part, upto_ms);
+        return close_until(merge, part, upto_ms, part->reached_ms);
     bool is_due = !part->open.n && part->next > part->committed && clock_mono_ms() - part->committed_at >= COMMIT_MS;
     return !is_due || commit(merge, part, part->next);
 }

@@ -14,6 +14,14 @@ struct merge_source {
     int64_t moved_ms; /* by the steady clock */
 };
 
+/* That windows are about to be closed, kept in the state before the first of them is written. */
+struct merge_intent {
+    bool is_set;
+    int64_t upto_ms;    /* those that end by then, */
+    int64_t next;       /* made of the records before this one, */
+    int64_t reached_ms; /* and incomplete when they end after this */
+};
+
 /* Invariants: committed <= next; every open window ends after closed_ms and its first_position >= committed. */
 struct merge_part {
     int32_t partition;
@@ -24,7 +32,11 @@ struct merge_part {
     int64_t closed_ms;    /* all windows that end by then are final */
     int64_t reached_ms;   /* the smallest watermark of all sources */
     uint64_t version;     /* of the state */
+    uint64_t epoch;       /* how many owners there were, with this one */
     bool has_state, is_fenced;
+    bool is_fresh;      /* nobody was told of it yet */
+    bool needs_history; /* others have closed windows since we last saw it */
+    struct merge_intent intent;
     struct merge_source *sources; /* by partition of events */
     size_t n_sources;
     struct windows open;
@@ -37,6 +49,9 @@ struct merge {
     pthread_mutex_t mutex; /* parts and their open windows: the live page looks at them */
     struct merge_part **parts;
     size_t n_parts;
+    uint64_t *left_epochs; /* by partition, of those that went: what our own epoch was */
+    size_t n_partitions;
+    uint64_t owner; /* this process, for states; drawn at start */
     struct series_table *series;
     int64_t trouble_ms, decayed_ms; /* by the steady clock; trouble_ms 0: never */
     int64_t told_ms;                /* the watermark that the window_sink has */
@@ -45,6 +60,12 @@ struct merge {
 
 /* Fills a fresh part from the store; ERR_OK with has_state = false when there is none. */
 enum err merge_state_load(struct merge *merge, struct merge_part *part);
+/* Makes the partition ours: whoever believes to own it still fails at the next put. ERR_CONFLICT: another one was
+ * faster; load and try again. */
+enum err merge_state_claim(struct merge *merge, struct merge_part *part);
+/* Closes what an owner of before wanted to close, when all that it had read is read; nothing else closes before. False:
+ * fenced, or not possible now. */
+bool merge_close_intended(struct merge *merge, struct merge_part *part);
 /* When the wall clock was far ahead and is right again, time begins anew here: by what was said then, all that comes
  * would be late for as long. Windows of times that are yet to come are dropped and counted. */
 void merge_mind_clock(struct merge *merge, struct merge_part *part);

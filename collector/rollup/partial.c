@@ -300,12 +300,6 @@ struct outgoing {
     size_t max_bytes;
 };
 
-static int target_of(const struct partial *partial, const struct series_key *key)
-{
-    uint64_t hash = hash_stable(key->application) * 31 + hash_stable(key->service);
-    return (int)(hash % (uint64_t)partial->n_targets);
-}
-
 static void emit(struct outgoing *out, const struct source_mark *marks, size_t n_marks)
 {
     out->values = realloc(out->values, (out->n + 1) * sizeof *out->values);
@@ -324,7 +318,7 @@ static void emit(struct outgoing *out, const struct source_mark *marks, size_t n
 static void add_window(void *ctx, struct window *window)
 {
     struct outgoing *out = ctx;
-    if (target_of(out->partial, &window->rollup.key) != out->target)
+    if (series_partition(&window->rollup.key, out->partial->n_targets) != out->target)
         return;
     size_t before = out->body.len;
     message_add(&out->body, &window->rollup);

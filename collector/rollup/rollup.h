@@ -33,6 +33,11 @@ struct rollup_options {
     int idle_ms;    /* a partition without records lets its watermark follow the wall clock, this far behind: 2000 */
     int dedupe_ms;  /* how long beacon ids are remembered: 600000 */
     int max_series; /* per application; the rare are evicted and counted */
+    /* Partitions of series have come; on the merging thread, before the first of their windows. What others may have
+     * decided meanwhile is to be learnt here, and made known that this process decides now. False: not possible now,
+     * will be asked again. May be NULL. */
+    bool (*taken)(void *ctx, const struct ownership *taken, size_t n);
+    void *ctx;
     int64_t history_ms; /* how much is read back from the store at a start, for windows->window(…, true); 0: 30 min */
 };
 

@@ -13,7 +13,6 @@ const waitingMost = 2000; // beacons that wait to be sent again; with so many no
 function attempt(agent, url, key, headers, body, timeoutMs) {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(url);
-    let socket;
     const request = http.request({ agent, hostname, port, method: 'POST', path: `/in/v1?k=${encodeURIComponent(key)}`, headers: { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body), ...headers } }, (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part));
@@ -32,8 +31,7 @@ function attempt(agent, url, key, headers, body, timeoutMs) {
     });
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
     request.on('close', () => clearTimeout(timer));
-    request.on('socket', (s) => (socket = s));
-    request.on('error', (error) => resolve({ status: 0, why: error.code ?? error.message, connected: Boolean(socket?.remotePort) }));
+    request.on('error', (error) => resolve({ status: 0, why: error.code ?? error.message }));
     request.end(body);
   });
 }
@@ -45,7 +43,7 @@ function entryOf({ beacon, wrong }, copies) {
 }
 
 // What one process of the collector has been seen to answer: figures to hold its metrics against.
-const newLife = () => ({ beacons: 0, events: 0, rejected: 0, unanswered: 0, statuses: {} });
+const newLife = () => ({ beacons: 0, events: 0, rejected: 0, unanswered: 0, statuses: {}, why: {} });
 
 export function startLoad(url, options = {}) {
   const { perSecond = 200, connections = 8, key = 'demo', headers = {}, timeoutMs = 20000, repeatShare = 0.02, backOffMs = 100, source = crowd(options) } = options;
@@ -73,6 +71,7 @@ export function startLoad(url, options = {}) {
 
   function settle(entry, answer, during) {
     entry.answers.push(answer.status);
+    options.answered?.(answer, entry);
     during.statuses[answer.status] = (during.statuses[answer.status] ?? 0) + 1;
     if (answer.status === 202) {
       checkAccepted(entry, answer.json);
@@ -83,7 +82,8 @@ export function startLoad(url, options = {}) {
       entry.state = 'acknowledged';
       if (--entry.copies >= 0) waiting.push({ entry, at: Date.now() + 50 + roll() * 3000 }); // the answer was lost on the way, say
     } else if (answer.status === 0 || answer.status === 429 || answer.status >= 500) {
-      if (answer.status === 0) during.unanswered++;
+      if (answer.status === 0) during.why[answer.why] = (during.why[answer.why] ?? 0) + 1;
+      if (answer.status === 0 && answer.why !== 'ECONNREFUSED') during.unanswered++;
       if (entry.state !== 'acknowledged') later(entry, answer);
     } else {
       during.rejected += answer.json?.rejected?.length || 1;
@@ -141,7 +141,7 @@ export function startLoad(url, options = {}) {
     summary() {
       const states = {};
       for (const entry of entries.values()) states[entry.state] = (states[entry.state] ?? 0) + 1;
-      return `seed ${source.seed}: ${entries.size} beacons ${JSON.stringify(states)}, answers ${lives.map((each) => JSON.stringify(each.statuses)).join(' ')}`;
+      return `seed ${source.seed}: ${entries.size} beacons ${JSON.stringify(states)}, answers ${lives.map((each) => JSON.stringify({ ...each.statuses, ...each.why })).join(' ')}`;
     },
   };
 }

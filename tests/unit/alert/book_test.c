@@ -75,8 +75,12 @@ static void damage_and_newer_versions_are_told(void **state)
     book_write(&book, &buf);
     for (size_t cut = 0; cut < buf.len; cut++)
         assert_int_equal(book_read((struct slice){buf.at, cut}, &back), ERR_CORRUPT);
-    buf.at[0] = 2;
+    buf.at[0] = 3;
     assert_int_equal(book_read(buf_slice(&buf), &back), ERR_NEWER_VERSION);
+    buf.at[0] = 1; /* as it was before there were owners */
+    assert_int_equal(book_read((struct slice){buf.at, buf.len - 1}, &back), ERR_OK);
+    assert_true(back.firing.n == 1 && back.outbox.n == 1 && back.n_owners == 0);
+    book_done(&back);
     buf_done(&buf);
     book_done(&book);
 }
@@ -102,7 +106,7 @@ static void two_writers_agree(void **state)
     put(&theirs.outbox, "A-mine", ALERT_FIRING, "GET /mine");
     struct book read = through_bytes(&theirs);
     read.version = 9;
-    book_merge(&ours, &read);
+    book_merge(&ours, &read, 1, 0);
 
     assert_int_equal(ours.version, 9);
     assert_int_equal(ours.firing.n, 3);
@@ -128,13 +132,57 @@ static void twins_become_one(void **state)
     put(&theirs.firing, "A-theirs", ALERT_FIRING, "GET /x");
     put(&theirs.outbox, "A-theirs", ALERT_FIRING, "GET /x")->todo = TODO_TELL;
     struct book read = through_bytes(&theirs);
-    book_merge(&ours, &read);
+    book_merge(&ours, &read, 1, 0);
     assert_true(ours.firing.n == 1 && ours.outbox.n == 1);
     assert_string_equal(ours.firing.list[0]->alert.id, "A-theirs");
     assert_string_equal(ours.outbox.list[0]->alert.id, "A-theirs");
     book_done(&ours);
     book_done(&theirs);
     book_done(&read);
+}
+
+#define ME 1
+#define OTHER 2
+
+/* One that was stopped has decided while another owns the series: nothing of it is left, and its end of an alert is
+ * none. */
+static void an_owner_of_before_decides_nothing(void **state)
+{
+    (void)state;
+    struct book ours, theirs;
+    book_init(&ours);
+    book_init(&theirs);
+    const struct alert any = make("A-any", ALERT_FIRING, "GET /any");
+    int32_t here = series_partition(&any.key, 4);
+    book_set_owner(&ours, (struct owner_row){here, 5, ME, true});
+    put(&ours.firing, "A-new", ALERT_FIRING, "GET /new");
+    put(&ours.outbox, "A-new", ALERT_FIRING, "GET /new")->todo = TODO_TELL;
+    struct entry *old = put(&ours.firing, "A-old", ALERT_FIRING, "GET /old");
+    old->is_kept = old->announced = true;
+    book_finish(&ours, &ours.firing, old); /* over, as we believe */
+    put(&ours.outbox, "A-old", ALERT_RESOLVED, "GET /old")->todo = TODO_TELL;
+
+    put(&theirs.firing, "A-old", ALERT_FIRING, "GET /old")->announced = true;
+    book_set_owner(&theirs, (struct owner_row){here, 6, OTHER, false});
+    struct book read = through_bytes(&theirs);
+    assert_int_equal(book_owner(&read, here), OTHER);
+    book_merge(&ours, &read, ME, 4);
+    assert_int_equal(book_owner(&ours, here), OTHER);
+    assert_int_equal(ours.outbox.n, 0);
+    assert_int_equal(ours.firing.n, 1);
+    assert_true(ours.firing.list[0]->announced);
+
+    /* The other way round, an older epoch changes nothing here. */
+    put(&ours.firing, "A-new", ALERT_FIRING, "GET /new");
+    book_set_owner(&ours, (struct owner_row){here, 7, ME, false});
+    struct book again = through_bytes(&theirs);
+    book_merge(&ours, &again, ME, 4);
+    assert_int_equal(book_owner(&ours, here), ME);
+    assert_non_null(entries_find(&ours.firing, "A-new", ALERT_FIRING));
+    book_done(&ours);
+    book_done(&theirs);
+    book_done(&read);
+    book_done(&again);
 }
 
 int main(void)
@@ -144,6 +192,7 @@ int main(void)
         cmocka_unit_test(damage_and_newer_versions_are_told),
         cmocka_unit_test(two_writers_agree),
         cmocka_unit_test(twins_become_one),
+        cmocka_unit_test(an_owner_of_before_decides_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,7 @@ static void strings_are_escaped_and_made_valid(void **state)
         {SLICE(""), "\"\""},
         {SLICE("a\"b\\c\n\t\r"), "\"a\\\"b\\\\c\\n\\t\\r\""},
         {SLICE("\x01\x7f"), "\"\\u0001\\u007f\""},
+        {SLICE("\xc2\x9b\xc2\x80\xc2\xa0"), "\"\\u009b\\u0080\xc2\xa0\""}, /* C1, and a space after them */
         {SLICE("\0z"), "\"\\u0000z\""},
         {SLICE("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80"), "\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80\""},
         {SLICE("\xff\xc3"), "\"\xef\xbf\xbd\xef\xbf\xbd\""},

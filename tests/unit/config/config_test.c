@@ -51,6 +51,27 @@ static void the_environment_wins_over_the_file(void **state)
     config_free(config);
 }
 
+static void a_problem_is_told_in_one_printable_line(void **state)
+{
+    (void)state;
+    struct config *config;
+    struct err_text text;
+    const char *const environment[] = {"SEISMO_LISTEN_LOOPS=\x1b]0;title\x07\n2", NULL};
+    assert_int_equal(config_load(&config, NULL, environment, &text), ERR_CONFIG);
+    assert_null(strpbrk(text.at, "\x1b\x07\n"));
+    assert_int_equal(load(&config, "listen: {loops: \"\\e[2J\"}\n", NULL, &text), ERR_CONFIG);
+    assert_null(strpbrk(text.at, "\x1b\n"));
+}
+
+static void a_file_without_an_end_is_read_to_the_maximum(void **state)
+{
+    (void)state;
+    struct config *config;
+    struct err_text text;
+    assert_int_equal(config_load(&config, "/dev/zero", NULL, &text), ERR_CONFIG);
+    assert_non_null(strstr(text.at, "/dev/zero: larger than"));
+}
+
 static void applications_are_read(void **state)
 {
     (void)state;
@@ -124,8 +145,12 @@ static void secrets_are_never_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_hold_without_a_file), cmocka_unit_test(the_environment_wins_over_the_file),
-        cmocka_unit_test(applications_are_read),        cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+        cmocka_unit_test(defaults_hold_without_a_file),
+        cmocka_unit_test(the_environment_wins_over_the_file),
+        cmocka_unit_test(a_problem_is_told_in_one_printable_line),
+        cmocka_unit_test(a_file_without_an_end_is_read_to_the_maximum),
+        cmocka_unit_test(applications_are_read),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(secrets_are_never_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

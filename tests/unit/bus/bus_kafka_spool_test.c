@@ -1,0 +1,478 @@
+/* The spool in front of Kafka, on librdkafka's mock cluster and a real file: slow, away, away at the start, failing,
+ * full, damaged, killed while it drains. What is called durable is read from the topic in the end, whatever happened.
+ */
+#include "bus_kafka_stage.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+
+#define SPOOL_AFTER_MS 300
+#define MANY 400
+
+static char folder[64], path[96];
+static size_t max_file_bytes;
+
+static int begin_spool(void **state)
+{
+    /* In memory: what is tried here is the way of the records, not the disk. */
+    snprintf(folder, sizeof folder, "%s/seismo-spool-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/spool.db", folder);
+    max_file_bytes = 0;
+    return begin(state);
+}
+
+static int end_spool(void **state)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+    return end(state);
+}
+
+static struct bus_options spool_options(void)
+{
+    struct bus_options options = options_of();
+    options.path = path;
+    options.spool_after_ms = SPOOL_AFTER_MS;
+    options.max_file_bytes = max_file_bytes;
+    return options;
+}
+
+static struct bus *open_with_spool(void)
+{
+    struct bus *bus = NULL;
+    struct err_text text = {""};
+    struct bus_options options = spool_options();
+    if (bus_open(&bus, &options, &text))
+        fail_msg("%s", text.at);
+    return bus;
+}
+
+static void set_brokers(bool up)
+{
+    for (int i = 1; i <= 3; i++) {
+        if (up)
+            rd_kafka_mock_broker_set_up(mock, i);
+        else
+            rd_kafka_mock_broker_set_down(mock, i);
+    }
+}
+
+static struct kafka_lane *lane_of_events(struct bus *bus)
+{
+    return &((struct kafka_bus *)bus)->lanes[TOPIC_EVENTS];
+}
+
+static enum kafka_mode mode_of(struct bus *bus)
+{
+    struct kafka_bus *kafka = (struct kafka_bus *)bus;
+    pthread_mutex_lock(&kafka->mutex);
+    enum kafka_mode mode = lane_of_events(bus)->mode;
+    pthread_mutex_unlock(&kafka->mutex);
+    return mode;
+}
+
+static void await_mode(struct bus *bus, enum kafka_mode mode)
+{
+    for (int ms = 0; ms < 2 * MAX_MS && mode_of(bus) != mode; ms += 10)
+        nap_ms(10);
+    assert_int_equal(mode_of(bus), mode);
+}
+
+/* Each number of each partition was read at least once, each first time in order. */
+struct read {
+    int next[PARTITIONS], repeats;
+};
+
+static void note_read(struct read *read, const rd_kafka_message_t *message, bool ordered)
+{
+    int partition = -1, number = -1;
+    char text[32] = "";
+    memcpy(text, message->payload, message->len < 31 ? message->len : 31);
+    assert_int_equal(sscanf(text, "%d %d", &partition, &number), 2);
+    assert_int_equal(message->partition, partition);
+    assert_true(!ordered || number <= read->next[partition]);
+    if (number < read->next[partition])
+        read->repeats++;
+    else
+        read->next[partition]++;
+}
+
+/* Without a group, which the mock keeps waiting for seconds. */
+static rd_kafka_t *new_reader(void)
+{
+    char why[256], topic[64];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+    rd_kafka_conf_set(conf, "group.id", "check", why, sizeof why);
+    rd_kafka_conf_set(conf, "log_level", "0", why, sizeof why);
+    rd_kafka_t *reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    assert_non_null(reader);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    snprintf(topic, sizeof topic, "%s.events", prefix);
+    for (int p = 0; p < PARTITIONS; p++)
+        rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(reader, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return reader;
+}
+
+static void read_all(int numbers, bool ordered, struct read *read)
+{
+    rd_kafka_t *reader = new_reader();
+    int64_t until_ms = clock_mono_ms() + 2 * MAX_MS;
+    for (int p = 0; p < PARTITIONS && clock_mono_ms() < until_ms;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, 100);
+        if (message && !message->err)
+            note_read(read, message, ordered);
+        if (message)
+            rd_kafka_message_destroy(message);
+        while (p < PARTITIONS && read->next[p] >= numbers)
+            p++;
+    }
+    for (int p = 0; p < PARTITIONS; p++)
+        assert_int_equal(read->next[p], numbers);
+    rd_kafka_consumer_close(reader);
+    rd_kafka_destroy(reader);
+}
+
+static void test_down_in_the_middle(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    struct read read = {0};
+    publish_numbered(bus, 0, 10);
+    assert_int_equal(bus_oldest_waiting_ms(bus), 0);
+    int64_t before_ms = clock_wall_ms();
+    set_brokers(false);
+    publish_numbered(bus, 10, 50); /* durable all the same */
+    await_mode(bus, KAFKA_SPOOLED);
+    assert_true(bus_spool_bytes(bus) > 0);
+    assert_in_range(bus_oldest_waiting_ms(bus), before_ms, clock_wall_ms());
+    assert_true(bus_is_ready(bus));
+    set_brokers(true);
+    publish_numbered(bus, 50, 80); /* behind those of the spool, or with them */
+    await_mode(bus, KAFKA_DIRECT);
+    publish_numbered(bus, 80, 100);
+    assert_int_equal(bus_oldest_waiting_ms(bus), 0);
+    assert_int_equal(bus_spool_bytes(bus), 0);
+    read_all(100, true, &read);
+    bus_close(bus, 5000);
+}
+
+static void test_down_at_start(void **state)
+{
+    (void)state;
+    struct read read = {0};
+    set_brokers(false);
+    struct bus *bus = open_with_spool();
+    assert_int_equal(bus_partitions(bus, TOPIC_EVENTS), PARTITIONS); /* as configured */
+    publish_numbered(bus, 0, 20);
+    bus_close(bus, 500);
+    bus = open_with_spool(); /* what is spooled is still there */
+    assert_true(bus_spool_bytes(bus) > 0);
+    assert_true(bus_oldest_waiting_ms(bus) > 0);
+    publish_numbered(bus, 20, 30);
+    set_brokers(true);
+    await_mode(bus, KAFKA_DIRECT);
+    publish_numbered(bus, 30, 40);
+    read_all(40, true, &read);
+    bus_close(bus, 5000);
+}
+
+/* The number of partitions that the cluster has is known after one meeting. */
+static void test_remembers(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    bus_close(bus, 1000);
+    set_brokers(false);
+    struct bus_options options = spool_options();
+    struct err_text text = {""};
+    options.partitions = 1;
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    assert_int_equal(bus_partitions(bus, TOPIC_EVENTS), PARTITIONS);
+    bus_close(bus, 1000);
+}
+
+/* What was spooled for a wrong number of partitions comes to the right one by its key. */
+static void test_never_seen(void **state)
+{
+    (void)state;
+    struct read read = {0};
+    struct bus_options options = spool_options();
+    struct bus *bus = NULL;
+    struct err_text text = {""};
+    set_brokers(false);
+    options.partitions = 3;
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    publish_numbered(bus, 0, 20);
+    set_brokers(true);
+    await_mode(bus, KAFKA_DIRECT);
+    assert_int_equal(bus_partitions(bus, TOPIC_EVENTS), PARTITIONS);
+    publish_numbered(bus, 20, 25);
+    read_all(25, true, &read);
+    bus_close(bus, 5000);
+}
+
+static void set_rtt(int ms)
+{
+    for (int i = 1; i <= 3; i++)
+        rd_kafka_mock_broker_set_rtt(mock, i, ms);
+}
+
+/* Neither down nor in time: acknowledged by the spool; what arrives twice is a repeat. */
+static void test_slow(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    struct read read = {0};
+    publish_numbered(bus, 0, 5);
+    set_rtt(3 * SPOOL_AFTER_MS);
+    publish_numbered(bus, 5, 10);
+    publish_numbered(bus, 10, 15);
+    set_rtt(0);
+    await_mode(bus, KAFKA_DIRECT);
+    publish_numbered(bus, 15, 20);
+    read_all(20, false, &read); /* a repeat of the slow ones may come behind its followers */
+    bus_close(bus, 5000);
+}
+
+static void test_refused_for_now(void **state)
+{
+    (void)state;
+    static const rd_kafka_resp_err_t codes[] = {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                                                RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS};
+    struct bus *bus = open_with_spool();
+    struct read read = {0};
+    for (int i = 0; i < 2; i++) {
+        rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 1, codes[i]);
+        publish_numbered(bus, i * 10, i * 10 + 10);
+        await_mode(bus, KAFKA_DIRECT);
+    }
+    read_all(20, true, &read);
+    bus_close(bus, 5000);
+}
+
+/* A producer that has failed for good is replaced; nobody notices. */
+static void test_fatal(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    struct read read = {0};
+    publish_numbered(bus, 0, 10);
+    rd_kafka_t *broken = ((struct kafka_bus *)bus)->producer;
+    rd_kafka_test_fatal_error(broken, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "as if");
+    publish_numbered(bus, 10, 20);
+    await_mode(bus, KAFKA_DIRECT);
+    assert_ptr_not_equal(((struct kafka_bus *)bus)->producer, broken);
+    publish_numbered(bus, 20, 30);
+    read_all(30, true, &read);
+    bus_close(bus, 5000);
+}
+
+/* The bound on what is under way is no refusal any more but a reason to spool. */
+static void test_pending_bound(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    static struct outcome outcomes[100];
+    static char large[200000] = "0 0";
+    size_t taken = 0;
+    memset(outcomes, 0, sizeof outcomes);
+    set_brokers(false);
+    for (size_t i = 0; i < 100; i++) {
+        struct bus_message message = {TOPIC_EVENTS, 0, {large, sizeof large}};
+        enum err err;
+        for (int ms = 0; (err = bus_publish(bus, &message, note_outcome, &outcomes[i])) == ERR_AGAIN && ms < MAX_MS;
+             ms += 5)
+            nap_ms(5);
+        assert_int_equal(err, ERR_OK);
+        taken++;
+    }
+    for (size_t i = 0; i < taken; i++)
+        assert_int_equal(outcome_wait(&outcomes[i]), ERR_OK);
+    assert_true(bus_spool_bytes(bus) >= 100 * sizeof large);
+    set_brokers(true);
+    await_mode(bus, KAFKA_DIRECT);
+    bus_close(bus, 5000);
+}
+
+static void test_full(void **state)
+{
+    (void)state;
+    static char large[100000] = "0 0";
+    max_file_bytes = 4 << 20;
+    struct bus *bus = open_with_spool();
+    struct bus_message message = {TOPIC_EVENTS, 0, {large, sizeof large}};
+    enum err err = ERR_OK;
+    int taken = 0;
+    set_brokers(false);
+    while (taken < 100 && !(err = bus_publish_wait(bus, &message, 1)))
+        taken++;
+    assert_int_equal(err, ERR_FULL);
+    assert_in_range(taken, 10, 60);
+    assert_int_equal(bus_publish_wait(bus, &message, 1), ERR_FULL);
+    set_brokers(true);
+    await_mode(bus, KAFKA_DIRECT);
+    assert_true(bus_is_ready(bus));
+    rd_kafka_t *reader = new_reader();
+    int read = 0;
+    for (int64_t until_ms = clock_mono_ms() + MAX_MS; read < taken && clock_mono_ms() < until_ms;) {
+        rd_kafka_message_t *each = rd_kafka_consumer_poll(reader, 100);
+        read += each && !each->err;
+        if (each)
+            rd_kafka_message_destroy(each);
+    }
+    assert_int_equal(read, taken);
+    rd_kafka_consumer_close(reader);
+    rd_kafka_destroy(reader);
+    bus_close(bus, 5000);
+}
+
+/* At the end what the cluster does not take in time is in the spool, and nothing in memory only. */
+static void test_close_to_the_spool(void **state)
+{
+    (void)state;
+    struct outcome outcomes[20];
+    char texts[20][32];
+    memset(outcomes, 0, sizeof outcomes);
+    struct bus_options options = spool_options();
+    struct err_text text = {""};
+    struct bus *bus = NULL;
+    struct read read = {0};
+    options.spool_after_ms = 60000;
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    set_rtt(20000);
+    for (int i = 0; i < 20; i++) {
+        snprintf(texts[i], sizeof texts[i], "%d %d", i % PARTITIONS, i / PARTITIONS);
+        struct bus_message message = message_of(TOPIC_EVENTS, (uint64_t)i, texts[i]);
+        assert_int_equal(bus_publish(bus, &message, note_outcome, &outcomes[i]), ERR_OK);
+    }
+    bus_close(bus, 1000);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(outcome_wait(&outcomes[i]), ERR_OK);
+    set_rtt(0);
+    bus = open_with_spool();
+    await_mode(bus, KAFKA_DIRECT);
+    read_all(5, true, &read);
+    bus_close(bus, 5000);
+}
+
+/* The child publishes while the cluster is away and drains when it is back, and is killed in the middle of it. */
+static void drain_as_child(void)
+{
+    open_with_spool();
+    for (;;)
+        nap_ms(1000);
+}
+
+static void test_kill_while_draining(void **state)
+{
+    (void)state;
+    struct read read = {0};
+    set_brokers(false);
+    struct bus *bus = open_with_spool();
+    for (int i = 0; i < MANY; i += 100)
+        publish_numbered(bus, i, i + 100);
+    bus_close(bus, 500);
+    set_brokers(true);
+    /* The mock lives in this process: a child reaches it by its sockets, and has no threads of ours. */
+    for (int round = 0; round < 3; round++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            drain_as_child();
+        nap_ms(200 + 150 * round);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    bus = open_with_spool();
+    await_mode(bus, KAFKA_DIRECT);
+    read_all(MANY, true, &read);
+    bus_close(bus, 5000);
+}
+
+static void spoil(size_t offset)
+{
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    fseek(file, (long)offset, SEEK_SET);
+    for (int i = 0; i < 4096; i++)
+        fputc(0x5a, file);
+    fclose(file);
+}
+
+static bool is_aside(void)
+{
+    char command[160];
+    snprintf(command, sizeof command, "ls %s/*corrupt* >/dev/null 2>&1", folder);
+    return system(command) == 0;
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    bus_close(bus, 1000);
+    spoil(0);
+    bus = open_with_spool();
+    assert_true(is_aside());
+    assert_int_equal(publish_text(bus, TOPIC_EVENTS, 0, "0 0"), ERR_OK);
+    bus_close(bus, 1000);
+}
+
+static void test_newer_file(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    struct bus_options options = spool_options();
+    struct err_text text = {""};
+    sqlite3 *db = NULL;
+    bus_close(bus, 1000);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=1000", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_NEWER_VERSION);
+    assert_non_null(strstr(text.at, "spool.db"));
+}
+
+/* Processes that share a folder have spools of their own. */
+static void test_two_in_one_folder(void **state)
+{
+    (void)state;
+    struct read read = {0};
+    set_brokers(false);
+    struct bus *first = open_with_spool(), *second = open_with_spool();
+    assert_string_not_equal(((struct kafka_bus *)first)->spool_path, ((struct kafka_bus *)second)->spool_path);
+    publish_numbered(first, 0, 5);
+    set_brokers(true);
+    await_mode(first, KAFKA_DIRECT);
+    publish_numbered(second, 5, 10);
+    await_mode(second, KAFKA_DIRECT);
+    read_all(10, true, &read);
+    bus_close(second, 5000);
+    bus_close(first, 5000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_down_in_the_middle, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_down_at_start, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_remembers, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_never_seen, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_slow, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_refused_for_now, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_fatal, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_pending_bound, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_full, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_close_to_the_spool, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_kill_while_draining, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_damaged, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_newer_file, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_two_in_one_folder, begin_spool, end_spool),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
