@@ -42,8 +42,13 @@ static void add(struct heavy *heavy, uint64_t session, float events)
 
 void heavy_add(struct heavy *heavy, struct slice session, double events)
 {
+    heavy_add_hash(heavy, hash_stable(session), events);
+}
+
+void heavy_add_hash(struct heavy *heavy, uint64_t session, double events)
+{
     assert(events > 0 && isfinite(events));
-    add(heavy, hash_stable(session), (float)events);
+    add(heavy, session, (float)events);
 }
 
 void heavy_merge(struct heavy *into, const struct heavy *from)

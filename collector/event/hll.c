@@ -9,7 +9,11 @@
 
 void hll_add(struct hll *hll, struct slice member)
 {
-    uint64_t hash = hash_stable(member);
+    hll_add_hash(hll, hash_stable(member));
+}
+
+void hll_add_hash(struct hll *hll, uint64_t hash)
+{
     hash *= 0x9e3779b97f4a7c15u; /* a second finaliser: the top byte chooses, the rest is counted */
     hash ^= hash >> 32;
     uint64_t rest = hash << 8 | 0x80; /* never zero: at most 57 */
@@ -21,9 +25,13 @@ void hll_add(struct hll *hll, struct slice member)
 
 void hll_merge(struct hll *into, const struct hll *from)
 {
-    for (size_t i = 0; i < HLL_REGISTERS; i++)
-        if (from->registers[i] > into->registers[i])
-            into->registers[i] = from->registers[i];
+    for (size_t i = 0; i < HLL_REGISTERS; i += 8) {
+        uint64_t eight; /* most are empty in most windows */
+        memcpy(&eight, from->registers + i, sizeof eight);
+        for (size_t j = i; eight && j < i + 8; j++)
+            if (from->registers[j] > into->registers[j])
+                into->registers[j] = from->registers[j];
+    }
 }
 
 double hll_estimate(const struct hll *hll)

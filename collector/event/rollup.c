@@ -44,8 +44,14 @@ void rollup_done(struct rollup *rollup)
 static void write_sessions(const struct hll *sessions, struct buf *buf)
 {
     unsigned used = 0;
-    for (size_t i = 0; i < HLL_REGISTERS; i++)
-        used += sessions->registers[i] != 0;
+    uint8_t at[HLL_REGISTERS];
+    for (size_t i = 0; i < HLL_REGISTERS; i += 8) {
+        uint64_t eight; /* most are empty in most windows */
+        memcpy(&eight, sessions->registers + i, sizeof eight);
+        for (size_t j = i; eight && j < i + 8; j++)
+            if (sessions->registers[j])
+                at[used++] = (uint8_t)j;
+    }
     if (used >= HLL_REGISTERS / 2) {
         buf_u8(buf, DENSE);
         buf_add(buf, sessions->registers, HLL_REGISTERS);
@@ -53,11 +59,9 @@ static void write_sessions(const struct hll *sessions, struct buf *buf)
     }
     buf_u8(buf, SPARSE);
     buf_u8(buf, (uint8_t)used);
-    for (size_t i = 0; i < HLL_REGISTERS; i++) {
-        if (!sessions->registers[i])
-            continue;
-        buf_u8(buf, (uint8_t)i);
-        buf_u8(buf, sessions->registers[i]);
+    for (size_t i = 0; i < used; i++) {
+        const uint8_t pair[2] = {at[i], sessions->registers[at[i]]};
+        buf_add(buf, pair, sizeof pair);
     }
 }
 

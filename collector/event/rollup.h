@@ -25,6 +25,7 @@ struct hll {
     uint8_t registers[HLL_REGISTERS];
 };
 void hll_add(struct hll *hll, struct slice member);
+void hll_add_hash(struct hll *hll, uint64_t hash_stable_of_member); /* for whoever has it already */
 void hll_merge(struct hll *into, const struct hll *from);
 double hll_estimate(const struct hll *hll);
 
@@ -36,6 +37,7 @@ struct heavy {
     float events[HEAVY_SESSIONS];     /* 0: free */
 };
 void heavy_add(struct heavy *heavy, struct slice session, double events);
+void heavy_add_hash(struct heavy *heavy, uint64_t hash_stable_of_session, double events);
 void heavy_merge(struct heavy *into, const struct heavy *from);
 double heavy_most(const struct heavy *heavy); /* events of the busiest */
 

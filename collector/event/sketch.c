@@ -202,7 +202,12 @@ void sketch_write(const struct sketch *sketch, struct buf *buf)
     }
 }
 
-static bool read_bucket(struct reader *reader, struct sketch *sketch, bool first, int64_t *last)
+struct bucket {
+    int32_t index;
+    float weight;
+};
+
+static bool read_bucket(struct reader *reader, bool first, int64_t *last, struct bucket *ret_bucket)
 {
     uint64_t step = read_varint(reader);
     float weight = read_weight(reader);
@@ -211,8 +216,22 @@ static bool read_bucket(struct reader *reader, struct sketch *sketch, bool first
     *last = first ? unzigzag(step) : *last + (int64_t)step;
     if (*last < INDEX_LOW || *last > INDEX_HIGH)
         return false;
-    make_room(sketch, (int32_t)*last, (int32_t)*last);
-    sketch->buckets[*last - sketch->first] = weight;
+    *ret_bucket = (struct bucket){(int32_t)*last, weight};
+    return true;
+}
+
+/* All are read before there is room for any: it is made once. */
+static bool read_buckets(struct reader *reader, size_t n, struct sketch *sketch)
+{
+    struct bucket buckets[SKETCH_BUCKETS];
+    int64_t last = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!read_bucket(reader, i == 0, &last, &buckets[i]))
+            return false;
+    if (n)
+        make_room(sketch, buckets[0].index, buckets[n - 1].index);
+    for (size_t i = 0; i < n; i++)
+        sketch->buckets[buckets[i].index - sketch->first] = buckets[i].weight;
     return true;
 }
 
@@ -235,11 +254,7 @@ static bool read_into(struct reader *reader, struct sketch *sketch)
     uint64_t used = read_varint(reader);
     if (reader->failed || !totals_are_sane(sketch) || used > SKETCH_BUCKETS || (used == 0 && sketch->zero <= 0))
         return false;
-    int64_t last = 0;
-    for (uint64_t i = 0; i < used; i++)
-        if (!read_bucket(reader, sketch, i == 0, &last))
-            return false;
-    return true;
+    return read_buckets(reader, used, sketch);
 }
 
 bool sketch_read(struct reader *reader, struct sketch *ret_sketch)

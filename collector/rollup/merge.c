@@ -143,7 +143,8 @@ static bool take_history(void *ctx, const struct rollup *rollup)
     const struct merge_part *part = find_part(merge, series_partition(&rollup->key, (int)merge->n_partitions));
     if (!part || !part->needs_history)
         return !atomic_load(&merge->stage->stopping);
-    series_admit(merge->series, &rollup->key, rollup->count);
+    uint64_t hash = series_hash(series_hash_whom(&rollup->key), &rollup->key);
+    series_admit(merge->series, &rollup->key, hash, rollup->count);
     if (merge->stage->options.windows)
         merge->stage->options.windows->window(merge->stage->options.windows, rollup, true);
     return !atomic_load(&merge->stage->stopping);
@@ -210,14 +211,14 @@ static void take_mark(void *ctx, struct source_mark mark)
     source->moved_ms = clock_mono_ms();
 }
 
-static void merge_into(struct arrival *arrival, const struct series_key *key, const struct rollup *rollup,
-                       int32_t width_s)
+static void merge_into(struct arrival *arrival, const struct series_key *key, uint64_t hash,
+                       const struct rollup *rollup, int32_t width_s)
 {
     bool is_new;
     int64_t start_ms = window_start(rollup->start_ms, width_s);
     if (start_ms + (int64_t)width_s * 1000 <= arrival->part->closed_ms)
         return;
-    struct window *window = windows_get(&arrival->part->open, key, start_ms, width_s, &is_new);
+    struct window *window = windows_get(&arrival->part->open, key, hash, start_ms, width_s, &is_new);
     if (is_new) {
         window->first_position = arrival->position;
         window->opened_ms = clock_mono_ms();
@@ -225,12 +226,14 @@ static void merge_into(struct arrival *arrival, const struct series_key *key, co
     window_merge(&window->rollup, rollup);
 }
 
-static void merge_series(struct arrival *arrival, const struct series_key *key, const struct rollup *rollup)
+static void merge_series(struct arrival *arrival, const struct series_key *key, uint64_t whom,
+                         const struct rollup *rollup)
 {
-    if (!series_admit(arrival->merge->series, key, rollup->count))
+    uint64_t hash = series_hash(whom, key);
+    if (!series_admit(arrival->merge->series, key, hash, rollup->count))
         return;
-    merge_into(arrival, key, rollup, FINE_S);
-    merge_into(arrival, key, rollup, COARSE_S);
+    merge_into(arrival, key, hash, rollup, FINE_S);
+    merge_into(arrival, key, hash, rollup, COARSE_S);
 }
 
 /* Each goes to its own series and to those of the service as a whole: of its kind, and of its vital or code. */
@@ -244,15 +247,16 @@ static void take_rollup(void *ctx, const struct rollup *rollup)
         METRIC_ADD("seismo_rollup_late_total", "events that came after their window had closed",
                    (int64_t)rollup->events);
     struct series_key key = rollup->key;
-    merge_series(arrival, &key, rollup);
+    uint64_t whom = series_hash_whom(&key);
+    merge_series(arrival, &key, whom, rollup);
     key.name = EVERY_NAME;
     if (key.kind != SERIES_VITAL) {
         key.detail = SLICE("");
-        merge_series(arrival, &key, rollup);
+        merge_series(arrival, &key, whom, rollup);
     }
     key.detail = rollup->key.detail;
     if (key.detail.len)
-        merge_series(arrival, &key, rollup);
+        merge_series(arrival, &key, whom, rollup);
 }
 
 static void take_record(struct merge *merge, const struct bus_record *record)

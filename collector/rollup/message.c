@@ -1,5 +1,7 @@
 #include "rollup/rollup_int.h"
 
+#include <stdlib.h>
+
 #define VERSION 1
 
 void message_begin(struct buf *buf, const struct source_mark *marks, size_t n)
@@ -14,15 +16,22 @@ void message_begin(struct buf *buf, const struct source_mark *marks, size_t n)
     }
 }
 
+/* The length is written last, in as many bytes as any needs; a varint may be longer than it must. */
 void message_add(struct buf *buf, const struct rollup *rollup)
 {
-    struct buf bytes;
-    buf_init(&bytes, MESSAGE_BYTES);
-    rollup_write(rollup, &bytes);
-    buf_string(buf, buf_slice(&bytes));
-    if (buf_failed(&bytes))
+    size_t at = buf->len;
+    buf_add(buf, "\x80\x80\0", 3);
+    rollup_write(rollup, buf);
+    if (buf_failed(buf))
+        return;
+    size_t bytes = buf->len - at - 3;
+    if (bytes >= 1u << 21) {
         buf->failed = true;
-    buf_done(&bytes);
+        return;
+    }
+    buf->at[at] = (char)(unsigned char)((bytes & 0x7f) | 0x80);
+    buf->at[at + 1] = (char)(unsigned char)((bytes >> 7 & 0x7f) | 0x80);
+    buf->at[at + 2] = (char)(unsigned char)(bytes >> 14);
 }
 
 static enum err read_head(struct reader *reader)
@@ -50,43 +59,53 @@ static enum err read_marks(struct reader *reader, const struct message_handler *
     return ERR_OK;
 }
 
-static enum err read_rollups(struct reader *reader, const struct message_handler *handler)
+/* What was read of a message; nothing is handed on before all of it was. */
+struct contents {
+    struct rollup *rollups;
+    size_t n, size;
+};
+
+static void contents_done(struct contents *contents)
 {
-    while (reader->at < reader->end) {
-        struct slice bytes = read_string(reader);
-        if (reader->failed)
-            return ERR_CORRUPT;
-        struct reader inner = reader_of(bytes);
-        struct rollup rollup;
-        enum err err = rollup_read(&inner, &rollup);
-        if (err != ERR_OK)
-            return err;
-        if (handler)
-            handler->rollup(handler->ctx, &rollup);
-        rollup_done(&rollup);
-        if (inner.at != inner.end)
-            return ERR_CORRUPT;
+    for (size_t i = 0; i < contents->n; i++)
+        rollup_done(&contents->rollups[i]);
+    free(contents->rollups);
+}
+
+static enum err read_one(struct reader *reader, struct contents *contents)
+{
+    struct slice bytes = read_string(reader);
+    if (reader->failed)
+        return ERR_CORRUPT;
+    if (contents->n == contents->size) {
+        contents->size = contents->size ? contents->size * 2 : 64;
+        contents->rollups = realloc(contents->rollups, contents->size * sizeof *contents->rollups);
+        if (!contents->rollups)
+            abort();
     }
-    return ERR_OK;
+    struct reader inner = reader_of(bytes);
+    enum err err = rollup_read(&inner, &contents->rollups[contents->n]);
+    if (err != ERR_OK)
+        return err;
+    contents->n++;
+    return inner.at == inner.end ? ERR_OK : ERR_CORRUPT;
 }
 
 /* The rollups come before the marks that speak for them, though they stand behind them. */
-static enum err walk(struct slice value, const struct message_handler *handler)
+enum err message_read(struct slice value, const struct message_handler *handler)
 {
     struct reader reader = reader_of(value);
+    struct contents contents = {0};
     enum err err = read_head(&reader);
     struct reader marks = reader;
     if (err == ERR_OK)
         err = read_marks(&reader, NULL);
+    while (err == ERR_OK && reader.at < reader.end)
+        err = read_one(&reader, &contents);
+    for (size_t i = 0; err == ERR_OK && i < contents.n; i++)
+        handler->rollup(handler->ctx, &contents.rollups[i]);
     if (err == ERR_OK)
-        err = read_rollups(&reader, handler);
-    if (err == ERR_OK && handler)
         err = read_marks(&marks, handler);
+    contents_done(&contents);
     return err;
-}
-
-enum err message_read(struct slice value, const struct message_handler *handler)
-{
-    enum err err = walk(value, NULL);
-    return err == ERR_OK ? walk(value, handler) : err;
 }

@@ -125,7 +125,7 @@ static struct slice cut(struct slice text)
     return text;
 }
 
-static uint64_t beacon_id(const struct record *record)
+static uint64_t id_of(const struct record *record)
 {
     return hash_keyed(record->application) * 0x9e3779b97f4a7c15u ^ hash_keyed(record->beacon);
 }
@@ -165,40 +165,54 @@ static int64_t time_of(const struct record *record, const struct fact *fact)
     return at_ms < record->received_at_ms ? at_ms : record->received_at_ms;
 }
 
-static void add_fact(struct source *source, const struct record *record, const struct fact *fact)
+/* What is the same for all facts of a record: computed once. */
+struct common {
+    uint64_t whom, session;
+    double rate;
+};
+
+static void add_fact(struct source *source, const struct record *record, const struct common *common,
+                     const struct fact *fact)
 {
     struct series_key key;
     if (!key_of(record, fact, &key))
         return;
     int64_t at_ms = time_of(record, fact);
-    double rate = record->sample_rate >= MIN_RATE && record->sample_rate <= 1 ? record->sample_rate : 1;
     uint32_t number = fact->count ? fact->count : 1;
-    double weight = number / rate;
+    double weight = number / common->rate;
     if (fact->kind != EVENT_VITAL)
         delays_add(&source->delays, record->received_at_ms - at_ms);
-    struct window *window = windows_get(&source->windows, &key, window_start(at_ms, FINE_S), FINE_S, NULL);
+    uint64_t hash = series_hash(common->whom, &key);
+    struct window *window = windows_get(&source->windows, &key, hash, window_start(at_ms, FINE_S), FINE_S, NULL);
     window->rollup.events += number;
     window->rollup.count += weight;
     if (fact->flags & EVENT_FAILED) {
         window->rollup.failed += weight;
-        heavy_add(&window->rollup.failing, record->session, number);
+        heavy_add_hash(&window->rollup.failing, common->session, number);
     }
     if (fact->value >= 0 && isfinite(fact->value) && key.kind != SERIES_CLICK && key.kind != SERIES_ERROR)
         sketch_add(&window->rollup.values, fmin(fact->value, SKETCH_MAX), weight);
-    hll_add(&window->rollup.sessions, record->session);
-    heavy_add(&window->rollup.busiest, record->session, number);
+    hll_add_hash(&window->rollup.sessions, common->session);
+    heavy_add_hash(&window->rollup.busiest, common->session, number);
 }
 
 static void add_record(struct source *source, const struct record *record, int64_t published_ms)
 {
     if (record->received_at_ms > source->received_ms && record->received_at_ms <= published_ms + TROUBLE_MS)
         source->received_ms = record->received_at_ms;
-    if (!ids_add(&source->ids, beacon_id(record), published_ms)) {
+    if (!ids_add(&source->ids, id_of(record), published_ms)) {
         METRIC_ADD("seismo_rollup_repeats_total", "beacons that were counted before and are not counted again", 1);
         return;
     }
+    const struct series_key whom = {.application = cut(record->application),
+                                    .service = cut(record->service),
+                                    .environment = cut(record->environment)};
+    const struct common common = {
+        .whom = series_hash_whom(&whom),
+        .session = hash_stable(record->session),
+        .rate = record->sample_rate >= MIN_RATE && record->sample_rate <= 1 ? record->sample_rate : 1};
     for (size_t i = 0; i < record->n_facts; i++)
-        add_fact(source, record, &record->facts[i]);
+        add_fact(source, record, &common, &record->facts[i]);
 }
 
 /* ---- the memory of ids ---- */
@@ -216,7 +230,7 @@ static bool remember(void *ctx, const struct bus_record *bus_record)
         return false;
     arena_reset(back->partial->arena);
     if (record_decode(bus_record->value, back->partial->arena, &record) == ERR_OK)
-        ids_add(&back->source->ids, beacon_id(&record), bus_record->published_ms);
+        ids_add(&back->source->ids, id_of(&record), bus_record->published_ms);
     return true;
 }
 

@@ -33,9 +33,13 @@ struct windows {
 };
 void windows_init(struct windows *windows);
 void windows_done(struct windows *windows); /* may be used again after */
-/* The window of that series, made when it is missing; *ret_is_new may be NULL. */
-struct window *windows_get(struct windows *windows, const struct series_key *key, int64_t start_ms, int32_t width_s,
-                           bool *ret_is_new);
+/* Keys come from strangers, so the keyed hash; of whom: application, service and environment, which are the same for a
+ * whole record; of what: kind, name and detail. */
+uint64_t series_hash_whom(const struct series_key *key);
+uint64_t series_hash(uint64_t whom, const struct series_key *key);
+/* The window of that series, made when it is missing; *ret_is_new may be NULL. hash: series_hash of the key. */
+struct window *windows_get(struct windows *windows, const struct series_key *key, uint64_t hash, int64_t start_ms,
+                           int32_t width_s, bool *ret_is_new);
 void windows_each(const struct windows *windows, void (*each)(void *ctx, struct window *window), void *ctx);
 /* Removes and frees one that is in the table. */
 void windows_remove(struct windows *windows, struct window *window);
@@ -71,8 +75,8 @@ bool ids_add(struct ids *ids, uint64_t id, int64_t at_ms);
 struct series_table;
 struct series_table *series_new(size_t max_per_application); /* never NULL */
 void series_free(struct series_table *table);                /* takes NULL */
-/* Whether the series may have windows of its own; weight is what it brings. */
-bool series_admit(struct series_table *table, const struct series_key *key, double weight);
+/* Whether the series may have windows of its own; hash: series_hash of the key; weight is what it brings. */
+bool series_admit(struct series_table *table, const struct series_key *key, uint64_t hash, double weight);
 void series_decay(struct series_table *table);
 size_t series_count(const struct series_table *table, struct slice application);
 

@@ -72,15 +72,6 @@ static struct application_series *get_application(struct series_table *table, st
     return found;
 }
 
-static uint64_t id_of(const struct series_key *key)
-{
-    const struct slice parts[] = {key->service, key->environment, key->name, key->detail};
-    uint64_t id = (uint64_t)key->kind;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        id = (id ^ hash_keyed(parts[i])) * 0x9e3779b97f4a7c15u;
-    return id ^ id >> 32;
-}
-
 static uint32_t *head_of(const struct application_series *application, uint64_t id)
 {
     return &application->heads[id & (application->size - 1)];
@@ -162,12 +153,11 @@ static bool replace_rarest(struct series_table *table, struct application_series
     return true;
 }
 
-bool series_admit(struct series_table *table, const struct series_key *key, double weight)
+bool series_admit(struct series_table *table, const struct series_key *key, uint64_t id, double weight)
 {
     struct application_series *application = get_application(table, key->application);
     if (!application)
         return false;
-    uint64_t id = id_of(key);
     struct series *series = find(application, id);
     if (series) {
         series->count += weight;

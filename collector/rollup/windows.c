@@ -31,13 +31,27 @@ void windows_done(struct windows *windows)
     windows_init(windows);
 }
 
-/* Keys come from strangers, so the keyed hash. */
-static uint64_t hash_of(const struct series_key *key, int64_t start_ms, int32_t width_s)
+#define SPREAD 0x9e3779b97f4a7c15u
+
+uint64_t series_hash_whom(const struct series_key *key)
 {
-    const struct slice parts[] = {key->application, key->service, key->environment, key->name, key->detail};
-    uint64_t hash = (uint64_t)start_ms * 0x9e3779b97f4a7c15u + (uint64_t)width_s * SERIES_KINDS + (uint64_t)key->kind;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        hash = (hash ^ hash_keyed(parts[i])) * 0x9e3779b97f4a7c15u;
+    uint64_t hash = hash_keyed(key->application) * SPREAD;
+    hash = (hash ^ hash_keyed(key->service)) * SPREAD;
+    return (hash ^ hash_keyed(key->environment)) * SPREAD;
+}
+
+uint64_t series_hash(uint64_t whom, const struct series_key *key)
+{
+    uint64_t hash = (whom + (uint64_t)key->kind) * SPREAD;
+    hash = (hash ^ hash_keyed(key->name)) * SPREAD;
+    if (key->detail.len)
+        hash = (hash ^ hash_keyed(key->detail)) * SPREAD;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t hash_at(uint64_t series, int64_t start_ms, int32_t width_s)
+{
+    uint64_t hash = (series ^ ((uint64_t)start_ms * SPREAD + (uint64_t)width_s)) * SPREAD;
     return hash ^ hash >> 32;
 }
 
@@ -103,10 +117,10 @@ static struct window *make(const struct series_key *key, int64_t start_ms, int32
     return window;
 }
 
-struct window *windows_get(struct windows *windows, const struct series_key *key, int64_t start_ms, int32_t width_s,
-                           bool *ret_is_new)
+struct window *windows_get(struct windows *windows, const struct series_key *key, uint64_t series, int64_t start_ms,
+                           int32_t width_s, bool *ret_is_new)
 {
-    uint64_t hash = hash_of(key, start_ms, width_s);
+    uint64_t hash = hash_at(series, start_ms, width_s);
     struct window *window = windows->n_slots ? windows->slots[hash & (windows->n_slots - 1)] : NULL;
     while (window && !(window->hash == hash && is_same(window, key, start_ms, width_s)))
         window = window->chain;

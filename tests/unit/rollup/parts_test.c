@@ -10,6 +10,11 @@
 #include "base/hash.h"
 #include "rollup/rollup_int.h"
 
+static uint64_t hash_of(const struct series_key *key)
+{
+    return series_hash(series_hash_whom(key), key);
+}
+
 static struct series_key key_of(const char *name)
 {
     return (struct series_key){.kind = SERIES_API,
@@ -57,7 +62,7 @@ static void each_series_and_time_has_one_window(void **state)
         for (int i = 0; i < 1000; i++) {
             snprintf(name, sizeof name, "GET /%d", i % 100);
             struct series_key key = key_of(name);
-            struct window *window = windows_get(&windows, &key, i / 100 * 10000, 10, &is_new);
+            struct window *window = windows_get(&windows, &key, hash_of(&key), i / 100 * 10000, 10, &is_new);
             assert_int_equal(is_new, round == 0);
             assert_true(slice_is(window->rollup.key.name, name)); /* its own copy */
             assert_ptr_not_equal(window->rollup.key.name.at, name);
@@ -68,11 +73,11 @@ static void each_series_and_time_has_one_window(void **state)
     windows_each(&windows, count_one, &n);
     assert_int_equal(n, 1000);
     struct series_key key = key_of("GET /7");
-    struct window *window = windows_get(&windows, &key, 0, 10, &is_new);
+    struct window *window = windows_get(&windows, &key, hash_of(&key), 0, 10, &is_new);
     assert_true(!is_new && window->rollup.events == 2);
     windows_remove(&windows, window);
     assert_int_equal(windows.n, 999);
-    window = windows_get(&windows, &key, 0, 10, &is_new);
+    window = windows_get(&windows, &key, hash_of(&key), 0, 10, &is_new);
     assert_true(is_new && window->rollup.events == 0);
     windows_done(&windows);
     assert_int_equal(windows.bytes, 0);
@@ -118,27 +123,27 @@ static void a_flood_evicts_itself(void **state)
     for (int page = 0; page < 50; page++) {
         snprintf(name, sizeof name, "/page/%d", page);
         struct series_key key = key_of(name);
-        assert_true(series_admit(table, &key, 20));
+        assert_true(series_admit(table, &key, hash_of(&key), 20));
     }
     for (int junk = 0; junk < 100000; junk++) {
         snprintf(name, sizeof name, "/junk/%d", junk);
         struct series_key key = key_of(name);
-        series_admit(table, &key, 1 + junk % 2);
+        series_admit(table, &key, hash_of(&key), 1 + junk % 2);
         assert_true(series_count(table, SLICE("shop")) <= 200);
     }
     struct series_key fresh = key_of("/new");
-    assert_true(series_admit(table, &fresh, 5));
+    assert_true(series_admit(table, &fresh, hash_of(&fresh), 5));
     assert_int_equal(series_count(table, SLICE("shop")), 200);
     int kept = 0;
     for (int page = 0; page < 50; page++) { /* a known series is admitted whatever it weighs; a lost one is not */
         snprintf(name, sizeof name, "/page/%d", page);
         struct series_key key = key_of(name);
-        kept += series_admit(table, &key, 1e-9);
+        kept += series_admit(table, &key, hash_of(&key), 1e-9);
     }
     assert_int_equal(kept, 50);
     struct series_key other = key_of("/x");
     other.application = SLICE("other"); /* one application's flood is not another's */
-    assert_true(series_admit(table, &other, 1e-9));
+    assert_true(series_admit(table, &other, hash_of(&other), 1e-9));
     series_free(table);
 }
 
@@ -147,8 +152,8 @@ static void what_is_no_longer_seen_is_forgotten(void **state)
     (void)state;
     struct series_table *table = series_new(100);
     struct series_key once = key_of("/once"), often = key_of("/often");
-    series_admit(table, &once, 1);
-    series_admit(table, &often, 100);
+    series_admit(table, &once, hash_of(&once), 1);
+    series_admit(table, &often, hash_of(&often), 100);
     series_decay(table);
     assert_int_equal(series_count(table, SLICE("shop")), 2);
     series_decay(table);
@@ -156,7 +161,7 @@ static void what_is_no_longer_seen_is_forgotten(void **state)
     for (int i = 0; i < 10; i++)
         series_decay(table);
     assert_int_equal(series_count(table, SLICE("shop")), 0);
-    assert_true(series_admit(table, &once, 1));
+    assert_true(series_admit(table, &once, hash_of(&once), 1));
     series_free(table);
 }
 
