@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "enrich/enrich.h"
+#include "reload.h"
 
 #define PATH_BYTES 1024
 
@@ -141,6 +142,16 @@ int command_check_config(const struct config *config, int argc, char **argv)
         config_print(config, &buf);
         fwrite(buf.at, 1, buf.len, stdout);
         buf_done(&buf);
+    }
+    struct ingest_rules rules;
+    struct err_text text = {""};
+    enum err err = rules_of(config, &rules, &text);
+    if (!err)
+        err = ingest_check(&rules, &text);
+    if (err) {
+        reload_say_where(config, err, &text);
+        fprintf(stderr, "seismo: %s: %s\n", err_code(err), text.at);
+        return EXIT_CONFIG;
     }
     config_applications(config, &n);
     printf("the configuration is right: %d settings, %zu applications\n", (int)SETTING_COUNT, n);

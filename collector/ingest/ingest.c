@@ -559,6 +559,18 @@ static void publish(struct ingest *ingest, struct rules *rules)
     rules_release(old);
 }
 
+enum err ingest_check(const struct ingest_rules *from, struct err_text *text)
+{
+    struct ingest_rules borrowed = *from;
+    struct rules *rules;
+    borrowed.release = NULL;
+    enum err err = rules_new(&rules, &borrowed, text);
+    if (err)
+        return err;
+    rules_release(rules);
+    return has_tls(from) ? serve_check_tls(from->tls_certificate, from->tls_key, text) : ERR_OK;
+}
+
 enum err ingest_reload(struct ingest *ingest, const struct ingest_rules *from, struct err_text *text)
 {
     struct rules *rules;

@@ -48,6 +48,8 @@ struct ingest_options {
     void *ready_ctx;
 };
 
+/* Whether rules could be taken over: reads all files that they name. Nothing is released. */
+enum err ingest_check(const struct ingest_rules *rules, struct err_text *text);
 enum err ingest_start(struct ingest **ret_ingest, const struct ingest_options *options, struct err_text *text);
 /* Beacons that come from now on meet the new rules; those under way keep the old ones. On an error, with its text, all
  * stays as it is and the new rules are still the caller's. One thread at a time. */

@@ -47,7 +47,8 @@ int serve_port(const struct serve *serve); /* the port taken, also for port 0 */
 /* For connections that come from now on; any thread. On an error, ERR_TLS, the old certificate stays. Only for a server
  * that began with one. */
 enum err serve_set_tls(struct serve *serve, const char *certificate, const char *key, struct err_text *text);
-void serve_limit_addresses(struct serve *serve, int max_connections_per_address); /* 0: no limit */
+enum err serve_check_tls(const char *certificate, const char *key, struct err_text *text); /* only looks */
+void serve_limit_addresses(struct serve *serve, int max_connections_per_address);          /* 0: no limit */
 /* From now on each answer closes its connection, so that clients move to another instance. Accepts still. */
 void serve_drain(struct serve *serve);
 /* Stops accepting, lets open requests and tickets end within the deadline, ends streams, joins the threads, frees.

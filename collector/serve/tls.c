@@ -55,6 +55,14 @@ enum err tls_load(SSL_CTX **ret_context, const char *certificate, const char *ke
     return ERR_OK;
 }
 
+enum err serve_check_tls(const char *certificate, const char *key, struct err_text *text)
+{
+    SSL_CTX *context = NULL;
+    enum err err = tls_load(&context, certificate, key, text);
+    SSL_CTX_free(context);
+    return err;
+}
+
 enum err serve_set_tls(struct serve *serve, const char *certificate, const char *key, struct err_text *text)
 {
     SSL_CTX *fresh;

@@ -510,6 +510,57 @@ static void test_clients_gone_before_the_answer(void **state)
     assert_int_equal(talk(port, beacon).status, 202);
 }
 
+static atomic_bool no_more;
+
+static void *finish_whatever_comes(void *arg)
+{
+    (void)arg;
+    for (int i = 0;;) {
+        pthread_mutex_lock(&fake.mutex);
+        struct batch *batch = i < fake.pushed ? fake.held[i] : NULL;
+        pthread_mutex_unlock(&fake.mutex);
+        if (batch) {
+            batch->done(batch, i % 7 ? ERR_OK : ERR_BUS_WRITE);
+            i++;
+        } else if (no_more) {
+            return NULL;
+        } else {
+            sleep_ms(1);
+        }
+    }
+}
+
+/* Cut at any byte, in the head, in the body, in the request behind it; by FIN or RST; before, while or after the answer
+ * comes from another thread. */
+static void test_clients_that_stop_anywhere(void **state)
+{
+    (void)state;
+    char two[1024];
+    size_t len = (size_t)snprintf(two, sizeof two, "%s%s", beacon, beacon);
+    unsigned seed = 17;
+    pthread_t thread;
+    no_more = false;
+    set_mode(HOLD);
+    pthread_create(&thread, NULL, finish_whatever_comes, NULL);
+    for (int i = 0; i < 3000; i++) {
+        int fd = talk_open(port);
+        struct linger how = {rand_r(&seed) % 2, 0};
+        talk_send(fd, two, (size_t)rand_r(&seed) % (len / 2 + 60));
+        if (rand_r(&seed) % 4 == 0)
+            usleep((useconds_t)rand_r(&seed) % 2000);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &how, sizeof how);
+        close(fd);
+    }
+    struct metric *open = metric_get(METRIC_GAUGE, "seismo_connections", "listener", "public", "");
+    for (int i = 0; i < 2000 && metric_value(open) > 0; i++)
+        sleep_ms(5);
+    assert_int_equal(metric_value(open), 0);
+    set_mode(DONE_AT_ONCE);
+    no_more = true;
+    pthread_join(thread, NULL);
+    assert_int_equal(talk(port, beacon).status, 202);
+}
+
 static int64_t value_of(const char *name, const char *label, const char *value)
 {
     return metric_value(metric_get(METRIC_COUNTER, name, label, value, ""));
@@ -613,6 +664,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_retry_after_is_spread, start, stop),
         cmocka_unit_test_setup_teardown(test_sink_on_another_thread, start, stop),
         cmocka_unit_test_setup_teardown(test_clients_gone_before_the_answer, start, stop),
+        cmocka_unit_test_setup_teardown(test_clients_that_stop_anywhere, start, stop),
         cmocka_unit_test_setup_teardown(test_counters, start, stop),
         cmocka_unit_test_setup_teardown(test_not_ready, start, stop),
         cmocka_unit_test_setup_teardown(test_drain, start, stop),
