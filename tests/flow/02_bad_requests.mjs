@@ -129,7 +129,8 @@ test('a gzip bomb of 200 MB is refused and costs less than 4 MiB', async () => {
   }
   const grown = peakKilobytes() - before;
   console.log(`# peak memory grew by ${grown} kB`);
-  assert.ok(grown < 4096, `peak memory grew by ${grown} kB`);
+  const most = process.env.SEISMO_TEST_SANITIZED ? 65536 : 4096; // the sanitizer keeps what was freed
+  assert.ok(grown < most, `peak memory grew by ${grown} kB`);
 });
 
 const raw = (bytes) => new Promise((resolve) => {

@@ -236,7 +236,7 @@ run_sanitized_flows() {
   [ -x build-dev/seismo ] || { echo "build-dev/seismo is missing"; return 1; }
   mkdir -p var/log/flow-sanitized
   for flow in "${three_flows[@]}"; do
-    SEISMO_BINARY=$home/build-dev/seismo one_flow "$flow" "var/log/flow-sanitized/$(basename "$flow").log"
+    SEISMO_TEST_SANITIZED=1 SEISMO_BINARY=$home/build-dev/seismo one_flow "$flow" "var/log/flow-sanitized/$(basename "$flow").log"
   done
 }
 three_flows=(tests/flow/01_one_beacon.mjs tests/flow/02_bad_requests.mjs tests/flow/04_kill.mjs)
