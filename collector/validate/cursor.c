@@ -42,7 +42,7 @@ enum err cursor_string_any(struct cursor *cursor, struct member *ret_member)
     cursor->at++;
     ret_member->type = MEMBER_STRING;
     ret_member->odd = false;
-    if (cursor->has_escapes && memchr(raw.at, '\\', raw.len))
+    if (memchr(raw.at, '\\', raw.len))
         return decode(cursor, raw, ret_member);
     ret_member->text = raw;
     return ERR_OK;

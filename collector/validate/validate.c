@@ -128,6 +128,36 @@ static enum err collect_member(struct cursor *cursor, struct collected *collecte
     return cursor_value(cursor, 3, into);
 }
 
+/* Nearly all members: a known name that did not come yet, a string without escapes or a short number, no space. False:
+ * nothing was taken. The places are read into locals, for going through the cursor's memory takes as long as the rest.
+ */
+static inline bool take_plain_member(struct cursor *cursor, struct collected *collected)
+{
+    const uint32_t *at = cursor->at;
+    const char *name = cursor->text + at[0], *colon = cursor->text + at[1], *value = cursor->text + at[2];
+    if (*name != '"' || *colon != ':' || colon[-1] != '"' || colon - 1 == name)
+        return false;
+    int found = find_name((struct slice){name + 1, (size_t)(colon - name) - 2});
+    if (found < 0 || collected->seen >> found & 1)
+        return false;
+    struct member *member = &collected->members[found];
+    if (*value == '"') {
+        const char *end = cursor->text + at[3] - 1;
+        if (*end != '"' || end == value || cursor_has_backslash(cursor, value + 1, end))
+            return false;
+        member->type = MEMBER_STRING;
+        member->odd = false;
+        member->text = (struct slice){value + 1, (size_t)(end - value) - 1};
+    } else {
+        if (*value < '0' || *value > '9' || !cursor_short_number(value, cursor->text + at[3], &member->number))
+            return false;
+        member->type = MEMBER_NUMBER;
+    }
+    collected->seen |= UINT64_C(1) << found;
+    cursor->at = at + 3;
+    return true;
+}
+
 static enum err collect(struct cursor *cursor, struct collected *collected)
 {
     collected->seen = 0;
@@ -136,7 +166,7 @@ static enum err collect(struct cursor *cursor, struct collected *collected)
     if (cursor_take(cursor, '}'))
         return ERR_OK;
     for (bool more = true; more;) {
-        enum err err = collect_member(cursor, collected);
+        enum err err = take_plain_member(cursor, collected) ? ERR_OK : collect_member(cursor, collected);
         if (err || (err = cursor_more(cursor, '}', &more)))
             return err;
     }
@@ -423,9 +453,7 @@ enum err validate_beacon(struct batch *batch)
 {
     struct decoding d = {.batch = batch, .envelope = {.rate = 1, .offset = NAN}};
     ((char *)(uintptr_t)batch->body.at)[batch->body.len] = '\0'; /* in the padding: the cursor stops here */
-    d.cursor = (struct cursor){.text = batch->body.at,
-                               .arena = batch->arena,
-                               .has_escapes = memchr(batch->body.at, '\\', batch->body.len) != NULL};
+    d.cursor = (struct cursor){.text = batch->body.at, .arena = batch->arena, .end = batch->body.at + batch->body.len};
     batch->refused = NULL;
     batch->n_refused = 0;
     enum err err = read_body(&d);

@@ -30,7 +30,8 @@ struct cursor {
     const char *text;
     const uint32_t *at; /* place of the next token; the last one is the text's length, where a NUL stands */
     struct arena *arena;
-    bool has_escapes; /* a backslash stands somewhere in the text */
+    const char *backslash; /* the next one from the last string on, or end; found when asked for */
+    const char *end;
     struct fault fault;
 };
 
@@ -75,24 +76,20 @@ enum err cursor_value_any(struct cursor *cursor, int depth, struct member *ret_m
 
 /* ---- the same for what nearly all beacons hold: strings without escapes and short numbers, no space between ---- */
 
-/* Eight bytes at a time; up to seven behind the end are read, which the body's padding allows. */
-static inline bool cursor_has_backslash(const char *p, const char *end)
+/* Asked from the front to the back. */
+static inline bool cursor_has_backslash(struct cursor *cursor, const char *start, const char *end)
 {
-    for (; p < end; p += 8) {
-        uint64_t word, ones = UINT64_C(0x0101010101010101);
-        memcpy(&word, p, sizeof word);
-        word ^= ones * '\\';
-        uint64_t zero = (word - ones) & ~word & ones << 7;
-        if (zero)
-            return memchr(p, '\\', (size_t)(end - p)) != NULL;
+    if (cursor->backslash < start) {
+        const char *found = (const char *)memchr(start, '\\', (size_t)(cursor->end - start));
+        cursor->backslash = found ? found : cursor->end;
     }
-    return false;
+    return cursor->backslash < end;
 }
 
 static inline enum err cursor_string(struct cursor *cursor, struct member *ret_member)
 {
     const char *start = cursor->text + cursor->at[0], *end = cursor->text + cursor->at[1] - 1;
-    if (*start != '"' || *end != '"' || start == end || (cursor->has_escapes && cursor_has_backslash(start + 1, end)))
+    if (*start != '"' || *end != '"' || start == end || cursor_has_backslash(cursor, start + 1, end))
         return cursor_string_any(cursor, ret_member);
     cursor->at++;
     ret_member->type = MEMBER_STRING;
