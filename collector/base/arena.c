@@ -13,6 +13,8 @@ struct block {
 struct arena {
     struct block *block; /* the newest */
     size_t total, max;
+    char pad[8];
+    struct block first; /* one allocation for both; its bytes stand behind */
 };
 
 static struct block *block_new(size_t size)
@@ -29,10 +31,13 @@ static struct block *block_new(size_t size)
 struct arena *arena_new(size_t first_block_bytes, size_t max_bytes)
 {
     assert(first_block_bytes > 0 && first_block_bytes <= max_bytes);
-    struct arena *arena = malloc(sizeof *arena);
+    struct arena *arena = malloc(sizeof *arena + first_block_bytes);
     if (!arena)
         abort();
-    arena->block = block_new(first_block_bytes);
+    arena->first.next = NULL;
+    arena->first.used = 0;
+    arena->first.size = first_block_bytes;
+    arena->block = &arena->first;
     arena->total = first_block_bytes;
     arena->max = max_bytes;
     return arena;
@@ -54,7 +59,6 @@ void arena_free(struct arena *arena)
     if (!arena)
         return;
     arena_reset(arena);
-    free(arena->block);
     free(arena);
 }
 

@@ -5,6 +5,7 @@
 #include "event/record.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <math.h>
 
 #include "base/hash.h"
@@ -54,39 +55,45 @@ static void list_fact_strings(const struct event *event, struct slice ret_list[F
     memcpy(ret_list, list, sizeof list);
 }
 
-static size_t most_string_bytes(const struct slice *list, size_t n)
-{
-    size_t sum = n * MAX_VARINT_BYTES;
-    for (size_t i = 0; i < n; i++)
-        sum += list[i].len;
-    return sum;
-}
-
 /* An upper bound; a few bytes too many for each varint. */
 static size_t most_bytes(const struct batch *batch)
 {
-    struct slice head[HEAD_STRINGS], fact[FACT_STRINGS];
+    struct slice head[HEAD_STRINGS];
     list_head_strings(batch, head);
-    size_t sum = FIXED_HEAD_BYTES + most_string_bytes(head, HEAD_STRINGS) + MAX_VARINT_BYTES;
+    size_t sum = FIXED_HEAD_BYTES + (HEAD_STRINGS + 1) * MAX_VARINT_BYTES;
+    for (size_t i = 0; i < HEAD_STRINGS; i++)
+        sum += head[i].len;
+    sum += batch->n_events * (FIXED_FACT_BYTES + (FACT_STRINGS + 1) * MAX_VARINT_BYTES);
     for (size_t i = 0; i < batch->n_events; i++) {
-        list_fact_strings(&batch->events[i], fact);
-        sum += FIXED_FACT_BYTES + most_string_bytes(fact, FACT_STRINGS) + MAX_VARINT_BYTES + batch->events[i].json.len;
+        const struct event *e = &batch->events[i];
+        sum += e->route.len + e->page_route.len + e->code.len + e->group.len + e->view.len + e->name.len + e->json.len;
     }
     return sum;
 }
 
-static char *put_integer(char *at, uint64_t v, size_t n)
+static char *put_u16(char *at, uint16_t v)
 {
-    for (size_t i = 0; i < n; i++)
-        at[i] = (char)(unsigned char)(v >> (8 * i));
-    return at + n;
+    v = htole16(v);
+    return (char *)memcpy(at, &v, sizeof v) + sizeof v;
+}
+
+static char *put_u32(char *at, uint32_t v)
+{
+    v = htole32(v);
+    return (char *)memcpy(at, &v, sizeof v) + sizeof v;
+}
+
+static char *put_u64(char *at, uint64_t v)
+{
+    v = htole64(v);
+    return (char *)memcpy(at, &v, sizeof v) + sizeof v;
 }
 
 static char *put_double(char *at, double v)
 {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    return put_integer(at, bits, 8);
+    return put_u64(at, bits);
 }
 
 static char *put_varint(char *at, uint64_t v)
@@ -97,10 +104,23 @@ static char *put_varint(char *at, uint64_t v)
     return at;
 }
 
-static char *put_bytes(char *at, struct slice s)
+/* Most strings are short, where a call of memcpy costs more than the copy. */
+static inline char *put_bytes(char *at, struct slice s)
 {
-    if (s.len)
+    if (s.len == 0)
+        return at;
+    if (s.len < 8) {
+        for (size_t i = 0; i < s.len; i++)
+            at[i] = s.at[i];
+    } else if (s.len <= 16) {
+        uint64_t first, last;
+        memcpy(&first, s.at, 8);
+        memcpy(&last, s.at + s.len - 8, 8);
+        memcpy(at, &first, 8);
+        memcpy(at + s.len - 8, &last, 8);
+    } else {
         memcpy(at, s.at, s.len);
+    }
     return at + s.len;
 }
 
@@ -117,13 +137,13 @@ static char *put_head(char *at, const struct batch *batch)
     list_head_strings(batch, strings);
     *at++ = MAGIC_0;
     *at++ = MAGIC_1;
-    at = put_integer(at, RECORD_VERSION, 1);
-    at = put_integer(at, 0, 1);
-    at = put_integer(at, 0, 4); /* head_bytes, known at the end */
-    at = put_integer(at, (uint64_t)batch->received_at_ms, 8);
-    at = put_integer(at, (uint64_t)batch->clock_offset_ms, 8);
+    *at++ = RECORD_VERSION;
+    *at++ = 0;
+    at = put_u32(at, 0); /* head_bytes, known at the end */
+    at = put_u64(at, (uint64_t)batch->received_at_ms);
+    at = put_u64(at, (uint64_t)batch->clock_offset_ms);
     at = put_double(at, batch->envelope.rate);
-    at = put_integer(at, batch->envelope.dropped, 4);
+    at = put_u32(at, batch->envelope.dropped);
     at = put_strings(at, strings, HEAD_STRINGS);
     return put_varint(at, batch->n_events);
 }
@@ -132,13 +152,13 @@ static char *put_fact(char *at, const struct event *event)
 {
     struct slice strings[FACT_STRINGS];
     list_fact_strings(event, strings);
-    at = put_integer(at, event->index, 2);
-    at = put_integer(at, event->kind, 1);
-    at = put_integer(at, 0, 1);
-    at = put_integer(at, event->flags, 4);
-    at = put_integer(at, event->status, 2);
-    at = put_integer(at, event->count, 4);
-    at = put_integer(at, (uint64_t)event->at_ms, 8);
+    at = put_u16(at, event->index);
+    *at++ = (char)event->kind;
+    *at++ = 0;
+    at = put_u32(at, event->flags);
+    at = put_u16(at, event->status);
+    at = put_u32(at, event->count);
+    at = put_u64(at, (uint64_t)event->at_ms);
     at = put_double(at, event->value);
     at = put_strings(at, strings, FACT_STRINGS);
     return put_varint(at, event->json.len);
@@ -154,7 +174,7 @@ enum err record_seal(struct batch *batch)
     char *at = put_head(start, batch);
     for (size_t i = 0; i < batch->n_events; i++)
         at = put_fact(at, &batch->events[i]);
-    put_integer(start + HEAD_BYTES_AT, (uint64_t)(at - start), 4);
+    put_u32(start + HEAD_BYTES_AT, (uint32_t)(at - start));
     for (size_t i = 0; i < batch->n_events; i++)
         at = put_bytes(at, batch->events[i].json);
     size_t bytes = (size_t)(at - start);
