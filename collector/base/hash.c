@@ -18,6 +18,21 @@ uint64_t hash_stable(struct slice bytes)
     return h ^ h >> 33;
 }
 
+uint64_t hash_quick(struct slice bytes)
+{
+    const uint64_t factor = 0x9e3779b97f4a7c15u;
+    uint64_t hash = bytes.len, word;
+    size_t at = 0;
+    for (; at + sizeof word <= bytes.len; at += sizeof word) {
+        memcpy(&word, bytes.at + at, sizeof word);
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 32;
+    }
+    for (; at < bytes.len; at++)
+        hash = (hash ^ (unsigned char)bytes.at[at]) * factor;
+    return hash ^ hash >> 29;
+}
+
 static uint64_t secret[2];
 
 __attribute__((constructor)) static void draw_secret(void)

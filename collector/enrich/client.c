@@ -1,5 +1,6 @@
 /* Who asks: a small table over the User-Agent header. The order matters, since each browser also names those it wants
  * to be taken for. */
+#include "base/hash.h"
 #include "enrich/enrich_int.h"
 
 static const struct {
@@ -89,19 +90,6 @@ struct memory {
     struct client client;
 };
 
-static size_t set_of(struct slice agent)
-{
-    uint64_t hash = agent.len, word;
-    size_t at = 0;
-    for (; at + 8 <= agent.len; at += 8) {
-        memcpy(&word, agent.at + at, 8);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    }
-    for (; at < agent.len; at++)
-        hash = (hash ^ (unsigned char)agent.at[at]) * 0x9e3779b97f4a7c15u;
-    return hash >> 59;
-}
-
 static bool remembers(const struct memory *memory, struct slice agent)
 {
     return memory->len == agent.len && memcmp(memory->agent, agent.at, agent.len) == 0;
@@ -121,7 +109,7 @@ struct client client_of(struct slice user_agent)
     static _Thread_local unsigned char newer[SETS];
     if (user_agent.len == 0 || user_agent.len > MAX_REMEMBERED_BYTES)
         return look_up(user_agent);
-    size_t set = set_of(user_agent);
+    size_t set = hash_quick(user_agent) % SETS;
     struct memory *pair = memories[set];
     if (!remembers(&pair[newer[set]], user_agent)) {
         newer[set] ^= 1;

@@ -1,6 +1,8 @@
 /* Error codes: the same error, the same eight characters, on any machine and for ever. docs/error-codes.md says how.
  *
  * canonical = "v1|" scope "|" type "|" masked message, and "|" frames when the stack tells any. */
+#include <assert.h>
+
 #include "base/hash.h"
 #include "enrich/enrich_int.h"
 
@@ -276,21 +278,98 @@ static void write_code(struct slice canonical, char ret_code[ENRICH_CODE_BYTES])
     ret_code[10] = '\0';
 }
 
-void code_write(struct slice scope, struct slice type, struct slice message, struct slice stack,
-                char ret_code[ENRICH_CODE_BYTES], struct text *masked)
+static void make_code(const struct code_key *key, char ret_code[ENRICH_CODE_BYTES], struct text *masked)
 {
     char bytes[CANONICAL_MAX_BYTES];
     struct text canonical = {bytes, 0, sizeof bytes, false};
+    struct slice type = key->type, message = key->message;
     split_type(&type, &message);
     mask_message(message, masked);
     text_add(&canonical, SLICE(VERSION "|"));
-    text_add(&canonical, scope);
+    text_add(&canonical, key->scope);
     text_char(&canonical, '|');
     text_add(&canonical, type);
     text_char(&canonical, '|');
     text_add(&canonical, text_slice(masked));
-    add_frames(stack, &canonical);
+    add_frames(key->stack, &canonical);
     write_code(text_slice(&canonical), ret_code);
+}
+
+/* ---- the last codes of this thread: an error seldom comes alone ---------------------------------------------------
+ */
+
+/* 150 KiB a thread, touched when errors come. What is not among them costs a look and a copy more. */
+#define SETS 16
+#define WAYS 4
+#define MAX_REMEMBERED_BYTES 1800
+struct memory {
+    uint64_t hash; /* 0: empty */
+    size_t len[4], masked_len;
+    char code[ENRICH_CODE_BYTES], masked[MASKED_MAX_BYTES], text[MAX_REMEMBERED_BYTES];
+};
+
+#define PARTS(key) \
+    { \
+        (key)->scope, (key)->type, (key)->message, (key)->stack \
+    }
+
+static uint64_t hash_key(const struct code_key *key)
+{
+    const struct slice parts[4] = PARTS(key);
+    uint64_t hash = 0;
+    for (int i = 0; i < 4; i++)
+        hash = hash * 31 + hash_quick(parts[i]);
+    return hash | 1;
+}
+
+static bool remembers(const struct memory *memory, uint64_t hash, const struct code_key *key)
+{
+    const struct slice parts[4] = PARTS(key);
+    const char *at = memory->text;
+    if (memory->hash != hash)
+        return false;
+    for (int i = 0; i < 4; at += parts[i++].len)
+        if (memory->len[i] != parts[i].len || (parts[i].len && memcmp(at, parts[i].at, parts[i].len) != 0))
+            return false;
+    return true;
+}
+
+static void remember(struct memory *memory, uint64_t hash, const struct code_key *key, const char *code,
+                     const struct text *masked)
+{
+    const struct slice parts[4] = PARTS(key);
+    char *at = memory->text;
+    memory->hash = hash;
+    for (int i = 0; i < 4; at += parts[i++].len) {
+        memory->len[i] = parts[i].len;
+        if (parts[i].len)
+            memcpy(at, parts[i].at, parts[i].len);
+    }
+    memcpy(memory->code, code, sizeof memory->code);
+    memcpy(memory->masked, masked->at, memory->masked_len = masked->len);
+}
+
+void code_write(const struct code_key *key, char ret_code[ENRICH_CODE_BYTES], struct text *masked)
+{
+    static _Thread_local struct memory memories[SETS][WAYS];
+    static _Thread_local unsigned char oldest[SETS];
+    assert(masked->len == 0 && masked->max == MASKED_MAX_BYTES);
+    if (key->scope.len + key->type.len + key->message.len + key->stack.len > MAX_REMEMBERED_BYTES) {
+        make_code(key, ret_code, masked);
+        return;
+    }
+    uint64_t hash = hash_key(key);
+    size_t set = hash >> 1 & (SETS - 1);
+    for (int way = 0; way < WAYS; way++) {
+        const struct memory *memory = &memories[set][way];
+        if (remembers(memory, hash, key)) {
+            memcpy(ret_code, memory->code, sizeof memory->code);
+            text_add(masked, (struct slice){memory->masked, memory->masked_len});
+            return;
+        }
+    }
+    make_code(key, ret_code, masked);
+    remember(&memories[set][oldest[set]++ % WAYS], hash, key, ret_code, masked);
 }
 
 void enrich_error_code(struct slice scope, struct slice type, struct slice message, struct slice stack,
@@ -298,7 +377,7 @@ void enrich_error_code(struct slice scope, struct slice type, struct slice messa
 {
     char bytes[MASKED_MAX_BYTES];
     struct text masked = {bytes, 0, sizeof bytes, false};
-    code_write(scope, type, message, stack, ret_code, &masked);
+    code_write(&(struct code_key){scope, type, message, stack}, ret_code, &masked);
     buf_add_slice(ret_masked, text_slice(&masked));
 }
 

@@ -99,7 +99,7 @@ static bool set_code(struct batch *batch, struct event *event)
 {
     char code[ENRICH_CODE_BYTES], bytes[MASKED_MAX_BYTES];
     struct text masked = {bytes, 0, sizeof bytes, false};
-    code_write(batch->envelope.service, event->type, event->message, event->stack, code, &masked);
+    code_write(&(struct code_key){batch->envelope.service, event->type, event->message, event->stack}, code, &masked);
     event->code = arena_copy(batch->arena, slice_of(code));
     return event->code.at && keep(batch, &masked, &event->group);
 }

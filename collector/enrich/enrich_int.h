@@ -123,7 +123,11 @@ struct line_parts {
 };
 #define LINE_MAX_BYTES 8192
 struct line_parts line_cut(struct slice line, char scratch[LINE_MAX_BYTES]);
-void code_write(struct slice scope, struct slice type, struct slice message, struct slice stack,
-                char ret_code[ENRICH_CODE_BYTES], struct text *masked);
+/* What a code is made of; all that two errors must share to have the same one. */
+struct code_key {
+    struct slice scope, type, message, stack;
+};
+/* masked: empty, for MASKED_MAX_BYTES. */
+void code_write(const struct code_key *key, char ret_code[ENRICH_CODE_BYTES], struct text *masked);
 
 #endif

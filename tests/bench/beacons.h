@@ -5,6 +5,8 @@
 #ifndef SEISMO_TESTS_BENCH_BEACONS_H
 #define SEISMO_TESTS_BENCH_BEACONS_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 
 #define BEACON_EVENTS 10
@@ -173,23 +175,27 @@ static inline void beacon_vital_event(struct dice *dice, struct buf *buf)
         buf_text(buf, ",\"target\":\"main > div.hero > img.banner\"");
 }
 
+/* One of 48 faults of the shop: the same type, words and places each time, in one of four a number of the user. */
 static inline void beacon_error_event(struct dice *dice, struct buf *buf)
 {
     static const char *const members[] = {"price", "items", "total", "length", "address", "currency"};
     static const char *const functions[] = {"renderCart", "updateTotal", "onSubmit", "fetchPrices", "CartView.render"};
-    const char *member = DICE_PICK(dice, members);
-    unsigned user = dice_below(dice, 100000);
+    struct dice fault = {dice_below(dice, 48)};
+    const char *member = DICE_PICK(&fault, members);
+    char user[24] = "";
+    if (dice_below(&fault, 4) == 0)
+        snprintf(user, sizeof user, " for user %u", dice_below(dice, 100000));
     buf_printf(buf,
-               ",\"type\":\"TypeError\",\"message\":\"Cannot read properties of undefined (reading '%s') for user "
-               "%u\",\"stack\":\"TypeError: Cannot read properties of undefined (reading '%s') for user %u",
+               ",\"type\":\"TypeError\",\"message\":\"Cannot read properties of undefined (reading '%s')%s\","
+               "\"stack\":\"TypeError: Cannot read properties of undefined (reading '%s')%s",
                member, user, member, user);
-    for (unsigned i = 0, n = 4 + dice_below(dice, 5); i < n; i++)
-        buf_printf(buf, "\\n    at %s (https://shop.example/assets/main-8f3a2b1c.js:%u:%u)", DICE_PICK(dice, functions),
-                   1 + dice_below(dice, 40), dice_below(dice, 90000));
+    for (unsigned i = 0, n = 4 + dice_below(&fault, 5); i < n; i++)
+        buf_printf(buf, "\\n    at %s (https://shop.example/assets/main-8f3a2b1c.js:%u:%u)",
+                   DICE_PICK(&fault, functions), 1 + dice_below(&fault, 40), dice_below(&fault, 90000));
     buf_printf(buf,
                "\",\"source\":\"error\",\"file\":\"https://shop.example/assets/main-8f3a2b1c.js\",\"line\":%u,"
                "\"column\":%u",
-               1 + dice_below(dice, 40), dice_below(dice, 90000));
+               1 + dice_below(&fault, 40), dice_below(&fault, 90000));
 }
 
 static inline void beacon_event(struct dice *dice, struct buf *buf, const char *page, double at)
