@@ -29,6 +29,7 @@
     X(WRONG_SERVICE, 1014, "the key's application does not include this service") \
     X(TOO_MANY_FIELDS, 1015, "an object has more fields than allowed") \
     X(FIELD_VALUE, 1016, "a field has a value that is not one of those allowed") \
+    X(EVENT_TOO_LARGE, 1017, "an event alone is larger than a record may be") \
     X(BODY_TOO_LARGE, 1101, "the body is larger than allowed") \
     X(INFLATED_TOO_LARGE, 1102, "the body inflates to more than allowed") \
     X(BAD_GZIP, 1103, "the body's gzip is damaged or cut short") \

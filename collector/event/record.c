@@ -56,7 +56,7 @@ static void list_fact_strings(const struct event *event, struct slice ret_list[F
 }
 
 /* An upper bound; a few bytes too many for each varint. */
-static size_t most_bytes(const struct batch *batch)
+size_t record_most_bytes(const struct batch *batch)
 {
     struct slice head[HEAD_STRINGS];
     list_head_strings(batch, head);
@@ -167,7 +167,7 @@ static char *put_fact(char *at, const struct event *event)
 enum err record_seal(struct batch *batch)
 {
     assert(batch->application && batch->n_events <= BATCH_MAX_EVENTS);
-    size_t most = most_bytes(batch);
+    size_t most = record_most_bytes(batch);
     char *start = arena_alloc(batch->arena, most);
     if (!start)
         return err_set(&batch->text, ERR_TOO_LARGE, "the beacon needs a record of %zu bytes", most);
@@ -277,6 +277,11 @@ enum err record_decode(struct slice bytes, struct arena *arena, struct record *r
 }
 
 /* ---- ids --------------------------------------------------------------------------------------------------------- */
+
+uint16_t record_part(const struct record *record)
+{
+    return record->n_facts ? record->facts[0].index : 0;
+}
 
 /* The NUL between the two keeps ("ab", "c") and ("a", "bc") apart; neither holds one. */
 void record_beacon_id(const struct record *record, char ret_id[RECORD_ID_BYTES])

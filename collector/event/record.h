@@ -46,12 +46,22 @@ struct record {
 
 /* Encodes an ENRICHED batch into memory of its arena and sets batch->value. ERR_TOO_LARGE past RECORD_MAX_BYTES. */
 enum err record_seal(struct batch *batch);
+/* Seals the events over several records of at most max_bytes each, in order: the same head, the events' own indexes, so
+ * that documents have the ids that they would have in one; `dropped` stands in the first. An event that no record can
+ * hold moves to batch->refused with ERR_EVENT_TOO_LARGE. The records live in the arena. The same batch and max_bytes
+ * give the same parts. ERR_EVENT_TOO_LARGE: none is left; ERR_TOO_LARGE: the arena's bound. */
+enum err record_split(struct batch *batch, size_t max_bytes, struct slice **ret_parts, size_t *ret_n);
+/* At most so many bytes will record_seal need. */
+size_t record_most_bytes(const struct batch *batch);
 /* Bytes to views; they borrow from bytes, the table of facts lives in the arena. ERR_CORRUPT, ERR_NEWER_VERSION. */
 enum err record_decode(struct slice bytes, struct arena *arena, struct record *ret_record);
 /* The document id of one event: 32 hex digits of SHA-256 over application and beacon id, '-', the index.
  * ret_id holds RECORD_ID_BYTES. The same beacon sent twice gives the same ids. */
 #define RECORD_ID_BYTES 48
 void record_document_id(const struct record *record, const struct fact *fact, char ret_id[RECORD_ID_BYTES]);
+/* Which part of its beacon a record is: the index of its first event. A beacon may come in several records
+ * (record_split); whoever knows records again by the beacon's id takes this with it. */
+uint16_t record_part(const struct record *record);
 /* The beacon's part of the id alone: 32 hex digits and NUL. */
 void record_beacon_id(const struct record *record, char ret_id[RECORD_ID_BYTES]);
 /* Makes a beacon's part an event's id, and again for the next event. Gives its length. */

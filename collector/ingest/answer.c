@@ -127,6 +127,7 @@ static int status_of(enum err err)
     case ERR_BAD_METHOD: return 405;
     case ERR_BODY_TOO_LARGE:
     case ERR_INFLATED_TOO_LARGE:
+    case ERR_EVENT_TOO_LARGE:
     case ERR_TOO_LARGE: return 413;
     case ERR_BAD_ENCODING:
     case ERR_BAD_CONTENT_TYPE: return 415;

@@ -125,9 +125,10 @@ static struct slice cut(struct slice text)
     return text;
 }
 
+/* One for each record of a beacon: a large one comes in several. */
 static uint64_t id_of(const struct record *record)
 {
-    return hash_keyed(record->application) * 0x9e3779b97f4a7c15u ^ hash_keyed(record->beacon);
+    return (hash_keyed(record->application) + record_part(record)) * 0x9e3779b97f4a7c15u ^ hash_keyed(record->beacon);
 }
 
 static struct slice name_of(const struct fact *fact)

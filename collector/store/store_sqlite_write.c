@@ -107,11 +107,15 @@ static struct span span_of(const struct record *record)
     return span;
 }
 
+/* One for each record of a beacon: a large one comes in several. */
 static void beacon_id(const struct record *record, unsigned char ret_id[16])
 {
     char hex[RECORD_ID_BYTES];
+    uint16_t part = record_part(record);
     record_beacon_id(record, hex);
     id_bytes(hex, ret_id);
+    ret_id[14] ^= (unsigned char)(part >> 8);
+    ret_id[15] ^= (unsigned char)part;
 }
 
 bool beacon_insert(struct file *file, const struct record *record, struct slice value, bool *ret_new)

@@ -123,7 +123,7 @@ static void test_refusals(void **state)
     static const struct {
         size_t json_bytes;
         enum err err;
-    } rows[] = {{100, ERR_OK}, {RECORD_MAX_BYTES, ERR_TOO_LARGE}, {1 << 20, ERR_AGAIN}, {1 << 19, ERR_OK}};
+    } rows[] = {{100, ERR_OK}, {RECORD_MAX_BYTES, ERR_EVENT_TOO_LARGE}, {1 << 20, ERR_AGAIN}, {1 << 19, ERR_OK}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(push("shop", "s", "0", rows[i].json_bytes), rows[i].err);
 }
