@@ -137,6 +137,7 @@ struct sending {
     double rate;
     int calls, errors, clicks;
     uint32_t flags;
+    int first; /* index of the first event: a later part of its beacon */
 };
 
 static void is_done(struct batch *batch, enum err result)
@@ -182,7 +183,7 @@ static void send(struct house *house, const struct sending *sending, atomic_int 
                    i < sending->calls                     ? EVENT_API
                    : i < sending->calls + sending->errors ? EVENT_ERROR
                                                           : EVENT_CLICK,
-                   (uint16_t)i);
+                   (uint16_t)(sending->first + i));
     atomic_fetch_add(left, 1);
     struct sink *sink = bus_sink(house->bus);
     while (sink->push(sink, batch) == ERR_AGAIN)
@@ -261,7 +262,9 @@ static void facts_become_windows(void **state)
     int64_t start_ms = minute_ago(3);
     struct sending sendings[] = {
         {.at_ms = start_ms, .session = "s1", .id = "beacon-1", .calls = 5, .errors = 1, .clicks = 2},
-        {.at_ms = start_ms + 9000, .session = "s2", .id = "beacon-2", .calls = 3},
+        {.at_ms = start_ms + 9000, .session = "s2", .id = "beacon-2", .calls = 2},
+        {.at_ms = start_ms + 9000, .session = "s2", .id = "beacon-2", .calls = 1, .first = 2}, /* its second part */
+        {.at_ms = start_ms + 9000, .session = "s2", .id = "beacon-2", .calls = 1, .first = 2}, /* and that again */
         {.at_ms = start_ms + 31000, .session = "s3", .id = "beacon-3", .calls = 4, .rate = 0.25},
         {.at_ms = start_ms + 31000, .session = "s3", .id = "beacon-3", .calls = 4, .rate = 0.25}, /* a repeat */
         {.at_ms = start_ms + 32000, .session = "s4", .id = "beacon-4", .calls = 7, .flags = EVENT_LATE},

@@ -67,13 +67,15 @@ static inline void make_fill(struct batch *batch, const struct make_beacon *beac
     }
 }
 
-/* The record's bytes, to be freed by the caller. */
-static inline struct slice make_record(const struct make_beacon *beacon)
+/* The record's bytes, to be freed by the caller; first: the index of the first event. */
+static inline struct slice make_part(const struct make_beacon *beacon, uint16_t first)
 {
     struct application application = {.name = beacon->application ? beacon->application : "shop"};
     struct batch *batch = batch_new(16);
     batch->application = &application;
     make_fill(batch, beacon);
+    for (size_t i = 0; i < batch->n_events; i++)
+        batch->events[i].index += first;
     assert_int_equal(record_seal(batch), ERR_OK);
     char *bytes = malloc(batch->value.len + 1);
     assert_non_null(bytes);
@@ -81,6 +83,11 @@ static inline struct slice make_record(const struct make_beacon *beacon)
     struct slice record = {bytes, batch->value.len};
     batch_free(batch);
     return record;
+}
+
+static inline struct slice make_record(const struct make_beacon *beacon)
+{
+    return make_part(beacon, 0);
 }
 
 /* A beacon of n events, one second apart, from at_ms on. */

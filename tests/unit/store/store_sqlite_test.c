@@ -122,6 +122,21 @@ static void same_beacon_twice_is_stored_once(void **state)
     store_close(store);
 }
 
+/* A large beacon comes in several records; each is known again by itself. */
+static void parts_of_a_beacon_are_all_stored(void **state)
+{
+    (void)state;
+    struct make_beacon beacon = {.id = "b-1", .session = "s", .received_ms = NOW_MS + 1000, .n = 2};
+    struct store *store = open_store();
+    beacon.events[0] = beacon.events[1] = (struct make_event){EVENT_PAGE, NOW_MS, NULL, "/home"};
+    for (int round = 0; round < 2; round++) {
+        for (uint16_t first = 0; first < 6; first += 2)
+            assert_int_equal(write_one(store, STORE_BEACON, make_part(&beacon, first)), round == 0 ? 2 : 0);
+    }
+    assert_int_equal(read_all(store, (struct store_event_query){0}), 6);
+    store_close(store);
+}
+
 /* A row a case: a beacon whose event is at at_ms, received twice. */
 static void repeats_are_found_on_other_days(void **state)
 {
@@ -906,6 +921,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(beacon_becomes_one_document_an_event),
         TEST(same_beacon_twice_is_stored_once),
+        TEST(parts_of_a_beacon_are_all_stored),
         TEST(repeats_are_found_on_other_days),
         TEST(damaged_values_are_refused_with_a_reason),
         TEST(newer_records_stop_the_writer),
