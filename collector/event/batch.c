@@ -12,7 +12,7 @@
 static const struct {
     size_t body, block;
     int keep; /* arenas a thread */
-} sizes[] = {{4096, 16384, 64}, {24576, 65536, 8}};
+} sizes[] = {{4096, 20480, 64}, {24576, 65536, 8}};
 #define N_SIZES (sizeof sizes / sizeof sizes[0])
 #define MAX_KEPT 64
 
