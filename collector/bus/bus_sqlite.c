@@ -188,7 +188,8 @@ static bool is_ready(struct bus *front)
     struct sqlite_bus *bus = (struct sqlite_bus *)front;
     if (atomic_load(&bus->failing))
         return false;
-    return !bus->max_file_bytes || atomic_load(&bus->used_bytes) < bus->max_file_bytes;
+    /* Not only when nothing fits: what is left may be too small for the next beacon, which is then refused. */
+    return !bus->max_file_bytes || atomic_load(&bus->used_bytes) < bus->max_file_bytes / 64 * 63;
 }
 
 static uint64_t spool_bytes(struct bus *front)
