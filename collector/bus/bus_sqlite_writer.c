@@ -175,10 +175,20 @@ static void show(struct sqlite_bus *bus, const struct request *requests, size_t 
     pthread_mutex_unlock(&bus->mutex);
 }
 
-static enum err give_up(struct sqlite_bus *bus)
+/* What is committed to a file that nobody can open any more is lost: it must not be called durable. */
+static bool was_removed(struct sqlite_bus *bus)
 {
-    enum err err = sqlite_file_err(bus->db, ERR_BUS_WRITE);
-    if (!atomic_exchange(&bus->failing, true))
+    int moved = 0;
+    return sqlite3_file_control(bus->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
+static enum err give_up(struct sqlite_bus *bus, bool removed)
+{
+    enum err err = removed ? ERR_BUS_WRITE : sqlite_file_err(bus->db, ERR_BUS_WRITE);
+    bool first = !atomic_exchange(&bus->failing, true);
+    if (first && removed)
+        log_error("bus", err, "%s was removed or renamed while it was in use; restart to begin another", bus->path);
+    else if (first)
         log_error("bus", err == ERR_CORRUPT ? ERR_CORRUPT : err, "%s: %s", bus->path, sqlite3_errmsg(bus->db));
     if (!sqlite3_get_autocommit(bus->db))
         step_done(bus->rollback);
@@ -191,7 +201,7 @@ static enum err write_all(struct sqlite_bus *bus, const struct request *requests
     int64_t now_ms = arrival_ms(bus);
     size_t removed = 0;
     begin_extents(bus);
-    bool ok = step_done(bus->begin);
+    bool gone = was_removed(bus), ok = !gone && step_done(bus->begin);
     for (size_t i = 0; i < n && ok; i++)
         ok = apply(bus, &requests[i], now_ms);
     if (ok && remove_rows)
@@ -201,7 +211,7 @@ static enum err write_all(struct sqlite_bus *bus, const struct request *requests
         ok = step_done(bus->probe);
     }
     if (!ok || !step_done(bus->commit))
-        return give_up(bus);
+        return give_up(bus, gone);
     if (atomic_exchange(&bus->failing, false))
         log_info("bus", "%s: writes succeed again", bus->path);
     show(bus, requests, n);

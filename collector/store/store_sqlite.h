@@ -56,7 +56,7 @@ enum statement {
 struct file {
     sqlite3 *db; /* NULL: not open */
     int64_t day;
-    bool begun, damaged;
+    bool begun, damaged, removed;
     uint64_t epoch; /* of the store when it was opened */
     uint64_t used;  /* for finding the one unused for longest */
     sqlite3_stmt *statements[STATEMENTS];

@@ -129,6 +129,10 @@ enum err file_error_of(sqlite3 *db, enum err otherwise)
 enum err file_failed(struct file *file, const char *doing, enum err otherwise)
 {
     enum err err = file_error_of(file->db, otherwise);
+    if (file->removed) {
+        log_error("store", otherwise, "%s was removed or renamed while it was in use; another is begun", file->path);
+        return otherwise;
+    }
     file->damaged = err == ERR_CORRUPT;
     log_line(err == ERR_AGAIN ? LOG_WARN : LOG_ERROR, "store", err, "%s: %s: %s (SQLite %d)", file->path, doing,
              sqlite3_errmsg(file->db), sqlite3_extended_errcode(file->db));
@@ -166,9 +170,17 @@ bool file_begin(struct file *file)
     return file->begun;
 }
 
+/* What is written into a file that nobody can open any more is lost: it must not be called stored. */
+static bool was_removed(struct file *file)
+{
+    int moved = 0;
+    return sqlite3_file_control(file->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 bool file_commit(struct file *file)
 {
-    if (!execute(file, "COMMIT"))
+    file->removed = was_removed(file);
+    if (file->removed || !execute(file, "COMMIT"))
         return false;
     file->begun = false;
     return true;
@@ -326,7 +338,9 @@ enum err file_open(struct sqlite *sqlite, struct file *file, int64_t day, enum o
     struct stat stat_;
     *file = (struct file){.day = day, .epoch = atomic_load(&sqlite->epoch)};
     file_path(sqlite, day, file->path);
-    if (mode != OPEN_OR_MAKE && stat(file->path, &stat_) != 0)
+    if (mode == OPEN_OR_MAKE)
+        mkdir(sqlite->folder, 0700); /* it is there, unless it was removed meanwhile */
+    else if (stat(file->path, &stat_) != 0)
         return ERR_MISSING;
     enum err err = open_once(file, mode, text);
     if (err != ERR_CORRUPT || mode == OPEN_TO_READ)

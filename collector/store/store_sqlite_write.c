@@ -387,10 +387,21 @@ static enum err put_position(struct file *file, const char *group, const struct 
 
 /* ---- the whole ---- */
 
-/* Begins a damaged file afresh; the caller comes again then. */
+static bool is_lost(const struct file *file)
+{
+    return file->damaged || file->removed;
+}
+
+/* Begins a damaged file afresh, and one that was removed at its next use; the caller comes again then. */
 static enum err replace(struct sqlite *sqlite, struct file *file)
 {
     struct err_text text = {""};
+    if (file->removed) {
+        int64_t day = file->day;
+        file_close(file);
+        readers_close(sqlite, day);
+        return ERR_AGAIN;
+    }
     enum err err = file_replace(sqlite, file, &text);
     if (err != ERR_OK)
         log_error("store", err, "%s", text.at);
@@ -409,7 +420,7 @@ static enum err write_days(struct write *write)
             err = commit_day(write, &sqlite->days[i]);
     for (size_t i = 0; err != ERR_OK && i < OPEN_DAYS; i++) {
         file_roll_back(&sqlite->days[i]);
-        if (sqlite->days[i].damaged)
+        if (is_lost(&sqlite->days[i]))
             err = replace(sqlite, &sqlite->days[i]);
     }
     return err;
@@ -430,7 +441,7 @@ static enum err write_main(struct write *write, const char *group, const struct 
         settle(write, STAGE_MAIN, MAIN_DAY);
     else
         file_roll_back(file);
-    return file->damaged ? replace(write->sqlite, file) : err;
+    return is_lost(file) ? replace(write->sqlite, file) : err;
 }
 
 enum err sqlite_write(struct store *store, struct store_item *items, size_t n, const char *group,

@@ -54,11 +54,11 @@ export async function windowsOf(innerUrl, from, to, filter = {}) {
   return sums;
 }
 
-// What differs, one line each; [] when windows and documents agree.
-export function differences(raw, windows) {
+// What differs, one line each; [] when windows and documents agree. `late`: what the collector itself says came too late, weighted at most.
+export function differences(raw, windows, late = 0) {
   const lines = [];
   for (const kind of counted) {
-    const { count, failed, slow } = raw[kind], seen = windows[kind];
+    const { count, failed } = raw[kind], slow = raw[kind].slow + late, seen = windows[kind];
     if (seen.count > count + 0.5) lines.push(`${kind}: ${seen.count} counted, only ${count} stored: counted twice`);
     if (seen.count < count - slow - 0.5) lines.push(`${kind}: ${seen.count} counted, ${count} stored, of which at most ${slow} came late`);
     if (seen.failed > failed + 0.5 || seen.failed < failed - slow - 0.5) lines.push(`${kind}: ${seen.failed} counted as failed, ${failed} stored as failed`);

@@ -376,6 +376,20 @@ static void test_disk_full_and_back(void **state)
     bus_close(bus, 1000);
 }
 
+/* What is written to a file without a name is lost with the process. */
+static void test_removed_while_open(void **state)
+{
+    (void)state;
+    struct bus *bus = open_bus(1);
+    struct bus_message message = {TOPIC_EVENTS, 0, SLICE("value")};
+    assert_int_equal(bus_publish_wait(bus, &message, 1), ERR_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(bus_publish_wait(bus, &message, 1), ERR_BUS_WRITE);
+    assert_false(bus_is_ready(bus));
+    assert_int_equal(bus_publish_wait(bus, &message, 1), ERR_BUS_WRITE);
+    bus_close(bus, 1000);
+}
+
 /* ---- files ---- */
 
 static void write_file(const char *bytes, size_t n)
@@ -822,6 +836,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_free_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_full_and_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_while_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),

@@ -900,6 +900,33 @@ static void without_room_nothing_is_done_until_there_is(void **state)
     store_close(store);
 }
 
+/* An operator clears the folder under a running store: what comes then is stored in files that can be opened. */
+static void removed_files_are_begun_again(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct refused refused = {0};
+    char command[2 * sizeof folder];
+    fill(store, 0, 2);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
+    struct store_item item = make_item(STORE_BEACON, make_simple("after", NOW_MS, 3));
+    const struct position position = {TOPIC_EVENTS, 0, 7};
+    enum err err = ERR_AGAIN;
+    for (int i = 0; i < 5 && err == ERR_AGAIN; i++)
+        err = store_write(store, &item, 1, "index", &position, 1, count_refused, &refused);
+    assert_int_equal(err, ERR_OK);
+    assert_true(item.done && item.stored == 3);
+    store_close(store);
+    store = open_store();
+    int64_t next = 0;
+    assert_int_equal(read_all(store, (struct store_event_query){0}), 3);
+    assert_int_equal(store_position(store, "index", TOPIC_EVENTS, 0, &next), ERR_OK);
+    assert_int_equal(next, 7);
+    make_free(item.value);
+    store_close(store);
+}
+
 static void unusable_folders_and_kinds_are_said(void **state)
 {
     (void)state;
@@ -945,6 +972,7 @@ int main(void)
         TEST(damage_elsewhere_in_seismo_db_keeps_state_and_positions),
         TEST(another_process_keeps_a_damaged_file_where_it_is),
         TEST(without_room_nothing_is_done_until_there_is),
+        TEST(removed_files_are_begun_again),
         TEST(unusable_folders_and_kinds_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+// only: embedded
+// Places in which an operator can put a collector: stopped and continued, its folder gone, taken twice or read-only, no file left to open.
+// What is acknowledged stays true, and what is not possible is said.
+import assert from 'node:assert/strict';
+import { existsSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startLoad } from '../lib/load.mjs';
+import { beacon, begin, exported, place, post, sleep, start, until } from '../lib/seismo.mjs';
+import { settled } from '../lib/settled.mjs';
+
+async function collector(t, options) {
+  const where = place(), seismo = await start(where, options);
+  t.after(async () => {
+    await seismo.kill();
+    where.remove();
+  });
+  return { where, seismo };
+}
+
+test('SIGSTOP for six seconds, then SIGCONT', { timeout: 60000 }, async (t) => {
+  const { where, seismo } = await collector(t);
+  const load = startLoad(() => seismo.publicUrl, { perSecond: 150, timeoutMs: 2500 });
+  t.after(() => load.stop({ within: 0 }));
+  await sleep(1500);
+  seismo.signal('SIGSTOP');
+  await sleep(6000);
+  seismo.signal('SIGCONT');
+  await sleep(1500);
+  await load.stop();
+  await settled(where, seismo, load);
+  await seismo.stop();
+});
+
+test('the data folder is removed: no beacon is acknowledged into nowhere', { timeout: 60000 }, async (t) => {
+  const { where, seismo } = await collector(t);
+  assert.equal((await post(seismo.publicUrl, beacon())).status, 202);
+  rmSync(where.folder, { recursive: true });
+  const answer = await post(seismo.publicUrl, beacon());
+  assert.equal(answer.status, 503, answer.text);
+  assert.ok(answer.headers.get('retry-after'));
+  assert.equal((await fetch(`${seismo.publicUrl}/readyz`)).status, 503);
+  assert.match(seismo.log(), /bus\.db was removed/);
+  await seismo.stop();
+  const again = await start(where);
+  t.after(() => again.kill());
+  const one = beacon();
+  assert.equal((await post(again.publicUrl, one)).status, 202);
+  await until('it begins anew', async () => (await exported(where)).length === one.events.length, { within: 15000 });
+  await again.stop();
+});
+
+test('the store\'s folder is removed: what comes then is stored', { timeout: 60000 }, async (t) => {
+  const { where, seismo } = await collector(t);
+  assert.equal((await post(seismo.publicUrl, beacon())).status, 202);
+  await until('stored', async () => (await exported(where)).length === 3);
+  rmSync(join(where.folder, 'store'), { recursive: true });
+  const load = startLoad(() => seismo.publicUrl, { perSecond: 100 });
+  t.after(() => load.stop({ within: 0 }));
+  await sleep(2000);
+  await load.stop();
+  await settled(where, seismo, load, { metrics: false, rollup: false });
+  await seismo.stop();
+});
+
+test('a second collector on the same folder does not start, the first goes on', { timeout: 30000 }, async (t) => {
+  const { where, seismo } = await collector(t);
+  const second = begin(where);
+  await assert.rejects(second.ready, /SE-3001.*another process has it open/s);
+  assert.equal((await second.end).code, 1);
+  assert.equal((await post(seismo.publicUrl, beacon())).status, 202);
+  await seismo.stop();
+});
+
+test('64 files, and a hundred connections that do nothing', { timeout: 60000 }, async (t) => {
+  const { where, seismo } = await collector(t, { prefix: ['prlimit', '--nofile=64'] });
+  const idle = Array.from({ length: 100 }, () => net.connect(new URL(seismo.publicUrl).port, '127.0.0.1').on('error', () => {}));
+  await until('that it is full is said', () => seismo.log().includes('SE-4004'), { within: 10000 });
+  await sleep(1000);
+  assert.ok(seismo.log().split('SE-4004').length < 20, 'and not said without end');
+  for (const socket of idle) socket.destroy();
+  const load = startLoad(() => seismo.publicUrl, { perSecond: 150, connections: 12 });
+  t.after(() => load.stop({ within: 0 }));
+  await sleep(2000);
+  await load.stop();
+  await settled(where, seismo, load);
+  await seismo.stop();
+  assert.ok(existsSync(where.folder));
+});
