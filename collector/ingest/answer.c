@@ -42,18 +42,40 @@ void count_rejects(enum err err, const struct batch *batch)
         count_reject(batch->refused[i].why);
 }
 
-/* With a page to read it, what follows goes out as one: h2o writes each field by itself. */
-#define VARY_JOINED "Retry-After\r\nvary: Origin"
+/* What every JSON answer begins with, and what follows when a page may read it: h2o writes each field by itself, so
+ * that they go out as one. */
 #define JSON_JOINED "application/json\r\nx-content-type-options: nosniff\r\ncache-control: no-store"
+#define ALLOW_JOINED "\r\naccess-control-allow-origin: "
+#define VARY_JOINED "\r\naccess-control-expose-headers: Retry-After\r\nvary: Origin"
+
+static struct slice put(char *to, size_t at, const char *text, size_t len)
+{
+    memcpy(to + at, text, len);
+    return (struct slice){to, at + len};
+}
+
+/* first's value with the fields for the page behind it. to has room for both. The origin has been looked at. */
+static struct serve_field join(struct serve_field first, struct slice origin, char *to)
+{
+    assert(first.value.len < sizeof JSON_JOINED);
+    struct slice all = put(to, 0, first.value.at, first.value.len);
+    all = put(to, all.len, ALLOW_JOINED, sizeof ALLOW_JOINED - 1);
+    all = put(to, all.len, origin.at, origin.len);
+    all = put(to, all.len, VARY_JOINED, sizeof VARY_JOINED - 1);
+    return (struct serve_field){first.name, all};
+}
 
 void answer_send(const struct outlet *outlet, int status, const struct serve_field *fields, size_t n, struct slice body)
 {
     struct serve_field all[SERVE_MAX_FIELDS];
-    assert(n + 2 <= SERVE_MAX_FIELDS);
+    char joined[sizeof JSON_JOINED + sizeof ALLOW_JOINED + MAX_ORIGIN_BYTES + sizeof VARY_JOINED];
+    assert(n + 2 <= SERVE_MAX_FIELDS && outlet->origin.len <= MAX_ORIGIN_BYTES);
     memcpy(all, fields, n * sizeof all[0]);
-    if (outlet->origin.len) {
+    if (outlet->origin.len && n && fields[n - 1].name[0] == '+') {
+        all[n - 1] = join(fields[n - 1], outlet->origin, joined);
+    } else if (outlet->origin.len) {
         all[n++] = (struct serve_field){"access-control-allow-origin", outlet->origin};
-        all[n++] = (struct serve_field){"+access-control-expose-headers", SLICE(VARY_JOINED)};
+        all[n++] = (struct serve_field){"+access-control-expose-headers", SLICE("Retry-After\r\nvary: Origin")};
     } else {
         all[n++] = (struct serve_field){"vary", SLICE("Origin")};
     }

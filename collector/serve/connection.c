@@ -6,6 +6,7 @@
 #include "serve/serve_int.h"
 
 #define HEADER_MS 5000
+#define OTHER_MS 15000 /* more than h2o gives to a handshake */
 #define BUCKETS 1024
 
 /* How many connections an address has open; only addresses that have one stand here, so that the total maximum bounds
@@ -94,6 +95,7 @@ static void on_close(void *at)
     }
     if (h2o_linklist_is_linked(&connection->waiting))
         h2o_linklist_unlink(&connection->waiting);
+    h2o_linklist_unlink(&connection->link);
     loop->connections--;
     atomic_fetch_sub(&loop->serve->connections, 1);
     metric_add(loop->serve->open, -1);
@@ -162,30 +164,47 @@ static void wait_for_header(struct connection *connection, h2o_socket_t *sock)
         turn_away(sock, "proxy_untrusted");
         return;
     }
-    connection->sock = sock;
     connection->until_ms = serve_mono_ms() + HEADER_MS;
     sock->data = connection;
     h2o_linklist_insert(&connection->loop->waiting, &connection->waiting);
     h2o_socket_read_start(sock, on_header);
 }
 
-void connections_sweep(struct loop *loop, int64_t now_ms)
+static void sweep_waiting(struct loop *loop, int64_t now_ms, bool stopping)
 {
     for (h2o_linklist_t *at = loop->waiting.next, *next; at != &loop->waiting; at = next) {
         struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, waiting, at);
         next = at->next;
-        if (now_ms >= connection->until_ms)
+        if (stopping || now_ms >= connection->until_ms)
             turn_away(connection->sock, "proxy_timeout");
     }
 }
 
-static struct connection *connection_new(struct loop *loop, int fd)
+/* h2o limits a handshake's time, but not that of a good-bye over TLS which nobody reads; at a stop neither may delay.
+ */
+void connections_sweep(struct loop *loop, int64_t now_ms, bool stopping)
+{
+    sweep_waiting(loop, now_ms, stopping);
+    for (h2o_linklist_t *at = loop->all.next; at != &loop->all; at = at->next) {
+        struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, at);
+        bool speaks_http = connection->round == loop->round;
+        if (speaks_http)
+            connection->other_ms = 0;
+        else if (connection->other_ms == 0)
+            connection->other_ms = now_ms;
+        if (!speaks_http && (stopping || now_ms - connection->other_ms > OTHER_MS))
+            shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR); /* h2o notices */
+    }
+}
+
+static struct connection *connection_new(struct loop *loop, h2o_socket_t *sock)
 {
     struct connection *connection = h2o_mem_alloc(sizeof *connection);
     struct sockaddr_storage at;
     socklen_t len = sizeof at;
-    *connection = (struct connection){.loop = loop};
-    connection->has_peer = getpeername(fd, (struct sockaddr *)&at, &len) == 0 &&
+    *connection = (struct connection){.loop = loop, .sock = sock};
+    h2o_linklist_insert(&loop->all, &connection->link);
+    connection->has_peer = getpeername(h2o_socket_get_fd(sock), (struct sockaddr *)&at, &len) == 0 &&
                            address_from_socket((struct sockaddr *)&at, &connection->peer);
     return connection;
 }
@@ -199,7 +218,7 @@ void connection_take(struct loop *loop, h2o_socket_t *sock)
         h2o_socket_close(sock);
         return;
     }
-    struct connection *connection = connection_new(loop, h2o_socket_get_fd(sock));
+    struct connection *connection = connection_new(loop, sock);
     loop->connections++;
     metric_add(serve->open, 1);
     sock->on_close.cb = on_close;

@@ -63,6 +63,7 @@ static void open_loop(struct loop *loop)
     h2o_linklist_init_anchor(&loop->streams);
     h2o_linklist_init_anchor(&loop->lingers);
     h2o_linklist_init_anchor(&loop->waiting);
+    h2o_linklist_init_anchor(&loop->all);
     open_context(loop);
     h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_wake);
     loop->listener = h2o_evloop_socket_create(loop->evloop, loop->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -112,6 +113,7 @@ static bool is_idle(h2o_req_t *req)
 static int check_connection(h2o_req_t *req, void *at)
 {
     const struct round *round = at;
+    request_connection(req)->round = round->loop->round;
     if (is_stuck(round, req)) {
         metric_add(round->loop->serve->stuck, 1);
         request_break(req);
@@ -126,18 +128,19 @@ static void sweep(struct loop *loop, int64_t now_ms)
     bool stopping = loop->stop_ms != 0;
     struct round round = {loop, stopping, stopping && now_ms >= loop->stop_ms + BREAK_AFTER_MS};
     loop->swept_ms = now_ms;
+    loop->round++;
     if (loop->paused && loop->listener) {
         loop->paused = false;
         h2o_socket_read_start(loop->listener, on_accept);
     }
     linger_sweep(loop, now_ms);
-    connections_sweep(loop, stopping ? INT64_MAX : now_ms);
     if (stopping)
         streams_end(loop);
     streams_sweep(loop);
     if (stopping && now_ms >= loop->stop_ms)
         tickets_abandon(loop);
     loop->serve->config.http1.callbacks.foreach_request(&loop->context, check_connection, &round);
+    connections_sweep(loop, now_ms, stopping);
 }
 
 /* Follows the server's phase; true while there is something to do. */

@@ -56,9 +56,11 @@ struct connection {
     struct loop *loop;
     bool has_peer, is_tenant; /* is_tenant: counted under its address */
     struct address peer;      /* the socket's, or whom the PROXY header names */
-    /* while its PROXY header is awaited */
-    h2o_linklist_t waiting;
+    h2o_linklist_t link;      /* of loop->all */
     h2o_socket_t *sock;
+    unsigned round;         /* the sweep that last saw it speak HTTP */
+    int64_t other_ms;       /* since when it has not: it shakes hands, or says good-bye; 0: it does */
+    h2o_linklist_t waiting; /* while its PROXY header is awaited */
     int64_t until_ms;
 };
 
@@ -77,7 +79,8 @@ struct loop {
     bool answering;         /* we are the ones who start a response: refuse.c lets it pass */
     int connections;
     unsigned tls_number; /* of accept.ssl_ctx, which the loop holds */
-    h2o_linklist_t tickets, streams, lingers, waiting;
+    h2o_linklist_t tickets, streams, lingers, waiting, all;
+    unsigned round;                     /* of sweeps */
     struct serve_ticket *spare_tickets; /* kept for the next requests */
     int n_lingers, n_spare_tickets;
     int64_t swept_ms, stop_ms; /* monotonic; stop_ms is when the deadline ends */
@@ -130,7 +133,9 @@ void request_break(h2o_req_t *req); /* shuts the connection down; h2o notices an
 struct tenants *tenants_new(void);
 void tenants_free(struct tenants *tenants);
 void connection_take(struct loop *loop, h2o_socket_t *sock); /* just accepted */
-void connections_sweep(struct loop *loop, int64_t now_ms);   /* closes those whose PROXY header does not come */
+/* After the connections that speak HTTP were marked with the loop's round: closes those that take too long to begin or
+ * to end, and when the loop stops all that have not begun. */
+void connections_sweep(struct loop *loop, int64_t now_ms, bool stopping);
 
 /* proxy.c: what input begins with. PROXY_DONE: its length, and the client's address if it names one. Nothing else is
  * written. */

@@ -233,6 +233,28 @@ static void test_tls(void **state)
     serve_stop(serve, 1000);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void test_a_handshake_does_not_delay_the_stop(void **state)
+{
+    (void)state;
+    certificate_write("first.test", CERTIFICATE, KEY);
+    start(false, 0, true);
+    int silent = talk_open(serve_port(serve)), halfway = talk_open(serve_port(serve));
+    talk_send(halfway, "\x16\x03\x01\x02\0\1", 6);
+    assert_int_equal(talk_tls(0, NULL, GET).status, 200);
+    int64_t began_ms = now_ms();
+    serve_stop(serve, 30000);
+    assert_in_range(now_ms() - began_ms, 0, 8000); /* a handshake alone may take ten seconds */
+    close(silent);
+    close(halfway);
+}
+
 static void test_certificates_are_replaced(void **state)
 {
     (void)state;
@@ -264,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_a_proxy_header_that_does_not_come),
         cmocka_unit_test(test_connections_of_one_address),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_a_handshake_does_not_delay_the_stop),
         cmocka_unit_test(test_certificates_are_replaced),
     };
     signal(SIGPIPE, SIG_IGN);
