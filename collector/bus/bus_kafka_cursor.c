@@ -42,7 +42,7 @@ static rd_kafka_t *new_consumer(struct kafka_cursor *cursor, struct err_text *te
                                     "heartbeat.interval.ms",
                                     "2500",
                                     "queued.max.messages.kbytes",
-                                    "16384",
+                                    "8192",
                                     "fetch.wait.max.ms",
                                     "100",
                                     NULL};

@@ -54,7 +54,7 @@
     X(ELASTIC_USER, "elastic.user", STRING, "", 0, 0, "", "", false, "User name, when there is no API key.") \
     X(ELASTIC_PASSWORD, "elastic.password", STRING, "", 0, 0, "", "", true, "The user's password.") \
     X(ELASTIC_CA_FILE, "elastic.ca_file", STRING, "", 0, 0, "", "", false, "Certificates, PEM, that are trusted besides the system's.") \
-    X(ELASTIC_BULK_BYTES, "elastic.bulk_bytes", BYTES, "4194304", 65536, 16777216, "bytes", "", false, "Largest request that writes documents, before gzip. It starts smaller and grows while answers are quick.") \
+    X(ELASTIC_BULK_BYTES, "elastic.bulk_bytes", BYTES, "2097152", 65536, 16777216, "bytes", "", false, "Largest request that writes documents, before gzip. It starts smaller and grows while answers are quick.") \
     X(ELASTIC_BULK_REQUESTS, "elastic.bulk_requests", INT, "4", 1, 16, "requests", "", false, "Most of these requests in flight at once. It starts at two and grows while answers are quick.") \
     X(ELASTIC_COMPRESS, "elastic.compress", BOOL, "false", 0, 0, "", "", false, "gzip what is written: less traffic, about twice the CPU.") \
     X(INDEX_BATCH_RECORDS, "index.batch_records", INT, "500", 1, 10000, "records", "", false, "Records that are stored and committed together.") \

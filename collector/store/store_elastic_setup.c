@@ -73,9 +73,9 @@ static enum err look_at_node(struct setup *setup)
     int n = sscanf(number, "%d.%d", &major, &minor);
     bool is_open = strcmp(distribution, "opensearch") == 0;
     atomic_store(&setup->elastic->requires_streams, n == 2 && !is_open && (major > 8 || (major == 8 && minor >= 13)));
-    if (n != 2 || (!is_open && (major < 8 || (major == 8 && minor < 3)))) /* 8.3 brought `subobjects` */
-        err =
-            err_set(setup->text, ERR_STORE_OPEN, "elastic: version \"%s\" is too old; 8.3 or newer is needed", number);
+    if (n != 2 || (!is_open && (major < 7 || (major == 7 && minor < 16))))
+        err = err_set(setup->text, ERR_STORE_OPEN, "elastic: version \"%s\" is too old; 7.16 or newer is needed",
+                      number);
     json_decref(root);
     return err;
 }

@@ -441,8 +441,8 @@ static void templates_are_installed_when_missing_or_older(void **state)
     (void)state;
     static const struct {
         int installed, puts;
-    } cases[] = {{0, 4}, {1, 0}, {2, 0}};
-    for (size_t i = 0; i < 3; i++) {
+    } cases[] = {{0, 4}, {1, 4}, {2, 0}, {3, 0}};
+    for (size_t i = 0; i < 4; i++) {
         fake.puts = fake.template_gets = 0;
         fake.installed_version = cases[i].installed;
         store_close(open_store());
@@ -451,7 +451,7 @@ static void templates_are_installed_when_missing_or_older(void **state)
     struct store_options options = {.kind = "elastic", .url = url, .retention_days = 7};
     struct err_text text = {""};
     fake.puts = 0;
-    fake.installed_version = 1;
+    fake.installed_version = 2;
     assert_int_equal(store_setup(&options, &text), ERR_OK); /* asked for, it does all again */
     assert_int_equal(fake.puts, 4);
     fake.installed_version = 0;
