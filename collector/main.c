@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ struct seismo {
     struct sink *to_enrich, *to_validate;
     struct ingest *ingest;
     struct index *index;
+    atomic_bool index_is_paused;
     struct rollup_stage *rollup;
     struct window_sink *detect;
     struct alerts *alerts;
@@ -63,7 +65,20 @@ static bool beacons_are_welcome(void *ctx)
 static bool all_is_ready(void *ctx)
 {
     struct seismo *seismo = ctx;
-    return (!seismo->bus || bus_is_ready(seismo->bus)) && (!seismo->store || store_is_ready(seismo->store));
+    return (!seismo->bus || bus_is_ready(seismo->bus)) && (!seismo->store || store_is_ready(seismo->store)) &&
+           !atomic_load(&seismo->index_is_paused);
+}
+
+static const char *why_not_ready(void *ctx)
+{
+    struct seismo *seismo = ctx;
+    if (seismo->bus && !bus_is_ready(seismo->bus))
+        return "the bus takes no records";
+    if (seismo->store && !store_is_ready(seismo->store))
+        return "the store has not answered for ten seconds, or refuses the credentials (SE-3104)";
+    return atomic_load(&seismo->index_is_paused)
+               ? "indexing pauses, since most of the last documents were refused (SE-3105)"
+               : "not ready yet";
 }
 
 static void tell_live(struct seismo *seismo)
@@ -85,6 +100,11 @@ static void documents_were_stored(void *ctx, unsigned long documents)
 {
     if (documents)
         tell_live(ctx);
+}
+
+static void indexing_pauses(void *ctx, bool paused)
+{
+    atomic_store(&((struct seismo *)ctx)->index_is_paused, paused);
 }
 
 static void alerts_have_changed(void *ctx)
@@ -219,6 +239,7 @@ static enum err start_index(struct seismo *seismo, struct err_text *text)
         .store = seismo->store,
         .batch_records = (int)config_int(seismo->config, SETTING_INDEX_BATCH_RECORDS),
         .stored = documents_were_stored,
+        .paused = indexing_pauses,
         .ctx = seismo,
     };
     return index_start(&seismo->index, &options, text);
@@ -294,6 +315,7 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .open_windows = seismo->roles & ROLE_DETECT ? open_windows : NULL,
         .open_ctx = seismo,
         .ready = all_is_ready,
+        .unready = why_not_ready,
         .ready_ctx = seismo,
         .host_names = inner_names(seismo),
         .public_url = public_url(seismo),

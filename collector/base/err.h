@@ -65,6 +65,7 @@
     X(STORE_WRITE, 3102, "the store did not take a document") \
     X(STORE_READ, 3103, "the store cannot be read") \
     X(STORE_AUTH, 3104, "the store refuses the credentials") \
+    X(STORE_BURST, 3105, "most of the last documents were refused; indexing pauses") \
     X(NEWER_VERSION, 3201, "it was written by a newer release") \
     X(CORRUPT, 3202, "it is damaged") \
     X(MISSING, 3203, "it does not exist") \

@@ -52,6 +52,8 @@ struct index {
     unsigned long documents, refused; /* of this batch */
     struct arena *arena;              /* of this batch */
     struct burst burst;
+    bool paused; /* by a burst */
+    struct metric *is_paused;
     struct metric *stored;
     int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */
 };
@@ -316,14 +318,27 @@ static bool finish(struct index *index)
     return true;
 }
 
+static void show_paused(struct index *index, bool paused)
+{
+    if (paused == index->paused)
+        return;
+    if (!paused)
+        log_info("index", "most documents are stored again; indexing goes on");
+    index->paused = paused;
+    metric_set(index->is_paused, paused);
+    if (index->options.paused)
+        index->options.paused(index->options.ctx, paused);
+}
+
 /* A burst of refusals is more likely our fault than that of so many records: tell, and go on slowly. */
 static bool mind_burst(struct index *index)
 {
     burst_add(&index->burst, clock_mono_ms(), index->documents, index->refused);
     int ms = burst_pause_ms(&index->burst, clock_mono_ms());
+    show_paused(index, index->burst.pause_ms > 0);
     if (ms == 0)
         return true;
-    log_error("index", ERR_STORE_WRITE, "most of the last documents were refused (%s); pausing for %d s",
+    log_error("index", ERR_STORE_BURST, "most of the last documents were refused (%s); pausing for %d s",
               index->n_rejects ? index->rejects[0]->reason : "", ms / 1000);
     return pause_ms(index, ms);
 }
@@ -408,6 +423,8 @@ static struct index *new_index(const struct index_options *options)
     index->arena = arena_new(65536, ARENA_BYTES);
     index->stored = metric_get(METRIC_COUNTER, "seismo_events_stored_total", NULL, NULL,
                                "events newly stored as documents; repeats are not counted");
+    index->is_paused = metric_get(METRIC_GAUGE, "seismo_index_paused", NULL, NULL,
+                                  "1 while indexing pauses since most of the last documents were refused");
     pthread_mutex_init(&index->mutex, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);

@@ -6,6 +6,8 @@
 #ifndef SEISMO_INDEX_INDEX_H
 #define SEISMO_INDEX_INDEX_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct bus;
@@ -18,6 +20,8 @@ struct index_options {
     int batch_records; /* at most that many beacons a write */
     /* Told after each commit on index's thread: documents newly stored. May be NULL. */
     void (*stored)(void *ctx, unsigned long documents);
+    /* Told, on index's thread, when a burst of refusals makes it pause, and when that is over. May be NULL. */
+    void (*paused)(void *ctx, bool paused);
     void *ctx;
 };
 

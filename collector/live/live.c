@@ -50,7 +50,8 @@ static void reply_ready(const struct live *live, struct serve_request *request)
 {
     const struct live_options *options = &live->options;
     if (options->ready && !options->ready(options->ready_ctx))
-        live_reply_error(request, 503, ERR_AGAIN, "not ready yet");
+        live_reply_error(request, 503, ERR_AGAIN,
+                         options->unready ? options->unready(options->ready_ctx) : "not ready yet");
     else
         live_reply(request, 200, "text/plain", SLICE("ready\n"));
 }

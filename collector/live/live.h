@@ -31,7 +31,8 @@ struct live_options {
     void (*open_windows)(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
                          void *each_ctx);
     void *open_ctx;
-    bool (*ready)(void *ctx); /* may be NULL */
+    bool (*ready)(void *ctx);          /* may be NULL */
+    const char *(*unready)(void *ctx); /* why it is not, a literal; may be NULL */
     void *ready_ctx;
     const char *public_url, *demo_key; /* for the tag that an empty page shows */
 };

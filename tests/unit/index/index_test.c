@@ -177,9 +177,17 @@ static void note_stored(void *ctx, unsigned long documents)
     atomic_fetch_add(&told, documents);
 }
 
+static atomic_bool is_paused;
+
+static void note_paused(void *ctx, bool paused)
+{
+    (void)ctx;
+    atomic_store(&is_paused, paused);
+}
+
 static void start(int batch_records)
 {
-    struct index_options options = {bus, &store, batch_records, note_stored, NULL};
+    struct index_options options = {bus, &store, batch_records, note_stored, note_paused, NULL};
     struct err_text text = {""};
     if (index_start(&index_, &options, &text))
         fail_msg("%s", text.at);
@@ -461,6 +469,7 @@ static void test_burst_pauses(void **state)
         publish_beacon(id, 2, "/");
     }
     nap_ms(1500);
+    assert_true(atomic_load(&is_paused));
     size_t rejects = count_of(&store.n_rejects);
     assert_in_range(rejects, 50, 200); /* the rest waits on the bus, not among the rejects */
     stop();                            /* at once, in the middle of a pause */
@@ -468,6 +477,7 @@ static void test_burst_pauses(void **state)
     store.n_ids = 0;
     start(50);
     await_count(&store.n_ids, 2 * (400 - rejects));
+    atomic_store(&is_paused, false);
 }
 
 /* ---- parts ---- */
