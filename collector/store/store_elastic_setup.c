@@ -74,8 +74,8 @@ static enum err look_at_node(struct setup *setup)
     bool is_open = strcmp(distribution, "opensearch") == 0;
     atomic_store(&setup->elastic->requires_streams, n == 2 && !is_open && (major > 8 || (major == 8 && minor >= 13)));
     if (n != 2 || (!is_open && (major < 7 || (major == 7 && minor < 16))))
-        err = err_set(setup->text, ERR_STORE_OPEN, "elastic: version \"%s\" is too old; 7.16 or newer is needed",
-                      number);
+        err =
+            err_set(setup->text, ERR_STORE_OPEN, "elastic: version \"%s\" is too old; 7.16 or newer is needed", number);
     json_decref(root);
     return err;
 }

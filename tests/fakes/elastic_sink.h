@@ -65,7 +65,7 @@ static inline void sink_answer(int fd, const char *head, char *body, size_t len)
     if (strstr(head, "/_bulk")) {
         size_t lines =
             strcasestr(head, "content-encoding: gzip") ? sink_count_gzip_lines(body, len) : sink_count_lines(body, len);
-        n = (size_t)sprintf(answer, "{\"errors\":false,\"took\":1,\"items\":[");
+        n = (size_t)sprintf(answer, "{\"errors\":false,\"items\":[");
         for (size_t i = 0; i < lines / 2; i++, n += sizeof item - 1)
             memcpy(answer + n, item, sizeof item - 1);
         n += (size_t)sprintf(answer + n - (lines >= 2), "]}") - (lines >= 2);

@@ -44,11 +44,11 @@ struct fake {
     int bulks, searches, puts, template_gets, refreshes, removed;
     int backing; /* indices of the events' stream; the newest one's birth: */
     int64_t created_ms;
-    int rollover_after; /* that many bulks from now there is one more; 0: never */
-    size_t largest;     /* bulk body */
-    bool wants_key, refuses_lifecycle;
-    int retry_after_s;     /* of the answer being made */
-    int installed_version; /* of its templates; 0: none */
+    int rollover_after;                             /* that many bulks from now there is one more; 0: never */
+    size_t largest;                                 /* bulk body */
+    bool wants_key, refuses_lifecycle, says_little; /* says_little: as a real node does when all are stored */
+    int retry_after_s;                              /* of the answer being made */
+    int installed_version;                          /* of its templates; 0: none */
     const char *version;
     char last_body[4096];
 };
@@ -79,7 +79,7 @@ static inline void fake_bulk(struct fake *fake, struct slice body, const struct 
 {
     int number = 0;
     const char *at = body.at, *end = body.at + body.len;
-    buf_text(answer, "{\"errors\":true,\"items\":[");
+    buf_printf(answer, "{\"errors\":%s,\"items\":[", fake->says_little ? "false" : "true");
     while (at < end) {
         const char *id = strstr(at, "\"_id\":\"") + 7, *line = memchr(at, '\n', (size_t)(end - at));
         const char *document_end = memchr(line + 1, '\n', (size_t)(end - line - 1));
@@ -103,6 +103,9 @@ static inline int fake_take_bulk(struct fake *fake, struct slice body, struct bu
 {
     struct fault fault = fake->fault;
     fake->bulks++;
+    memcpy(fake->last_body, body.at, body.len < 16 ? body.len : 16);
+    if (memcmp(body.at, "\x1f\x8b", 2) == 0)
+        return 415;
     if (body.len > fake->largest)
         fake->largest = body.len;
     snprintf(fake->last_body, sizeof fake->last_body, "%.*s", (int)(body.len < 4000 ? body.len : 4000), body.at);

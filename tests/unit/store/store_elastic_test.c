@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "store/store_elastic_flow.h"
 
 static struct fake fake;
 static char url[256];
@@ -394,6 +395,211 @@ static void a_rollover_between_two_deliveries_leaves_no_doubles(void **state)
     work_stop(&work);
 }
 
+static void a_hanging_node_does_not_hold_up_the_end(void **state)
+{
+    (void)state;
+    struct work work;
+    work_start(&work, open_store());
+    int64_t start_ms = clock_mono_ms();
+    pthread_mutex_lock(&fake.mutex); /* it takes what is sent and says nothing */
+    store_give_up(work.store, 500);
+    assert_int_equal(work_write(&work), ERR_TIMED_OUT);
+    pthread_mutex_unlock(&fake.mutex);
+    assert_true(clock_mono_ms() - start_ms < 20000);
+    assert_int_equal(work_write(&work), ERR_TIMED_OUT);
+    work_stop(&work);
+}
+
+static void what_is_sent_may_be_compressed(void **state)
+{
+    (void)state;
+    struct work work;
+    work_start(&work, open_with((struct store_options){.compress = true}));
+    assert_int_equal(work_write(&work), ERR_AGAIN); /* this node does not read it, and says so in its own way */
+    assert_memory_equal(fake.last_body, "\x1f\x8b", 2);
+    work_stop(&work);
+}
+
+/* Many requests in flight, of all sizes: each document arrives once. */
+static void many_requests_are_one_write(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static struct store_item items[N];
+    struct store *store = open_with((struct store_options){.bulk_bytes = 65536, .requests = 8});
+    struct refused refused = {0};
+    for (int i = 0; i < N; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "many-%d", i);
+        items[i] = make_item(STORE_BEACON, make_simple(id, clock_wall_ms() - 5000, 5));
+    }
+    fake_break(&fake, (struct fault){.documents = 1, .at = {17}, .status = {429}, .times = 3});
+    assert_int_equal(store_write(store, items, N, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_int_equal(fake.n_ids, 5 * N);
+    assert_in_range(fake.bulks, 30, 200);
+    assert_true(fake.largest < 65536 + 4096);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(items[i].stored, 5);
+        make_free(items[i].value);
+    }
+    store_close(store);
+}
+
+static atomic_ulong allocations;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
+
+static void on_malloc(const volatile void *at, size_t size)
+{
+    (void)at, (void)size;
+    allocations++;
+}
+
+static void on_free(const volatile void *at)
+{
+    (void)at;
+}
+
+static void count_allocations(void)
+{
+    assert_true(__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free));
+}
+#else
+extern void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+
+static void count_allocations(void)
+{
+}
+#endif
+
+static unsigned long allocations_of(struct store *store, int n, const char *prefix)
+{
+    static struct store_item items[400];
+    struct refused refused = {0};
+    for (int i = 0; i < n; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "%s-%d", prefix, i);
+        items[i] = make_item(STORE_BEACON, make_simple(id, clock_wall_ms() - 5000, 10));
+    }
+    unsigned long before = allocations;
+    assert_int_equal(store_write(store, items, (size_t)n, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    unsigned long during = allocations - before;
+    for (int i = 0; i < n; i++)
+        make_free(items[i].value);
+    return during;
+}
+
+/* A request costs libcurl some allocations, and the node of this test as many; a document costs none. */
+static void a_document_costs_no_allocation(void **state)
+{
+    (void)state;
+    count_allocations();
+    struct store *store = open_store();
+    fake.says_little = true;
+    allocations_of(store, 400, "warm");
+    fake.n_ids = 0;
+    unsigned long few = allocations_of(store, 40, "few");
+    fake.n_ids = 0;
+    unsigned long many = allocations_of(store, 400, "many");
+    print_message("    %lu allocations for 400 documents, %lu for 4,000\n", few, many);
+    assert_true(many < few + 400);
+    store_close(store);
+}
+
+static void cloud_ids_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cloud_id, *says; /* NULL: it is taken */
+    } cases[] = {
+        /* eu-west-1.aws.found.io$0123abcd$kibana01 */
+        {"shop:ZXUtd2VzdC0xLmF3cy5mb3VuZC5pbyQwMTIzYWJjZCRraWJhbmEwMQ==",
+         "https://0123abcd.eu-west-1.aws.found.io:443"},
+        /* found.io:9243$0123abcd$kibana01 */
+        {"a:b:Zm91bmQuaW86OTI0MyQwMTIzYWJjZCRraWJhbmEwMQ==", "https://0123abcd.found.io:9243"},
+        /* found.io:9243$0123abcd:9200 */
+        {"Zm91bmQuaW86OTI0MyQwMTIzYWJjZDo5MjAw", "https://0123abcd.found.io:9200"},
+        {"shop:!!", "base64"},
+        {"shop:", "base64"},
+        {"shop:Zm91bmQuaW8=", "does not hold"},         /* found.io */
+        {"shop:Zm91bmQuaW8kYUBiJGM=", "does not hold"}, /* found.io$a@b$c */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct elastic elastic = {0};
+        struct err_text text = {""};
+        enum err err = elastic_read_nodes(&elastic, "", cases[i].cloud_id, &text);
+        if (err == ERR_OK)
+            assert_string_equal(elastic.nodes[0].url, cases[i].says);
+        else if (!strstr(text.at, cases[i].says))
+            fail_msg("%s: %s", cases[i].cloud_id, text.at);
+        if (elastic.n_nodes)
+            free(elastic.nodes[0].url);
+    }
+    struct elastic both = {0};
+    struct err_text text = {""};
+    assert_int_equal(elastic_read_nodes(&both, url, cases[0].cloud_id, &text), ERR_CONFIG);
+}
+
+static void a_node_that_failed_is_left_alone_for_a_while(void **state)
+{
+    (void)state;
+    struct elastic elastic = {0};
+    struct err_text text = {""};
+    assert_int_equal(elastic_read_nodes(&elastic, "http://a, http://b,http://c/", NULL, &text), ERR_OK);
+    clock_fake(NOW_MS, 1000000);
+    elastic_note_node(&elastic, 1, ERR_HTTP, 0);
+    for (int i = 0; i < 6; i++)
+        assert_int_not_equal(elastic_pick_node(&elastic), 1);
+    clock_fake(NOW_MS, 1000000 + 2000 + 1);
+    bool picked = false;
+    for (int i = 0; i < 3; i++)
+        picked = picked || elastic_pick_node(&elastic) == 1;
+    assert_true(picked);
+    for (unsigned node = 0; node < 3; node++)
+        elastic_note_node(&elastic, node, ERR_OK, 503);
+    elastic_pick_node(&elastic); /* all are dead: one of them all the same */
+    elastic_note_node(&elastic, 2, ERR_OK, 200);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(elastic_pick_node(&elastic), 2);
+    clock_fake(-1, 0);
+    for (int i = 0; i < 3; i++)
+        free(elastic.nodes[i].url);
+}
+
+static void what_is_sent_at_once_adapts(void **state)
+{
+    (void)state;
+    struct flow flow;
+    flow_init(&flow, 4u << 20, 4);
+    size_t first = flow_bytes(&flow);
+    for (int i = 0; i < 100; i++)
+        flow_note_good(&flow, flow_bytes(&flow), true, 50);
+    assert_int_equal(flow_bytes(&flow), 4u << 20);
+    assert_int_equal(flow_requests(&flow), 4);
+    flow_note_busy(&flow);
+    assert_int_equal(flow_bytes(&flow), 2u << 20);
+    assert_int_equal(flow_requests(&flow), 2);
+    for (int i = 0; i < 20; i++)
+        flow_note_busy(&flow);
+    assert_int_equal(flow_bytes(&flow), BULK_BYTES_LEAST);
+    assert_int_equal(flow_requests(&flow), 1);
+    assert_true(flow_note_too_large(&flow, 1u << 20));
+    for (int i = 0; i < 100; i++)
+        flow_note_good(&flow, flow_bytes(&flow), true, 50);
+    assert_int_equal(flow_bytes(&flow), 1u << 19); /* never as large again */
+    flow_note_good(&flow, 1u << 19, true, 60000);
+    assert_true(flow_bytes(&flow) < 1u << 19 && first == BULK_BYTES_FIRST);
+    flow_done(&flow);
+}
+
 static void a_dead_address_is_passed_over(void **state)
 {
     (void)state;
@@ -604,6 +810,13 @@ int main(void)
         TEST(what_may_be_a_repeat_is_looked_up),
         TEST(without_a_rollover_nothing_is_looked_up),
         TEST(a_rollover_between_two_deliveries_leaves_no_doubles),
+        TEST(a_hanging_node_does_not_hold_up_the_end),
+        TEST(what_is_sent_may_be_compressed),
+        TEST(many_requests_are_one_write),
+        TEST(a_document_costs_no_allocation),
+        cmocka_unit_test(cloud_ids_are_read),
+        cmocka_unit_test(a_node_that_failed_is_left_alone_for_a_while),
+        cmocka_unit_test(what_is_sent_at_once_adapts),
         TEST(a_dead_address_is_passed_over),
         TEST(a_node_that_comes_later_is_set_up_then),
         TEST(a_lost_stream_is_set_up_again),
