@@ -3,31 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, sleep, until } from '../lib/seismo.mjs';
-import { benchPlace, cpuSeconds, forgetPeak, lag, load, loadedFor, median, memory, startRoles, stored, untilNoLag, untilQuiet, untilStored } from './probe.mjs';
+import { benchPlace, cpuSeconds, forgetPeak, inPlace, lag, load, loadedFor, median, memory, stored, untilNoLag, untilQuiet, untilStored, withRoles } from './probe.mjs';
 import { mb, ms, thousands } from './table.mjs';
-
-async function withRoles(roles, where, body) {
-  const seismo = await startRoles(where, roles);
-  try {
-    return await body(seismo);
-  } finally {
-    await seismo.stop();
-  }
-}
-
-async function inPlace(body) {
-  const where = benchPlace();
-  try {
-    return await body(where);
-  } finally {
-    where.remove();
-  }
-}
 
 // ---- at rest ----
 
 async function atRest(roles) {
-  return inPlace((where) => withRoles(roles, where, async (seismo) => {
+  return inPlace(benchPlace(), (where) => withRoles(roles, where, async (seismo) => {
     await sleep(1500);
     return memory(seismo.pid).now;
   }));
@@ -35,7 +17,7 @@ async function atRest(roles) {
 
 async function measureRest() {
   const starts = [];
-  await inPlace(async (where) => {
+  await inPlace(benchPlace(), async (where) => {
     for (let i = 0; i < 7; i++) await withRoles('all', where, async (seismo) => starts.push(seismo.readyMs));
   });
   const all = await atRest('all'), each = [];
@@ -85,7 +67,7 @@ async function acknowledgement(seismo, connections, rate = 0) {
   };
 }
 
-const measureAll = () => inPlace((where) => withRoles('all', where, async (seismo) => {
+const measureAll = () => inPlace(benchPlace(), (where) => withRoles('all', where, async (seismo) => {
   const rows = burstRows(await burst(seismo));
   for (const connections of [1, 32, 256]) rows.push(await acknowledgement(seismo, connections));
   rows.push(await acknowledgement(seismo, 32, 2000));
@@ -123,7 +105,7 @@ async function untilRolledUp(seismo) {
   await untilNoLag(seismo, 'rollup');
 }
 
-const measureRoles = () => inPlace(async (where) => {
+const measureRoles = () => inPlace(benchPlace(), async (where) => {
   const { row, events } = await ingestAlone(where);
   return [
     row,

@@ -31,11 +31,30 @@ async function setUp(where) {
 }
 
 // The program with some roles, and the milliseconds until it said that it was ready.
-export async function startRoles(where, roles) {
+async function startRoles(where, roles) {
   await setUp(where);
   const began = performance.now();
   const seismo = await start(where, { args: ['--roles', roles], within: 20000 });
   return Object.assign(seismo, { readyMs: performance.now() - began });
+}
+
+// Runs body with the program, which is stopped behind it.
+export async function withRoles(roles, where, body) {
+  const seismo = await startRoles(where, roles);
+  try {
+    return await body(seismo);
+  } finally {
+    await seismo.stop();
+  }
+}
+
+// Runs body with a place, whose data is removed behind it.
+export async function inPlace(where, body) {
+  try {
+    return await body(where);
+  } finally {
+    where.remove();
+  }
 }
 
 // Runs the load generator to its end and gives what it printed; `each` gets its report of every second.

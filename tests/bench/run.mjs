@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// ./run bench [--stack | --all] [--write] [--json FILE]
+// ./run bench [--stack | --growth | --all] [--write] [--json FILE]
 //   without an option  the embedded default, within three minutes
 //   --stack            a real Kafka and Elasticsearch (KAFKA_BROKERS and ELASTIC_URL, or its own), within eight minutes
-//   --all              both
+//   --growth           how cost grows with keys, connections, series and lag, within three minutes
+//   --all              the three of them
 //   --write            puts the tables of the last measurements into README.md and docs/performance.md
-// Results are kept in var/bench/{embedded,stack}.json. The load generator, the parts and the program share this machine's cores: rates
+// Results are kept in var/bench/{embedded,growth,stack}.json. The load generator, the parts and the program share this machine's cores: rates
 // a second depend on how many there are; events per CPU-second of the program are what can be compared.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,12 +20,13 @@ function readArguments(args) {
   const options = { modes: ['embedded'], write: false, json: null };
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--stack') options.modes = ['stack'];
-    else if (args[i] === '--all') options.modes = ['embedded', 'stack'];
+    else if (args[i] === '--growth') options.modes = ['growth'];
+    else if (args[i] === '--all') options.modes = ['embedded', 'growth', 'stack'];
     else if (args[i] === '--write') options.write = true;
-    else if (args[i] === '--tables') options.modes = [];
+    else if (args[i] === '--tables') options.modes = []; // only --write
     else if (args[i] === '--json' && args[i + 1]) options.json = args[++i];
     else {
-      console.error(`bench: unknown option ${args[i]}; known are --stack, --all, --write, --tables and --json FILE`);
+      console.error(`bench: unknown option ${args[i]}; known are --stack, --growth, --all, --write, --tables and --json FILE`);
       process.exit(64);
     }
   }
@@ -79,7 +81,7 @@ function lastResult(mode) {
 
 // README quotes the rows that have a goal; docs/performance.md all of them.
 function writeTables() {
-  const all = ['embedded', 'stack'].map(lastResult);
+  const all = ['embedded', 'growth', 'stack'].map(lastResult);
   for (const result of all) {
     if (result) rewrite(join(root, 'docs/performance.md'), result.mode, `${table(result.rows)}\n\n${machineText(result.machine)} ${sharedCores}`);
   }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { metric, root, sleep, until } from '../lib/seismo.mjs';
-import { benchPlace, cpuSeconds, eventsABeacon, forgetPeak, lag, load, loadedFor, memory, startRoles, stored } from './probe.mjs';
+import { benchPlace, cpuSeconds, eventsABeacon, forgetPeak, lag, load, loadedFor, memory, stored, withRoles } from './probe.mjs';
 import { mb, ms, thousands } from './table.mjs';
 
 const sustainedSeconds = 60;
@@ -35,15 +35,6 @@ const onStack = (environment = {}) => benchPlace({
   SEISMO_STORE_KIND: 'elastic', SEISMO_ELASTIC_URL: process.env.ELASTIC_URL, SEISMO_STORE_NAMESPACE: `bench${process.pid}x${places}`, ...environment,
 });
 let places = 0;
-
-async function withRoles(roles, where, body) {
-  const seismo = await startRoles(where, roles);
-  try {
-    return await body(seismo);
-  } finally {
-    await seismo.stop();
-  }
-}
 
 // ---- ingest ----
 
