@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // profile.mjs [BEACONS]: where the instructions of a beacon go, room by room, on the ways of ingest, index and rollup (embedded parts).
 // Each role runs under callgrind; what it spends without beacons is left out. A room's share is its own functions and what they call
-// in libraries; h2o's own work belongs to serve, and the kernel's time is not seen. Prints a Markdown table.
+// in libraries; h2o's own work belongs to serve, and the kernel's time is not seen. Prints a Markdown table
+// and keeps it for `./run bench --write`.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binary, root, sleep, until } from '../lib/seismo.mjs';
 import { benchPlace, lag, load, stored } from './probe.mjs';
@@ -127,7 +128,9 @@ try {
       .map(([room, cost]) => `${room} ${((100 * cost) / total).toFixed(0)} %`);
     table.push(`| ${way} | ${(total / beacons / 1000).toFixed(1)} k | ${parts.join(', ')} |`);
   }
-  console.log(['| way | instructions a beacon of ten events | of them |', '|---|---|---|', ...table].join('\n'));
+  const text = ['| way | instructions a beacon of ten events | of them |', '|---|---|---|', ...table].join('\n');
+  writeFileSync(join(root, 'var/bench/profile.md'), `${text}\n`);
+  console.log(text);
 } finally {
   where.remove();
 }

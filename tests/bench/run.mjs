@@ -79,12 +79,22 @@ function lastResult(mode) {
   }
 }
 
+// As tests/bench/profile.mjs has left it; it takes minutes, so it is not measured with every run.
+function writeProfile() {
+  try {
+    rewrite(join(root, 'docs/performance.md'), 'profile', readFileSync(join(results, 'profile.md'), 'utf8').trim());
+  } catch {
+    // not measured here
+  }
+}
+
 // README quotes the rows that have a goal; docs/performance.md all of them.
 function writeTables() {
   const all = ['embedded', 'growth', 'stack'].map(lastResult);
   for (const result of all) {
     if (result) rewrite(join(root, 'docs/performance.md'), result.mode, `${table(result.rows)}\n\n${machineText(result.machine)} ${sharedCores}`);
   }
+  writeProfile();
   const known = all.filter(Boolean);
   if (known.length === 0) return;
   rewrite(join(root, 'README.md'), 'goals', `${table(known.flatMap((result) => result.rows.filter((row) => row.goal)))}\n\n${machineText(known[0].machine)} ${sharedCores}`);
