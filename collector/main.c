@@ -40,10 +40,12 @@ enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, R
 struct seismo {
     const struct config *config;
     unsigned roles;
+    const char *instance; /* NULL: it has no name */
     struct bus *bus;
     struct store *store;
     struct sink *to_enrich, *to_validate;
     struct ingest *ingest;
+    struct bus_marks *marks;
     struct index *index;
     atomic_bool index_is_paused;
     struct rollup_stage *rollup;
@@ -125,7 +127,7 @@ static enum err open_bus(struct seismo *seismo, struct err_text *text)
     enum err err = options_of_bus(seismo->config, &options, text);
     if (err)
         return err;
-    options.instance = instance_of(seismo->config);
+    options.instance = seismo->instance = instance_of(seismo->config);
     return bus_open(&seismo->bus, &options, text);
 }
 
@@ -348,6 +350,8 @@ static enum err start(struct seismo *seismo, struct err_text *text)
         err = start_index(seismo, text);
     if (!err && seismo->roles & ROLE_INGEST)
         err = start_ingest(seismo, text);
+    if (!err && seismo->roles & ROLE_INGEST)
+        seismo->marks = bus_marks_start(seismo->bus, seismo->instance);
     return err ? err : start_live(seismo, text);
 }
 
@@ -356,6 +360,7 @@ static void stop(struct seismo *seismo)
 {
     int deadline_ms = (int)config_int(seismo->config, SETTING_DRAIN_DEADLINE_MS);
     ingest_stop(seismo->ingest, (int)config_int(seismo->config, SETTING_DRAIN_GRACE_MS), deadline_ms);
+    bus_marks_stop(seismo->marks);
     validate_sink_free(seismo->to_validate);
     enrich_sink_free(seismo->to_enrich);
     if (seismo->store) /* one that hangs must not hold us up; what it did not take is still on the bus */

@@ -137,6 +137,16 @@ uint64_t bus_spool_bytes(struct bus *bus)
     return bus->ops->spool_bytes(bus);
 }
 
+bool bus_is_shared(const struct bus *bus)
+{
+    return bus->ops->is_shared;
+}
+
+bool bus_is_current(struct bus_cursor *cursor)
+{
+    return cursor->ops->is_current(cursor);
+}
+
 int64_t bus_oldest_waiting_ms(struct bus *bus)
 {
     return bus->ops->oldest_waiting_ms(bus);
@@ -189,6 +199,14 @@ static void show_lag(struct bus_cursor *cursor)
     metric_set(cursor->lag, cursor->ops->lag(cursor));
 }
 
+/* Marks come all the time: the figure is that of after a commit, so that who has read everything shows nothing. */
+static enum err shown(struct bus_cursor *cursor, enum err err)
+{
+    if (!err)
+        metric_set(cursor->lag, cursor->ops->lag(cursor));
+    return err;
+}
+
 enum err bus_fetch(struct bus_cursor *cursor, struct bus_record *ret_records, size_t max, size_t *ret_n, int wait_ms)
 {
     *ret_n = 0;
@@ -204,13 +222,13 @@ void bus_wake(struct bus_cursor *cursor)
 
 enum err bus_commit(struct bus_cursor *cursor, const struct position *positions, size_t n)
 {
-    return n ? cursor->ops->commit(cursor, positions, n) : ERR_OK;
+    return n ? shown(cursor, cursor->ops->commit(cursor, positions, n)) : ERR_OK;
 }
 
 enum err bus_transact(struct bus_cursor *cursor, const struct bus_message *messages, size_t n_messages,
                       const struct position *positions, size_t n_positions)
 {
-    return cursor->ops->transact(cursor, messages, n_messages, positions, n_positions);
+    return shown(cursor, cursor->ops->transact(cursor, messages, n_messages, positions, n_positions));
 }
 
 enum err bus_read_back(struct bus_cursor *cursor, enum topic topic, int32_t partition, int64_t from_ms,

@@ -63,6 +63,15 @@ uint64_t bus_spool_bytes(struct bus *bus);
  * epoch; 0: there is none. What reads a time from the bus holds it back to this. Any thread. */
 int64_t bus_oldest_waiting_ms(struct bus *bus);
 int bus_partitions(struct bus *bus, enum topic topic);
+/* Whether other processes may publish to it and read from it. */
+bool bus_is_shared(const struct bus *bus);
+
+/* Tells the readers of a shared bus, about once a second and in every partition of TOPIC_EVENTS, that all which was
+ * accepted here until now lies before (event/mark.h): for processes with ingest. instance: a name kept over restarts,
+ * or NULL. NULL on a bus that is not shared. */
+struct bus_marks;
+struct bus_marks *bus_marks_start(struct bus *bus, const char *instance);
+void bus_marks_stop(struct bus_marks *marks); /* when nothing is accepted any more: says goodbye; takes NULL */
 
 /* The last sink of the chain: seals a batch (event/record.h), publishes it to TOPIC_EVENTS by the hash of application
  * and session, and calls batch->done when it is durable. Lives as long as the bus. */
@@ -108,6 +117,9 @@ enum err bus_transact(struct bus_cursor *cursor, const struct bus_message *messa
  * for memory that is rebuilt. Calls each(ctx, record) in order; each returns false to stop. Blocks. */
 enum err bus_read_back(struct bus_cursor *cursor, enum topic topic, int32_t partition, int64_t from_ms,
                        bool (*each)(void *ctx, const struct bus_record *record), void *ctx);
+/* Whether the other side answers, and all that it had at the last call was handed out: a lack of records is one then.
+ * At most once a second; may block for a second. */
+bool bus_is_current(struct bus_cursor *cursor);
 /* Records between the group's place and the end, over owned partitions. */
 int64_t bus_lag(struct bus_cursor *cursor);
 /* The position behind the newest record of a partition, as known without asking; -1 unknown. */

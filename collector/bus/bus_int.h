@@ -11,6 +11,7 @@ struct metric;
 /* Every member is required. Contracts are those of bus.h; what the front adds is said here. */
 struct bus_ops {
     const char *name;
+    bool is_shared; /* bus_is_shared */
     enum err (*open)(struct bus **ret_bus, const struct bus_options *options, struct err_text *text);
     enum err (*setup)(const struct bus_options *options, struct err_text *text);
     void (*close)(struct bus *bus, int deadline_ms); /* never NULL */
@@ -31,6 +32,7 @@ struct bus_ops {
                          const struct position *positions, size_t n_positions);
     enum err (*read_back)(struct bus_cursor *cursor, enum topic topic, int32_t partition, int64_t from_ms,
                           bool (*each)(void *ctx, const struct bus_record *record), void *ctx);
+    bool (*is_current)(struct bus_cursor *cursor);
     int64_t (*lag)(struct bus_cursor *cursor);
     int64_t (*end)(struct bus_cursor *cursor, enum topic topic, int32_t partition);
 };

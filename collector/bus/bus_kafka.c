@@ -246,6 +246,7 @@ static int partitions(struct bus *front, enum topic topic)
 
 const struct bus_ops bus_kafka_ops = {
     .name = "kafka",
+    .is_shared = true,
     .open = open_bus,
     .setup = kafka_setup,
     .close = close_bus,
@@ -262,6 +263,7 @@ const struct bus_ops bus_kafka_ops = {
     .commit = kafka_commit,
     .transact = kafka_transact,
     .read_back = kafka_read_back,
+    .is_current = kafka_is_current,
     .lag = kafka_lag,
     .end = kafka_end,
 };

@@ -13,6 +13,7 @@
 #include "base/metric.h"
 #include "bus/bus_kafka_int.h"
 
+#define IS_CURRENT_MS 1000
 #define NAP_MS 200 /* at most, between looks at the queue */
 
 /* ---- birth and death ---- */
@@ -384,6 +385,36 @@ static int64_t end_of(struct kafka_cursor *cursor, int32_t partition)
     if (rd_kafka_get_watermark_offsets(cursor->consumer, name, partition, &low, &high) || high < 0)
         return -1;
     return high;
+}
+
+/* Asks where the ends are, all partitions in one question. */
+static bool ask_ends(struct kafka_cursor *cursor)
+{
+    char name[KAFKA_TOPIC_BYTES];
+    kafka_topic_name(cursor->bus, cursor->cursor.topic, name);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(cursor->n_parts);
+    for (int32_t p = 0; p < cursor->n_parts; p++)
+        if (cursor->parts[p].owned)
+            rd_kafka_topic_partition_list_add(list, name, p)->offset = RD_KAFKA_OFFSET_END;
+    bool ok = list->cnt == 0 || !rd_kafka_offsets_for_times(cursor->consumer, list, IS_CURRENT_MS);
+    for (int i = 0; i < list->cnt && ok; i++) {
+        cursor->parts[list->elems[i].partition].asked_end = list->elems[i].offset;
+        ok = !list->elems[i].err;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+bool kafka_is_current(struct bus_cursor *front)
+{
+    struct kafka_cursor *cursor = (struct kafka_cursor *)front;
+    bool current = cursor->consumer && !cursor->broken;
+    for (int32_t p = 0; current && p < cursor->n_parts; p++) {
+        const struct kafka_part *part = &cursor->parts[p];
+        int64_t seen = part->at_end && part->end > part->delivered ? part->end : part->delivered;
+        current = !part->owned || (part->asked_end >= 0 && seen >= part->asked_end);
+    }
+    return cursor->consumer && !cursor->broken && ask_ends(cursor) && current;
 }
 
 /* Where the group stands; without a commit, at the oldest record kept as far as that is known. */

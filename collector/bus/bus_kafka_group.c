@@ -25,8 +25,13 @@ static void take_over(struct kafka_cursor *cursor, rd_kafka_topic_partition_t *g
 {
     struct bus_owner *owner = &cursor->cursor.owner;
     int64_t committed = given->offset >= 0 ? given->offset : -1, position = committed;
-    *part_of(cursor, given->partition) = (struct kafka_part){
-        .owned = true, .fresh = true, .start = committed, .delivered = -1, .committed = committed, .end = -1};
+    *part_of(cursor, given->partition) = (struct kafka_part){.owned = true,
+                                                             .fresh = true,
+                                                             .start = committed,
+                                                             .delivered = -1,
+                                                             .committed = committed,
+                                                             .asked_end = -1,
+                                                             .end = -1};
     if (owner->assigned)
         owner->assigned(owner->ctx, cursor->cursor.topic, given->partition, &position);
     cursor->parts[given->partition].start = position;

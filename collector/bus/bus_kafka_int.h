@@ -106,6 +106,7 @@ struct kafka_part {
     int64_t start;     /* asked for at assignment; -1: the oldest */
     int64_t delivered; /* behind the last record handed out; -1: none yet */
     int64_t committed; /* -1: none */
+    int64_t asked_end; /* by kafka_is_current; -1: not yet */
     int64_t end;       /* where the end was seen; transactions leave marks that are positions but no records */
 };
 
@@ -194,6 +195,7 @@ void kafka_unsubscribe(struct bus_cursor *cursor);
 enum err kafka_fetch(struct bus_cursor *cursor, struct bus_record *ret_records, size_t max, size_t *ret_n, int wait_ms);
 void kafka_wake(struct bus_cursor *cursor);
 enum err kafka_commit(struct bus_cursor *cursor, const struct position *positions, size_t n);
+bool kafka_is_current(struct bus_cursor *cursor);
 int64_t kafka_lag(struct bus_cursor *cursor);
 int64_t kafka_end(struct bus_cursor *cursor, enum topic topic, int32_t partition);
 /* A list for the positions; NULL when one of the partitions is not owned any more. */

@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "event/mark.h"
 #include "event/record.h"
 #include "index/index_int.h"
 
@@ -257,6 +258,10 @@ static enum err decode_all(struct index *index)
         struct bus_record *source = &index->records[i];
         struct record record;
         arena_reset(index->arena);
+        if (mark_is(source->value)) { /* between the records, for those who keep time */
+            note_position(index, source);
+            continue;
+        }
         enum err err = record_decode(source->value, index->arena, &record);
         if (err == ERR_NEWER_VERSION) {
             log_error("index", err, "%s/%d at %lld: %s; this release cannot read on, start the newer one",

@@ -24,7 +24,9 @@
  * When a window closes: the smallest watermark of all sources has passed its end. A source whose watermark has not
  * moved for close_wait_ms is not waited for; windows that close without it are marked incomplete. (The wait runs by the
  * lack of progress and not by the wall clock alone, so that a backlog of an hour is worked off without loss: in it all
- * sources move.) When no source moves at all, windows close close_wait_ms after their end and after they were opened.
+ * sources move. It runs only while the bus answers and what it has is read: while the cluster is away, or we were
+ * stopped, nobody could have moved.) When no source moves at all, windows close close_wait_ms after their end and after
+ * they were opened.
  */
 #include "rollup/merge_int.h"
 
@@ -335,12 +337,13 @@ static void take_records(struct merge *merge)
 static void *run(void *ctx)
 {
     struct merge *merge = ctx;
-    merge->decayed_ms = clock_mono_ms();
+    merge->decayed_ms = merge->looked_ms = merge->calm_ms = clock_mono_ms();
     while (!atomic_load(&merge->stage->stopping) && merge->cursor) {
         if (merge->halted)
             stage_pause(merge->stage, PAUSE_MS);
         else
             take_records(merge);
+        merge_mind_calm(merge);
         if (!merge->halted && !merge_close(merge))
             join_again(merge);
         if (clock_mono_ms() - merge->decayed_ms >= SERIES_HALF_MS) {

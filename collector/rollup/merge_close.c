@@ -12,6 +12,8 @@
 #define WRITE_ITEMS 500
 #define COMMIT_MS 15000 /* how often a place is kept while nothing closes */
 #define IDLE_LAG_MS 20000
+#define LOOK_MS 1000
+#define ASLEEP_MS 5000 /* no look for so long: we were stopped, or held up */
 
 /* ---- state: u8 version | i64 committed, next, closed_ms | varint n | n x i64 watermark
  *             | u64 epoch, owner | u8 whether there is an intent, then i64 upto_ms, next, reached_ms ----
@@ -145,16 +147,34 @@ enum err merge_state_claim(struct merge *merge, struct merge_part *part)
 
 /* ---- which windows ---- */
 
+void merge_mind_calm(struct merge *merge)
+{
+    int64_t now_ms = clock_mono_ms(), since_ms = now_ms - merge->looked_ms;
+    if (since_ms < LOOK_MS)
+        return;
+    bool in_trouble = merge->trouble_ms && now_ms - merge->trouble_ms < LOOK_MS;
+    bool calm = since_ms < ASLEEP_MS && !in_trouble && bus_is_current(merge->cursor);
+    merge->looked_ms = clock_mono_ms();
+    if (!calm)
+        merge->calm_ms = merge->looked_ms;
+}
+
+/* How long something has been waited for, of the time in which it could have come. */
+static int64_t waited_ms(const struct merge *merge, int64_t since_ms)
+{
+    return clock_mono_ms() - (since_ms > merge->calm_ms ? since_ms : merge->calm_ms);
+}
+
 /* The watermarks of all sources, and of those that still move. */
 static void watermarks(const struct merge *merge, struct merge_part *part, int64_t *ret_moving)
 {
-    int64_t wait_ms = merge->stage->options.close_wait_ms, now_ms = clock_mono_ms();
+    int64_t wait_ms = merge->stage->options.close_wait_ms;
     int64_t all = INT64_MAX, moving = INT64_MAX;
     for (size_t i = 0; i < part->n_sources; i++) {
         const struct merge_source *source = &part->sources[i];
         if (source->watermark_ms < all)
             all = source->watermark_ms;
-        if (now_ms - source->moved_ms < wait_ms && source->watermark_ms < moving)
+        if (waited_ms(merge, source->moved_ms) < wait_ms && source->watermark_ms < moving)
             moving = source->watermark_ms;
     }
     part->reached_ms = all;
@@ -176,7 +196,7 @@ static void look(void *ctx, struct window *window)
 {
     struct gathering *gathering = ctx;
     int64_t wait_ms = gathering->merge->stage->options.close_wait_ms, end_ms = window_end(window);
-    if (end_ms + wait_ms <= clock_wall_ms() && window->opened_ms + wait_ms <= clock_mono_ms() &&
+    if (end_ms + wait_ms <= clock_wall_ms() && waited_ms(gathering->merge, window->opened_ms) >= wait_ms &&
         end_ms > gathering->forsaken_ms)
         gathering->forsaken_ms = end_ms;
     if (end_ms < gathering->earliest_ms)
@@ -425,7 +445,12 @@ static void tell_time(struct merge *merge)
         if (part->closed_ms > closed_ms)
             closed_ms = part->closed_ms;
     }
-    if (least_ms == INT64_MAX) { /* none is open */
+    if (least_ms == INT64_MAX && bus_is_shared(merge->stage->options.bus)) { /* none is open; beats always come */
+        for (size_t i = 0; i < merge->n_parts; i++)
+            if (merge->parts[i]->reached_ms < least_ms)
+                least_ms = merge->parts[i]->reached_ms;
+        least_ms = least_ms == INT64_MAX ? NO_TIME : least_ms;
+    } else if (least_ms == INT64_MAX) { /* none is open */
         int64_t idle_ms = clock_wall_ms() - wait_ms - IDLE_LAG_MS;
         bool is_idle = merge->is_caught_up && merge->n_parts && !in_trouble;
         least_ms = is_idle && idle_ms > closed_ms ? idle_ms : closed_ms;

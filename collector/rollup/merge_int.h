@@ -55,6 +55,7 @@ struct merge {
     struct series_table *series;
     int64_t trouble_ms, decayed_ms; /* by the steady clock; trouble_ms 0: never */
     int64_t told_ms;                /* the watermark that the window_sink has */
+    int64_t looked_ms, calm_ms; /* by the steady clock: last look at the bus; since when it is calm (merge_mind_calm) */
     bool is_caught_up, halted, is_running;
 };
 
@@ -66,6 +67,8 @@ enum err merge_state_claim(struct merge *merge, struct merge_part *part);
 /* Closes what an owner of before wanted to close, when all that it had read is read; nothing else closes before. False:
  * fenced, or not possible now. */
 bool merge_close_intended(struct merge *merge, struct merge_part *part);
+/* Waiting for a source counts only while we run, the bus answers, and what it has is read: call often. */
+void merge_mind_calm(struct merge *merge);
 /* When the wall clock was far ahead and is right again, time begins anew here: by what was said then, all that comes
  * would be late for as long. Windows of times that are yet to come are dropped and counted. */
 void merge_mind_clock(struct merge *merge, struct merge_part *part);

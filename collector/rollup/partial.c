@@ -10,8 +10,12 @@
  *  2. The ids of beacons are a function of the events before the position: at an assignment they are read back from
  *     the events of the last dedupe_ms, so that they need no state of their own and can never disagree with it.
  *  3. A source's watermark speaks for all that was read: a flush empties its windows and carries the watermark behind
- *     them. It trails the newest time of receipt by as long as 995 of 1000 facts take to arrive (delays.c). When
- *     nothing is left to read it follows the wall clock, unless the bus has lately been in trouble.
+ *     them. On a shared bus it trails the smallest of the ingests' marks (instances.c), by as long as 995 of 1000 facts
+ *     take to arrive (delays.c): marks lie in the log between the records, so that a reader that is behind or cut off,
+ * a spool that drains and a rebalance hold it back without anybody having to notice. An ingest that vanished without
+ *     goodbye is waited for longer than the merger waits, so that what it may have had closes as incomplete. Where
+ *     there are no marks it trails the newest time of receipt, and when nothing is left to read it follows the wall
+ *     clock, unless the bus has lately been in trouble.
  *
  * A fact belongs to the window in which it ended (page, route, api), in which it was received (vitals, whose last
  * value is known only when the page is left), or in which it happened (clicks, errors): by their beginning the slowest
@@ -38,6 +42,7 @@
 #define STOP_MS 5000     /* the last flush may take so long */
 #define ARENA_BYTES 8388608
 #define READ_BACK_PAUSE_MS 500
+#define VANISHED_MS 15000 /* behind close_wait_ms */
 
 struct source {
     int32_t partition;
@@ -47,6 +52,7 @@ struct source {
     bool has_ids;
     struct delays delays;
     struct windows windows;
+    struct instances instances;
 };
 
 struct partial {
@@ -55,12 +61,14 @@ struct partial {
     pthread_t thread;
     struct arena *arena;
     struct source *sources;
-    size_t n_sources, n_owned_by_all;        /* ours; all there are */
+    size_t n_sources;
     int n_targets;                           /* partitions of rollups */
     int64_t *pending_ms;                     /* a target's newest window ends then; heartbeats until that has passed */
     int64_t *told_ms;                        /* the least watermark that a target was told last */
     int64_t flushed_ms, trouble_ms, beat_ms; /* steady clock; trouble_ms 0: never */
     bool fenced, halted, is_running;
+    bool is_shared, is_current; /* the bus; what bus_is_current said last */
+    int64_t current_ms;         /* when, by the steady clock */
 };
 
 /* ---- sources ---- */
@@ -77,6 +85,7 @@ static void drop_source(struct partial *partial, struct source *source)
 {
     ids_done(&source->ids);
     windows_done(&source->windows);
+    instances_done(&source->instances);
     *source = partial->sources[--partial->n_sources];
 }
 
@@ -223,12 +232,26 @@ struct read_back {
     struct source *source;
 };
 
+/* Whether it is a mark; then it is taken. */
+static bool take_mark(const struct partial *partial, struct source *source, const struct bus_record *bus_record)
+{
+    struct mark mark;
+    instances_pass(&source->instances, bus_record->published_ms, partial->stage->options.close_wait_ms + VANISHED_MS);
+    if (!mark_is(bus_record->value))
+        return false;
+    if (mark_read(bus_record->value, &mark))
+        instances_mark(&source->instances, &mark);
+    return true;
+}
+
 static bool remember(void *ctx, const struct bus_record *bus_record)
 {
     struct read_back *back = ctx;
     struct record record;
     if (bus_record->position >= back->source->committed || atomic_load(&back->partial->stage->stopping))
         return false;
+    if (take_mark(back->partial, back->source, bus_record))
+        return true;
     arena_reset(back->partial->arena);
     if (record_decode(bus_record->value, back->partial->arena, &record) == ERR_OK)
         ids_add(&back->source->ids, id_of(&record), bus_record->published_ms);
@@ -262,6 +285,10 @@ static void take_record(struct partial *partial, const struct bus_record *bus_re
         return;
     if (!source->has_ids && !recall_ids(partial, source))
         return;
+    if (take_mark(partial, source, bus_record)) {
+        source->next = bus_record->position + 1;
+        return;
+    }
     arena_reset(partial->arena);
     enum err err = record_decode(bus_record->value, partial->arena, &record);
     if (err == ERR_NEWER_VERSION) {
@@ -283,21 +310,43 @@ static bool is_caught_up(struct partial *partial, const struct source *source, b
     return end < 0 ? came_empty : (source->next < 0 ? 0 : source->next) >= end;
 }
 
+/* Without marks: by what was received, and by the wall clock when there is nothing to read. */
+static int64_t reached_without_marks(struct partial *partial, const struct source *source, int64_t lag_ms, bool idle)
+{
+    int64_t reached = source->received_ms == NO_TIME ? NO_TIME : source->received_ms - lag_ms;
+    int64_t behind = lag_ms > partial->stage->options.idle_ms ? lag_ms : partial->stage->options.idle_ms;
+    int64_t now_ms = clock_wall_ms();
+    return idle && now_ms - behind > reached ? now_ms - behind : reached;
+}
+
+/* On a shared bus a lack of records says nothing before the bus was asked, nor before it is known who sends marks. */
+static bool may_be_idle(struct partial *partial)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (partial->is_shared && now_ms - partial->current_ms >= 1000) {
+        partial->is_current = bus_is_current(partial->cursor);
+        partial->current_ms = clock_mono_ms();
+    }
+    return (!partial->is_shared || partial->is_current) &&
+           !(partial->trouble_ms && now_ms - partial->trouble_ms < TROUBLE_MS);
+}
+
 static void advance_watermarks(struct partial *partial, bool came_empty)
 {
-    int64_t steady_ms = clock_mono_ms(), now_ms = clock_wall_ms();
-    bool in_trouble = partial->trouble_ms && steady_ms - partial->trouble_ms < TROUBLE_MS;
+    int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < partial->n_sources; i++) {
         struct source *source = &partial->sources[i];
         if (source->received_ms > now_ms + CLOCK_LEAP_MS)
             source->received_ms = NO_TIME;
         if (source->watermark_ms > now_ms + CLOCK_LEAP_MS)
             source->watermark_ms = NO_TIME;
-        int64_t lag_ms = delays_lag_ms(&source->delays);
-        int64_t reached = source->received_ms == NO_TIME ? NO_TIME : source->received_ms - lag_ms;
-        int64_t behind = lag_ms > partial->stage->options.idle_ms ? lag_ms : partial->stage->options.idle_ms;
-        if (!in_trouble && is_caught_up(partial, source, came_empty) && now_ms - behind > reached)
-            reached = now_ms - behind;
+        int64_t lag_ms = delays_lag_ms(&source->delays), reached = instances_reached(&source->instances);
+        if (reached != NO_TIME)
+            reached -= lag_ms;
+        else
+            reached = reached_without_marks(partial, source, lag_ms,
+                                            (source->has_ids || !partial->is_shared) &&
+                                                is_caught_up(partial, source, came_empty) && may_be_idle(partial));
         if (reached > source->watermark_ms)
             source->watermark_ms = reached;
     }
@@ -351,12 +400,13 @@ static void add_window(void *ctx, struct window *window)
         out->partial->pending_ms[out->target] = end_ms;
 }
 
-/* An instance that owns all sources knows when nobody waits for its watermark; another one cannot. What counts is what
- * the target was told: the beat that passes the end of its newest window is owed too. */
+/* Where one instance owns all sources it knows when nobody waits for its watermark; on a shared bus it does not, and
+ * the merger's time is made of beats. What counts is what the target was told: the beat that passes the end of its
+ * newest window is owed too. */
 static bool owes_beat(const struct partial *partial, int target, bool far_beat)
 {
-    return partial->n_sources && (partial->told_ms[target] < partial->pending_ms[target] ||
-                                  (partial->n_sources < partial->n_owned_by_all && far_beat));
+    return partial->n_sources &&
+           (partial->told_ms[target] < partial->pending_ms[target] || (partial->is_shared && far_beat));
 }
 
 static size_t list_marks(const struct partial *partial, struct source_mark *marks, int64_t *ret_least)
@@ -551,7 +601,7 @@ enum err partial_start(struct partial **ret_partial, struct rollup_stage *stage,
         abort();
     partial->stage = stage;
     partial->n_targets = bus_partitions(stage->options.bus, TOPIC_ROLLUPS);
-    partial->n_owned_by_all = (size_t)bus_partitions(stage->options.bus, TOPIC_EVENTS);
+    partial->is_shared = bus_is_shared(stage->options.bus);
     partial->arena = arena_new(262144, ARENA_BYTES);
     partial->pending_ms = calloc((size_t)partial->n_targets, sizeof *partial->pending_ms);
     partial->told_ms = calloc((size_t)partial->n_targets, sizeof *partial->told_ms);

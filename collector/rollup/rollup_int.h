@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "bus/bus.h"
+#include "event/mark.h"
 #include "rollup/rollup.h"
 #include "store/store.h"
 
@@ -113,6 +114,25 @@ struct delays {
 };
 void delays_add(struct delays *delays, int64_t delay_ms);
 int64_t delays_lag_ms(const struct delays *delays); /* 995 of 1000 arrive within it */
+
+/* ---- instances.c: how far each ingest is, by its marks in one partition of events ----
+ * Time is that of the partition's records and stands still while none come at all. */
+#define INSTANCES_MAX 256
+struct instance {
+    uint64_t id;
+    int64_t upto_ms;  /* of its newest mark */
+    int64_t quiet_ms; /* since then */
+};
+struct instances {
+    struct instance *list;
+    size_t n;
+    int64_t published_ms; /* of the newest record */
+};
+void instances_done(struct instances *instances);
+/* A record was read: who has been quiet for wait_ms is forgotten and counted. */
+void instances_pass(struct instances *instances, int64_t published_ms, int64_t wait_ms);
+void instances_mark(struct instances *instances, const struct mark *mark);
+int64_t instances_reached(const struct instances *instances); /* by all of them; NO_TIME: none is known */
 
 /* ---- the two stages ---- */
 struct partial;

@@ -265,6 +265,55 @@ static void the_watermark_waits_as_long_as_it_must(void **state)
     assert_true(delays_lag_ms(&delays) <= 1500);
 }
 
+static void marks_there_and_back(void **state)
+{
+    (void)state;
+    const struct mark mark = {.instance = 7, .upto_ms = 123456, .is_goodbye = true};
+    struct mark back;
+    struct buf buf;
+    buf_init(&buf, 64);
+    mark_write(&mark, &buf);
+    assert_true(mark_read(buf_slice(&buf), &back) && back.instance == 7 && back.upto_ms == 123456 && back.is_goodbye);
+    for (size_t cut = 0; cut < buf.len; cut++)
+        assert_false(mark_read((struct slice){buf.at, cut}, &back));
+    buf.at[2] = 2;
+    assert_true(mark_is(buf_slice(&buf)) && !mark_read(buf_slice(&buf), &back)); /* a newer one is no record either */
+    assert_false(mark_is(SLICE("SR\1\0")));
+    buf_done(&buf);
+}
+
+static void mark_at(struct instances *instances, int64_t published_ms, uint64_t id, int64_t upto_ms)
+{
+    instances_pass(instances, published_ms, 45000);
+    instances_mark(instances, &(struct mark){.instance = id, .upto_ms = upto_ms});
+}
+
+/* What may be believed of the time, by who said what last. */
+static void the_slowest_ingest_is_waited_for(void **state)
+{
+    (void)state;
+    struct instances instances = {0};
+    assert_true(instances_reached(&instances) == NO_TIME);
+    mark_at(&instances, 1000, 1, 900);
+    mark_at(&instances, 1100, 2, 1000);
+    assert_int_equal(instances_reached(&instances), 900);
+    /* The brokers are away for an hour: nobody has vanished. Then the second one drains what it kept meanwhile. */
+    mark_at(&instances, 3601000, 1, 3600900);
+    mark_at(&instances, 3601100, 2, 2000);
+    assert_int_equal(instances_reached(&instances), 2000);
+    instances_mark(&instances, &(struct mark){.instance = 2, .is_goodbye = true});
+    assert_int_equal(instances_reached(&instances), 3600900);
+    /* A third one is killed: it is waited for, for the stated time, and no longer. */
+    mark_at(&instances, 3602000, 3, 3601500);
+    int64_t now_ms = 3602000;
+    for (int i = 0; i < 44; i++)
+        mark_at(&instances, now_ms + 1000, 1, now_ms + 1000), now_ms += 1000;
+    assert_int_equal(instances_reached(&instances), 3601500);
+    mark_at(&instances, now_ms + 1000, 1, now_ms + 1000), now_ms += 1000;
+    assert_int_equal(instances_reached(&instances), now_ms);
+    instances_done(&instances);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +326,8 @@ int main(void)
         cmocka_unit_test(messages_there_and_back),
         cmocka_unit_test(damaged_messages_do_nothing),
         cmocka_unit_test(the_watermark_waits_as_long_as_it_must),
+        cmocka_unit_test(marks_there_and_back),
+        cmocka_unit_test(the_slowest_ingest_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
