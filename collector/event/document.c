@@ -93,6 +93,7 @@ static void add_fact(struct buf *buf, const struct fact *fact)
     add_text(buf, "seismo.route", fact->route);
     add_text(buf, "seismo.page.route", fact->page_route);
     add_text(buf, "error.code", fact->code);
+    add_text(buf, "error.grouping_key", fact->code);
     add_text(buf, "error.grouping_name", fact->group);
     if (fact->kind != EVENT_VITAL && isfinite(fact->value))
         buf_json_int(buf, "event.duration", llround(fact->value * 1e6));

@@ -85,7 +85,8 @@ static void kinds_are_written(void **state)
                          .group = SLICE("timeout of * exceeded"),
                          JSON("{\"kind\":\"error\",\"at\":1,\"message\":\"timeout of 3000ms exceeded\"}")};
     written_as(&error,
-               ",\"error.code\":\"E-45TFGR62\",\"error.grouping_name\":\"timeout of * exceeded\","
+               ",\"error.code\":\"E-45TFGR62\",\"error.grouping_key\":\"E-45TFGR62\",\"error.grouping_name\":\"timeout "
+               "of * exceeded\","
                "\"seismo.error.count\":1,\"event.action\":\"error\",\"error.message\":"
                "\"timeout of 3000ms exceeded\"}");
 }
