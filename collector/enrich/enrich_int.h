@@ -94,6 +94,10 @@ bool secret_ends(struct slice text);
 bool redact_json(struct slice object, bool names_are_known);
 /* The same in decoded text. */
 bool redact_text(struct slice text);
+/* Half-open, in bytes of the text; end = 0: nothing found. */
+struct span {
+    size_t start, end;
+};
 /* redact_text would overwrite something. */
 bool redact_finds(struct slice text);
 /* A value that was hidden before, by the agent or by us. */
@@ -102,6 +106,24 @@ bool redact_looks_random(struct slice value);
 #define FEWEST_CARD_DIGITS 13
 #define MOST_CARD_DIGITS 19
 bool redact_is_card(const char *digits, size_t n); /* so many */
+
+/* Length of an `@`, `=` or `:` that is written as an escape of addresses, once or more (`%40`, `%2540`), and what it
+ * stands for; 0 when it is another or none. */
+size_t redact_percent(struct slice text, size_t at, char *ret_c);
+
+/* ---- token.c ---- */
+
+/* What providers give out, by its prefix (`ghp_…`): at the `g` or `x` that it begins with or the first `_`. */
+struct span token_find(struct slice text, size_t at);
+/* Prefixes alone, whatever follows. */
+bool token_begins(struct slice text, size_t at);
+/* `/reset/TOKEN`: at the second slash. */
+struct span token_find_in_path(struct slice text, size_t at);
+/* The text ends in a word that such a segment follows, whatever stands before it. */
+bool token_is_led_to(struct slice text);
+/* `?code=…&state=…` of OAuth: the value behind this sign is one of the two, and the other is there. */
+bool token_is_grant(struct slice text, size_t name_start, size_t name_end);
+bool token_ends_grant(struct slice text);
 
 /* ---- trigger.c ---- */
 

@@ -11,10 +11,6 @@
 #define MAX_DOUBTFUL 128
 #define MAX_BACK 512 /* back over `user:password` */
 
-/* Half-open, in bytes of the text; end = 0: nothing found. */
-struct span {
-    size_t start, end;
-};
 static const struct span nothing = {0, 0};
 
 /* ---- what characters may be -------------------------------------------------------------------------------------- */
@@ -298,9 +294,8 @@ static size_t value_start(struct slice t, size_t at, enum secrecy secrecy)
 }
 
 /* at: the `=` or `:`; length: of it, 3 when it is written as %3D. */
-static struct span find_value(struct slice t, size_t at, size_t length)
+static struct span find_value(struct slice t, size_t at, size_t length, bool equals)
 {
-    bool equals = length == 1 ? t.at[at] == '=' : (t.at[at + 2] | 32) == 'd';
     if (!equals && at + 1 < t.len && t.at[at + 1] == '/')
         return nothing; /* https: */
     size_t name_end = name_end_of(t, at), start = name_end;
@@ -309,6 +304,8 @@ static struct span find_value(struct slice t, size_t at, size_t length)
     if (start > 0 && t.at[start - 1] == '%' && name_end - start > 2)
         start += 2; /* %26password: the sign before it is written as an escape */
     enum secrecy secrecy = secret_name((struct slice){t.at + start, name_end - start});
+    if (secrecy == SECRECY_OPEN && equals && token_is_grant(t, start, name_end))
+        secrecy = SECRECY_MAYBE;
     if (secrecy == SECRECY_OPEN)
         return nothing;
     size_t from = value_start(t, at + length, secrecy);
@@ -341,9 +338,10 @@ static struct span find_bearer(struct slice t, size_t at)
 /* What characters mean to the walk: a mark of some secret, a digit of a card number. */
 enum { MARK = 1, DIGIT = 2 };
 static const unsigned char classes[256] = {
-    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT, ['6'] = DIGIT,
-    ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT, ['@'] = MARK,  ['='] = MARK,  [':'] = MARK,  ['%'] = MARK,
-    ['J'] = MARK,  ['K'] = MARK,  ['S'] = MARK,  ['B'] = MARK,  ['b'] = MARK,
+    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT,
+    ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT, ['@'] = MARK,  ['='] = MARK,
+    [':'] = MARK,  ['%'] = MARK,  ['J'] = MARK,  ['K'] = MARK,  ['S'] = MARK,  ['B'] = MARK,
+    ['b'] = MARK,  ['g'] = MARK,  ['x'] = MARK,  ['_'] = MARK,  ['/'] = MARK,
 };
 
 static bool stands_at(struct slice t, size_t at, const char *word)
@@ -352,13 +350,28 @@ static bool stands_at(struct slice t, size_t at, const char *word)
     return t.len - at >= n && memcmp(t.at + at, word, n) == 0;
 }
 
+size_t redact_percent(struct slice t, size_t at, char *ret_c)
+{
+    size_t end = at + 1;
+    while (t.len - end >= 4 && t.at[end] == '2' && t.at[end + 1] == '5')
+        end += 2;
+    if (t.len - end < 2)
+        return 0;
+    char high = t.at[end], low = t.at[end + 1] | 32;
+    *ret_c = high == '4' && t.at[end + 1] == '0' ? '@'
+             : high == '3' && low == 'd'         ? '='
+             : high == '3' && low == 'a'         ? ':'
+                                                 : 0;
+    return *ret_c ? end + 2 - at : 0;
+}
+
 static struct span find_percent(struct slice t, size_t at)
 {
-    if (stands_at(t, at, "%40"))
-        return find_email(t, at, 3);
-    bool sign =
-        stands_at(t, at, "%3D") || stands_at(t, at, "%3d") || stands_at(t, at, "%3A") || stands_at(t, at, "%3a");
-    return sign ? find_value(t, at, 3) : nothing;
+    char c;
+    size_t length = redact_percent(t, at, &c);
+    if (length == 0)
+        return nothing;
+    return c == '@' ? find_email(t, at, length) : find_value(t, at, length, c == '=');
 }
 
 static struct span find_at(struct slice t, size_t at)
@@ -366,13 +379,17 @@ static struct span find_at(struct slice t, size_t at)
     switch (t.at[at]) {
     case '@': return find_email(t, at, 1);
     case '=':
-    case ':': return find_value(t, at, 1);
+    case ':': return find_value(t, at, 1, t.at[at] == '=');
     case '%': return find_percent(t, at);
     case 'J': return at >= 2 && stands_at(t, at - 2, "eyJ") ? find_jwt(t, at - 2) : nothing;
     case 'K':
     case 'S':
         return at >= 1 && (stands_at(t, at - 1, "AKIA") || stands_at(t, at - 1, "ASIA")) ? find_aws_key(t, at - 1)
                                                                                          : nothing;
+    case 'g':
+    case 'x':
+    case '_': return token_find(t, at);
+    case '/': return token_find_in_path(t, at);
     default: return find_bearer(t, at);
     }
 }

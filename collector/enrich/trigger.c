@@ -28,7 +28,16 @@ struct marks {
 
 /* One bit each; "" is any byte. Halves of bytes mix within a bit, so that a few others are marked too. */
 static const char *const patterns[8][3] = {
-    {"@", "", ""}, {"%", "234", ""}, {"e", "y", "J"}, {"A", "KS", "I"}, {"bB", "eE", "aA"}, {"\\", "u", ""},
+    {"@", "", ""},
+    {"%", "234", ""},
+    {"eA", "yKS", "JI"},
+    {"bB", "eE", "aA"},
+    {"\\", "u", ""},
+    {"g", "hil", "pousrt"},
+    {"x_", "ol", "xi"},
+    {"tdymenc"
+     "TDYMENC",
+     "/\\", ""},
 };
 enum { CARD_HIGH = 128, CARD_LOW = 64, QUOTE = 32, SIGN = 16, BACKSLASH = 8 };
 static const struct {
@@ -162,20 +171,27 @@ static bool is_sign_of_secret(struct slice t, size_t at)
         end--;
     else if (end == at && end >= 3 && t.at[end - 3] == '%' && t.at[end - 2] == '5' && (t.at[end - 1] | 32) == 'd')
         end -= 3;
-    return secret_ends((struct slice){t.at, end});
+    return secret_ends((struct slice){t.at, end}) || token_ends_grant((struct slice){t.at, end});
 }
 
 static bool is_percent_of_something(struct slice t, size_t at)
 {
-    if (stands_at(t, at, "%40"))
-        return true;
-    bool sign =
-        stands_at(t, at, "%3D") || stands_at(t, at, "%3d") || stands_at(t, at, "%3A") || stands_at(t, at, "%3a");
-    return sign && is_sign_of_secret(t, at);
+    char c;
+    return redact_percent(t, at, &c) > 0 && (c == '@' || is_sign_of_secret(t, at));
+}
+
+static bool is_before_token_in_path(struct slice t, size_t at)
+{
+    size_t next = at + 1;
+    if (next < t.len && t.at[next] == '\\')
+        next++;
+    return next < t.len && t.at[next] == '/' && token_is_led_to((struct slice){t.at, at + 1});
 }
 
 static bool is_suspicious(struct slice t, size_t at)
 {
+    if (is_before_token_in_path(t, at))
+        return true;
     switch (t.at[at]) {
     case '@': return is_at_sign_of_somebody(t, at);
     case ':':
@@ -186,6 +202,9 @@ static bool is_suspicious(struct slice t, size_t at)
     case 'b':
     case 'B': return t.len - at >= 6 && slice_is_word((struct slice){t.at + at, 6}, "bearer");
     case '\\': return stands_at(t, at, "\\u");
+    case 'g':
+    case 'x':
+    case '_': return token_begins(t, at);
     default: return false;
     }
 }

@@ -131,6 +131,19 @@ static const char *const hostile_parts[] = {
     "sk_live_",
     "glpat-",
     "0123456789abcdefghij",
+    "?code=",
+    "&state=",
+    "%26state%3D",
+    "/reset/",
+    "reset\\/",
+    "/",
+    "verify",
+    "gho_",
+    "rk_live_",
+    "github_pat_",
+    "%252540",
+    "%25",
+    "25",
 };
 
 static inline void hostile_text(uint64_t seed, struct buf *buf)

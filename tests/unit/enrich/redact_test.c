@@ -70,6 +70,22 @@ static void secrets_in_text(void **state)
         {"q=password%3aabc", "q=password%3a***"},
         {"bad password:\nbuy@https://shop.example/app.js:1:2", "bad password:\nbuy@https://shop.example/app.js:1:2"},
         {"pass\xc3\xa4word=x password=\xc3\xa4\xc3\xb6 z", "pass\xc3\xa4word=x password=**** z"},
+        {"/back?code=a8f3&state=xyz&x=1", "/back?code=****&state=***&x=1"},
+        {"/back#state=xyz&code=a8f3", "/back#state=***&code=****"},
+        {"?next=%2Fback%3Fcode%3Da8f3%26state%3Dxyz", "?next=%2Fback%3Fcode%3D******************"},
+        {"/shop?code=SAVE10 state=Ohio", "/shop?code=SAVE10 state=Ohio"},
+        {"?code=SAVE10&zipstate=x&statement=y", "?code=SAVE10&zipstate=x&statement=y"},
+        {"/reset/a8f3k2q9x7/new", "/reset/**********/new"},
+        {"https://x.example/reset-password/a8f3k2q9x7?x=1", "https://x.example/reset-password/**********?x=1"},
+        {"/verify/12/orders/a8f3k2q9x7 /invite/friends", "/verify/12/orders/a8f3k2q9x7 /invite/friends"},
+        {"/preset/a8f3k2q9x7 /:token/a8f3k2q9x7", "/preset/a8f3k2q9x7 /:token/a8f3k2q9x7"},
+        {"x ghp_0123456789abcdefghijABCDEFGHIJ012345 y", "x **************************************** y"},
+        {"github_pat_11ABCDEFG0abcdefghij_0123456789", "******************************************"},
+        {"xoxb-123456789012-abc glpat-0123456789abcdefghij", "********************* **************************"},
+        {"key sk_live_0123456789ab rk_live_0123456789ab", "key ******************** ********************"},
+        {"ghp_short xox task_live_0123456789ab", "ghp_short xox task_live_0123456789ab"},
+        {"u=ann%2540shop.example&x=1", "u=********************&x=1"},
+        {"q=password%253Dabc%2526x&y=%25253D", "q=password%253D*********&y=%25253D"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *text = strdup(rows[i].before);
