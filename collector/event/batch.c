@@ -7,8 +7,9 @@
 #include "event/alert.h"
 #include "event/position.h"
 
-/* Arenas of ordinary beacons are kept for the next ones by the thread that frees them, in two sizes: ingest frees a
- * batch where it made it, so a steady stream of beacons needs no malloc. */
+/* Arenas of ordinary beacons are kept for the next ones by the thread that frees them: ingest frees a batch where it
+ * made it, so a steady stream of beacons needs no malloc. A beacon's tables and its record take about four times its
+ * body; one block holds them all. */
 static const struct {
     size_t body, block;
     int keep; /* arenas a thread */

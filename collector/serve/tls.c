@@ -65,7 +65,7 @@ enum err serve_check_tls(const char *certificate, const char *key, struct err_te
 
 enum err serve_set_tls(struct serve *serve, const char *certificate, const char *key, struct err_text *text)
 {
-    SSL_CTX *fresh;
+    SSL_CTX *fresh = NULL;
     enum err err = tls_load(&fresh, certificate, key, text);
     if (err)
         return err;

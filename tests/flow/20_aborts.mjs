@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// only: embedded
 // Ten thousand clients that reset at any moment of their request, while a neighbour is served: nothing falls over, every connection is given
 // back, and what was accepted is stored, each event once.
 import assert from 'node:assert/strict';

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// only: embedded
+// alone: yes
 // Six hundred clients that send their header or body a byte at a time: neighbours are served, the slow ones are closed in time, memory stays.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// only: embedded
 // One address and one key that flood: they are told to wait, their neighbours notice nothing. HTTP/2 is not to be had.
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// only: embedded
 // Behind a balancer that speaks the PROXY protocol, with TLS: who the client is, who may speak, and a certificate replaced while it runs.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// only: embedded
 // Keys rotated by SIGHUP under load: no request is lost, a wrong file changes nothing, what needs a restart is named.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
