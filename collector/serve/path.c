@@ -101,8 +101,8 @@ static void count_line(struct tally *tally, struct slice line)
 }
 
 /* h2o takes Transfer-Encoding and Content-Length together, the first of two lengths, lines that end in a bare LF or go
- * on in the next one, and HTTP/1.1 without a Host. A proxy in front of us might read such a head in another way and so
- * let a stranger write into a neighbour's request. */
+ * on in the next one, chunks in HTTP/1.0, and HTTP/1.1 without a Host. A proxy in front of us might read such a head in
+ * another way and so let a stranger write into a neighbour's request. */
 bool framing_is_plain(struct slice input, int version)
 {
     struct tally tally = {0};
@@ -124,5 +124,6 @@ bool framing_is_plain(struct slice input, int version)
         first = false;
         at = feed + 1;
     }
-    return tally.lengths + tally.encodings <= 1 && tally.hosts <= 1 && (tally.hosts == 1 || version < 0x101);
+    bool old = version < 0x101; /* knows no Transfer-Encoding, and needs no Host */
+    return tally.lengths + tally.encodings <= 1 && tally.hosts <= 1 && (old ? tally.encodings == 0 : tally.hosts == 1);
 }

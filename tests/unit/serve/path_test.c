@@ -110,6 +110,8 @@ static void test_framings(void **state)
         if (framing_is_plain(slice_of(framings[i].head), 0x101) != framings[i].plain)
             fail_msg("%s", framings[i].head);
     assert_true(framing_is_plain(slice_of("GET / HTTP/1.0\r\n\r\n"), 0x100));
+    assert_true(framing_is_plain(slice_of("POST / HTTP/1.0\r\ncontent-length: 3\r\n\r\n"), 0x100));
+    assert_false(framing_is_plain(slice_of("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n"), 0x100));
 }
 
 int main(void)
