@@ -71,7 +71,8 @@ bool ids_add(struct ids *ids, uint64_t id, int64_t at_ms);
 
 /* ---- series.c: the bound on series, per application ----
  * Counts decay by half every SERIES_HALF_MS and what falls below a half is forgotten. When an application is full, a
- * new name has to beat the rarest of a few drawn at random, so that a flood of names evicts itself. */
+ * new name has to beat the rarest of a few drawn at random, or, when it is as rare, to be lucky: so that a flood of
+ * names evicts itself, and neither the table nor the windows grow with it. */
 #define SERIES_HALF_MS 600000
 struct series_table;
 struct series_table *series_new(size_t max_per_application); /* never NULL */

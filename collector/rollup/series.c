@@ -7,6 +7,7 @@
 
 #define MAX_APPLICATIONS 1000 /* as many as can be configured */
 #define DRAWS 16
+#define TRIES 64 /* a name that is as rare as the rarest takes its place once in so many: each place costs windows */
 #define NONE UINT32_MAX
 
 struct series {
@@ -145,7 +146,7 @@ static bool replace_rarest(struct series_table *table, struct application_series
     uint32_t at = draw_rarest(table, application);
     METRIC_ADD("seismo_series_evicted_total", "series that gave way, or found no place, because there were too many",
                1);
-    if (application->series[at].count > weight)
+    if (application->series[at].count > weight || (application->series[at].count == weight && draw(table, TRIES) > 0))
         return false;
     unlink_from(application, at);
     application->series[at] = (struct series){.id = id, .count = weight};
