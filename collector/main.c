@@ -277,6 +277,11 @@ static enum err start_ingest(struct seismo *seismo, struct err_text *text)
     return err;
 }
 
+static const char *scheme(const struct seismo *seismo)
+{
+    return *config_text(seismo->config, SETTING_LISTEN_TLS_CERTIFICATE) ? "https" : "http";
+}
+
 /* Where browsers reach the public listener, for the tag that is shown: as configured, else this machine. */
 static const char *public_url(const struct seismo *seismo)
 {
@@ -284,7 +289,7 @@ static const char *public_url(const struct seismo *seismo)
     const char *configured = config_text(seismo->config, SETTING_LISTEN_PUBLIC_URL);
     if (*configured || !seismo->ingest)
         return configured;
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", ingest_port(seismo->ingest));
+    snprintf(url, sizeof url, "%s://127.0.0.1:%d", scheme(seismo), ingest_port(seismo->ingest));
     return url;
 }
 
@@ -379,7 +384,7 @@ static void stop(struct seismo *seismo)
 static void say_addresses(const struct seismo *seismo)
 {
     if (seismo->ingest) {
-        printf("listening public http://127.0.0.1:%d/\n", ingest_port(seismo->ingest));
+        printf("listening public %s://127.0.0.1:%d/\n", scheme(seismo), ingest_port(seismo->ingest));
         const struct application *first = &seismo->applications[0];
         printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
                public_url(seismo), first->keys[0], first->services[0] ? first->services[0] : "my-app");

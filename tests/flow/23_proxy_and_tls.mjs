@@ -68,6 +68,8 @@ function posting(one) {
   return `POST /in/v1?k=demo HTTP/1.1\r\nHost: a\r\nOrigin: http://shop.test\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
+test('the address that is printed says https', () => assert.match(seismo.publicUrl, /^https:/));
+
 test('the client is whom the header names', async () => {
   for (const [header, expected] of [[v1('203.0.113.7'), '203.0.113.0'], [v2('198.51.100.7'), '198.51.100.0'], ['PROXY UNKNOWN\r\n', '127.0.0.0']]) {
     const one = beacon({}, 1);

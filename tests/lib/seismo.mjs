@@ -97,7 +97,7 @@ export function begin(where, { args = [], environment = {}, within = 20000, pref
     if (ended) throw new Error(`it ended with ${JSON.stringify(ended)}:\n${log}`);
   });
   ready.catch(() => {}); // who asks hears of it
-  const address = (name) => new RegExp(`^${name} (http://\\S+?)/?$`, 'm').exec(out)?.[1];
+  const address = (name) => new RegExp(`^${name} (https?://\\S+?)/?$`, 'm').exec(out)?.[1];
   return {
     pid: child.pid,
     ready,
