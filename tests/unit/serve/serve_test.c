@@ -264,6 +264,53 @@ static void test_answers_from_another_thread(void **state)
         close(fds[i]);
 }
 
+static void *send_all(void *arg)
+{
+    char request[1200];
+    int n = snprintf(request, sizeof request, "POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
+    memset(request + n, 'x', 900);
+    for (int i = 0; i < 300; i++)
+        talk_send(*(int *)arg, request, (size_t)n + 900);
+    return NULL;
+}
+
+/* While the first waits for its answer the others come, more than is read ahead: each gets its own, in order. */
+static void test_requests_behind_a_pending_one(void **state)
+{
+    (void)state;
+    int fd = talk_open(serve_port(serve)), total = 300;
+    pthread_t sender, thread;
+    pthread_create(&sender, NULL, send_all, &fd);
+    wait_for(&n_tickets, 1);
+    sleep_ms(50);
+    pthread_create(&thread, NULL, answer_all, &total);
+    for (int i = 0; i < total; i++) {
+        struct answer answer = talk_answer(fd, false);
+        assert_int_equal(answer.status, 202);
+        assert_string_equal(answer.body, "later");
+    }
+    pthread_join(sender, NULL);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
+/* Sends, says that it will send no more, and waits: it gets its answer. */
+static void test_a_half_closed_client_is_answered(void **state)
+{
+    (void)state;
+    int fd = talk_open(serve_port(serve)), total = 1;
+    pthread_t thread;
+    talk_say(fd, "POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+    shutdown(fd, SHUT_WR);
+    wait_for(&n_tickets, 1);
+    sleep_ms(50);
+    pthread_create(&thread, NULL, answer_all, &total);
+    assert_int_equal(talk_answer(fd, false).status, 202);
+    assert_true(talk_is_closed(fd, 5000));
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
 /* Clients that leave (some with RST) before their answer, answered by another thread: nothing may be touched that is
  * gone, and every connection must be given back. */
 static void test_clients_that_leave(void **state)
@@ -576,6 +623,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_bodies, start, stop),
         cmocka_unit_test_setup_teardown(test_large_chunks, start, stop),
         cmocka_unit_test_setup_teardown(test_answers_from_another_thread, start, stop),
+        cmocka_unit_test_setup_teardown(test_requests_behind_a_pending_one, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_half_closed_client_is_answered, start, stop),
         cmocka_unit_test_setup_teardown(test_clients_that_leave, start, stop),
         cmocka_unit_test_setup_teardown(test_stop_with_tickets_out, start, stop),
         cmocka_unit_test_setup_teardown(test_graceful_stop, start, stop),
