@@ -128,6 +128,7 @@ static enum err open_bus(struct seismo *seismo, struct err_text *text)
     if (err)
         return err;
     options.instance = seismo->instance = instance_of(seismo->config);
+    options.must_know = seismo->roles & ROLE_ROLLUP; /* whose tables are as large as the topics have partitions */
     return bus_open(&seismo->bus, &options, text);
 }
 

@@ -29,6 +29,7 @@ struct bus_options {
     size_t max_file_bytes;         /* sqlite: size at which publish answers ERR_FULL; 0 = no bound */
     int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
     int spool_after_ms;            /* kafka: no delivery report for that long: to the spool; 0: 1500 */
+    bool must_know;                /* kafka: fails without the cluster, unless this folder has seen it before */
     bool is_inner;                 /* sqlite: part of another bus, which shows the figures */
 };
 

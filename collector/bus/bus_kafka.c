@@ -193,14 +193,14 @@ static void close_kafka(struct kafka_bus *bus, int deadline_ms)
 
 /* With a spool the cluster may be away: then what was known of it last time has to do, and it is asked again and again.
  * What is wrong with the configuration itself is found before. */
-static enum err meet_cluster(struct kafka_bus *bus, struct err_text *text)
+static enum err meet_cluster(struct kafka_bus *bus, bool must_know, struct err_text *text)
 {
-    kafka_known_read(bus);
+    bool seen = kafka_known_read(bus);
     enum err err = kafka_look_up(bus, text);
     atomic_store(&bus->is_known, err == ERR_OK);
     if (!err)
         kafka_known_write(bus);
-    if (!err || !bus->spool)
+    if (!err || !bus->spool || (must_know && !seen))
         return err;
     log_warn("bus", err, "%s; what is accepted goes to the spool until it answers", text->at);
     atomic_store(&bus->down_since_ms, clock_mono_ms());
@@ -215,7 +215,7 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
     if (!err)
         err = kafka_spool_open(bus, text);
     if (!err)
-        err = meet_cluster(bus, text);
+        err = meet_cluster(bus, options->must_know, text);
     if (!err)
         err = kafka_producer_connect(bus, text);
     if (!err)

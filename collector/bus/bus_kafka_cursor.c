@@ -148,12 +148,28 @@ static void set_paused(struct kafka_cursor *cursor, bool paused)
     cursor->paused = paused;
 }
 
+/* The topic is younger than the group's position: what was between is lost at the broker. librdkafka has gone to the
+ * oldest record (auto.offset.reset). */
+static void note_reset(struct kafka_cursor *cursor, const struct kafka_part *part, const rd_kafka_message_t *message)
+{
+    METRIC_ADD("seismo_bus_resets_total", "partitions that ended before the place at which their reader stood", 1);
+    log_error("bus", ERR_MISSING,
+              "kafka: %s/%d ends before record %lld, at which %s stood: the broker has lost records;"
+              " going on at %lld",
+              rd_kafka_topic_name(message->rkt), (int)message->partition, (long long)part->start, cursor->cursor.group,
+              (long long)message->offset);
+}
+
 /* The first record after an assignment: if the oldest kept is younger than where the group stood, some are gone. */
 static void note_loss(struct kafka_cursor *cursor, struct kafka_part *part, const rd_kafka_message_t *message)
 {
     int64_t low = -1, high = -1;
     const char *topic = rd_kafka_topic_name(message->rkt);
     part->fresh = false;
+    if (message->offset < part->start) {
+        note_reset(cursor, part, message);
+        return;
+    }
     if (part->start < 0 || rd_kafka_get_watermark_offsets(cursor->consumer, topic, message->partition, &low, &high) ||
         low <= part->start)
         return;
@@ -300,8 +316,13 @@ enum err kafka_fetch(struct bus_cursor *front, struct bus_record *ret_records, s
     if (cursor->broken && join_again(cursor))
         return ERR_BUS_READ;
     give_back_lent(cursor);
-    set_paused(cursor, false);
     enum err err = ERR_OK;
+    if (!atomic_load(&cursor->bus->is_known)) { /* how many partitions there are is told before any is assigned */
+        clear_events(cursor);
+        nap(cursor, until_ms);
+        return ERR_OK;
+    }
+    set_paused(cursor, false);
     for (;;) {
         clear_events(cursor);
         err = collect(cursor, max);

@@ -181,7 +181,7 @@ void kafka_spool_show(struct kafka_bus *bus); /* its figures */
 uint64_t kafka_spool_bytes(struct bus *bus);
 
 /* ---- bus_kafka_known.c: what was known of the cluster when it was last there; kept in the spool's file ---- */
-void kafka_known_read(struct kafka_bus *bus);
+bool kafka_known_read(struct kafka_bus *bus); /* false: nothing */
 void kafka_known_write(struct kafka_bus *bus);
 
 /* ---- bus_kafka_drain.c: from the spool to Kafka ---- */

@@ -20,8 +20,9 @@ static sqlite3 *open_file(const struct kafka_bus *bus)
     return NULL;
 }
 
-void kafka_known_read(struct kafka_bus *bus)
+bool kafka_known_read(struct kafka_bus *bus)
 {
+    bool seen = false;
     sqlite3 *db = bus->spool ? open_file(bus) : NULL;
     sqlite3_stmt *stmt = NULL;
     if (db && sqlite3_prepare_v2(db, "SELECT partitions, max_message FROM known WHERE topic = ?1", -1, &stmt, NULL) ==
@@ -31,6 +32,7 @@ void kafka_known_read(struct kafka_bus *bus)
             kafka_topic_name(bus, (enum topic)t, name);
             sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
             if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0) > 0) {
+                seen = true;
                 atomic_store(&bus->n_partitions[t], sqlite3_column_int(stmt, 0));
                 if (t == TOPIC_EVENTS && sqlite3_column_int64(stmt, 1) > 0)
                     atomic_store(&bus->max_message, (size_t)sqlite3_column_int64(stmt, 1));
@@ -40,6 +42,7 @@ void kafka_known_read(struct kafka_bus *bus)
     }
     sqlite3_finalize(stmt);
     sqlite3_close(db);
+    return seen;
 }
 
 void kafka_known_write(struct kafka_bus *bus)

@@ -287,7 +287,11 @@ bool kafka_is_ready(struct bus *front)
 {
     struct kafka_bus *bus = (struct kafka_bus *)front;
     long long down_ms = atomic_load(&bus->down_since_ms);
-    if (bus->spool)
-        return bus_is_ready(bus->spool);
+    if (bus->spool) {
+        pthread_mutex_lock(&bus->mutex);
+        bool is_direct = bus->lanes[TOPIC_EVENTS].mode == KAFKA_DIRECT;
+        pthread_mutex_unlock(&bus->mutex);
+        return is_direct || bus_is_ready(bus->spool);
+    }
     return !atomic_load(&bus->fatal) && (down_ms == 0 || clock_mono_ms() - down_ms < DOWN_MS);
 }

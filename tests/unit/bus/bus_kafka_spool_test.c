@@ -197,6 +197,23 @@ static void test_remembers(void **state)
     bus_close(bus, 1000);
 }
 
+/* Who must know the partitions starts without the cluster only when they are remembered. */
+static void test_must_know(void **state)
+{
+    (void)state;
+    struct bus_options options = spool_options();
+    struct err_text text = {""};
+    struct bus *bus = NULL;
+    options.must_know = true;
+    set_brokers(false);
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_BUS_OPEN);
+    set_brokers(true);
+    bus_close(open_with_spool(), 1000);
+    set_brokers(false);
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    bus_close(bus, 1000);
+}
+
 /* What was spooled for a wrong number of partitions comes to the right one by its key. */
 static void test_never_seen(void **state)
 {
@@ -462,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_down_in_the_middle, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_down_at_start, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_remembers, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_must_know, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_never_seen, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_slow, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_refused_for_now, begin_spool, end_spool),

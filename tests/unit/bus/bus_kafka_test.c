@@ -2,6 +2,8 @@
  * The mock knows neither the admin API nor times nor aborted records: those rows run on the real one only. */
 #include "bus_kafka_stage.h"
 
+#include "base/metric.h"
+
 static void test_publish_fetch_commit(void **state)
 {
     (void)state;
@@ -21,6 +23,32 @@ static void test_publish_fetch_commit(void **state)
     bus_unsubscribe(cursor);
     assert_int_equal(bus_spool_bytes(bus), 0);
     assert_true(bus_is_ready(bus));
+    bus_close(bus, 5000);
+}
+
+/* The broker has lost what was there: the reader goes on with what is, once, and says so. */
+static void test_topic_is_younger(void **state)
+{
+    (void)state;
+    struct bus *bus = open_bus();
+    struct seen seen = {0};
+    struct metric *resets = metric_get(METRIC_COUNTER, "seismo_bus_resets_total", NULL, NULL,
+                                       "partitions that ended before the place at which their reader stood");
+    int64_t before = metric_value(resets);
+    publish_numbered(bus, 0, 5);
+    struct bus_cursor *cursor = subscribe(bus, TOPIC_EVENTS, "index", NULL);
+    assert_int_equal(fetch_some(cursor, 20, check_order, &seen), 20);
+    seen.next[1] = 1000;
+    assert_int_equal(commit_all(cursor, &seen), ERR_OK);
+    bus_unsubscribe(cursor);
+    memset(&seen, 0, sizeof seen);
+    for (int p = 0; p < PARTITIONS; p++)
+        seen.numbers[p] = p == 1 ? 0 : 5;
+    cursor = subscribe(bus, TOPIC_EVENTS, "index", NULL);
+    assert_int_equal(fetch_some(cursor, 5, check_order, &seen), 5);
+    assert_int_equal(seen.numbers[1], 5);
+    assert_int_equal(metric_value(resets), before + 1);
+    bus_unsubscribe(cursor);
     bus_close(bus, 5000);
 }
 
@@ -283,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_publish_fetch_commit, begin, end),
+        cmocka_unit_test_setup_teardown(test_topic_is_younger, begin, end),
         cmocka_unit_test_setup_teardown(test_bounds, begin, end),
         cmocka_unit_test_setup_teardown(test_properties, begin, end),
         cmocka_unit_test_setup_teardown(test_missing_topic, begin, end),
