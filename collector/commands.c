@@ -57,6 +57,9 @@ enum err options_of_bus(const struct config *c, struct bus_options *ret_options,
         .retention_ms = config_int(c, SETTING_BUS_RETENTION_MS),
         .spool_after_ms = (int)config_int(c, SETTING_KAFKA_SPOOL_AFTER_MS),
     };
+    /* One process reads all partitions of the embedded bus: more of them only make its commits touch more pages. */
+    if (ret_options->partitions == 0)
+        ret_options->partitions = strcmp(ret_options->kind, "kafka") == 0 ? 4 : 1;
     enum err err = make_folder(config_text(c, SETTING_DATA_DIR), text);
     if (!err)
         snprintf(path, sizeof path, "%s/%s.db", config_text(c, SETTING_DATA_DIR),

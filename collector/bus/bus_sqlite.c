@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "bus/bus_sqlite_int.h"
 
@@ -47,6 +48,7 @@ static void init_sync(struct sqlite_bus *bus)
 {
     pthread_condattr_t steady;
     pthread_mutex_init(&bus->mutex, NULL);
+    pthread_rwlock_init(&bus->file_lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&bus->work, &steady);
@@ -88,6 +90,7 @@ static void free_bus(struct sqlite_bus *bus)
     pthread_cond_destroy(&bus->committed);
     pthread_cond_destroy(&bus->work);
     pthread_mutex_destroy(&bus->mutex);
+    pthread_rwlock_destroy(&bus->file_lock);
     free(bus->waiting.at);
     free(bus->taken.at);
     free(bus->wal_path);
@@ -95,7 +98,7 @@ static void free_bus(struct sqlite_bus *bus)
     free(bus);
 }
 
-static int note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+int sqlite_note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
@@ -106,16 +109,35 @@ static int note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-static enum err open_file(struct sqlite_bus *bus, int partitions, struct err_text *text)
+static enum err try_file(struct sqlite_bus *bus, int partitions, struct err_text *text)
 {
-    enum err err = take_lock(bus->path, &bus->lock_fd, text);
-    if (!err)
-        err = sqlite_file_open(bus->path, true, &bus->db, text);
+    enum err err = sqlite_file_open(bus->path, true, &bus->db, text);
+    if (!err && !sqlite_file_is_sound(bus->db))
+        err = err_set(text, ERR_CORRUPT, "bus: %s: SQLite's own check finds it damaged", bus->path);
     if (!err)
         err = sqlite_file_partitions(bus->db, partitions, &bus->n_partitions, text);
     if (!err)
         err = sqlite_file_load(bus, text);
     return err;
+}
+
+static enum err open_file(struct sqlite_bus *bus, int partitions, struct err_text *text)
+{
+    enum err err = take_lock(bus->path, &bus->lock_fd, text);
+    if (err)
+        return err;
+    sqlite_salvage_finish(bus->path);
+    err = try_file(bus, partitions, text);
+    if (err != ERR_CORRUPT)
+        return err;
+    log_error("bus", err, "%s", text ? text->at : "");
+    sqlite_file_unload(bus);
+    if (bus->db)
+        sqlite3_db_config(bus->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(bus->db);
+    bus->db = NULL;
+    err = sqlite_salvage(bus->path, partitions, text);
+    return err ? err : try_file(bus, partitions, text);
 }
 
 static enum err open_bus(struct bus **ret_bus, const struct bus_options *options, struct err_text *text)
@@ -124,7 +146,7 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
     enum err err = open_file(bus, options->partitions, text);
     if (err)
         goto out;
-    sqlite3_wal_hook(bus->db, note_wal, bus);
+    sqlite3_wal_hook(bus->db, sqlite_note_wal, bus);
     bus->wal_pages = 1; /* what an earlier process left is written back at the first idle moment */
     bus->idle_since_ms = clock_mono_ms();
     sqlite_keep_measure(bus);

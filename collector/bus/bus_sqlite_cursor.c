@@ -24,25 +24,38 @@ struct sqlite_cursor {
     sqlite3_stmt *begin, *end;
     sqlite3_stmt **select, **arrival; /* a partition */
     int64_t *next;                    /* to be fetched next, a partition */
+    int64_t *known;                   /* the end as the writer said before the fetch, a partition */
     int turn;
+    unsigned epoch; /* of the file that db has open */
     bool assigned;
     bool woken; /* under the bus's mutex */
     struct arena *arena;
 };
 
-static void free_cursor(struct sqlite_cursor *cursor)
+static void close_file(struct sqlite_cursor *cursor)
 {
-    for (int p = 0; cursor->select && p < cursor->bus->n_partitions; p++)
+    for (int p = 0; p < cursor->bus->n_partitions; p++) {
         sqlite3_finalize(cursor->select[p]);
-    for (int p = 0; cursor->arrival && p < cursor->bus->n_partitions; p++)
         sqlite3_finalize(cursor->arrival[p]);
+        cursor->select[p] = cursor->arrival[p] = NULL;
+    }
     sqlite3_finalize(cursor->begin);
     sqlite3_finalize(cursor->end);
+    cursor->begin = cursor->end = NULL;
     sqlite3_close(cursor->db);
+    cursor->db = NULL;
+}
+
+static void free_cursor(struct sqlite_cursor *cursor)
+{
+    pthread_rwlock_rdlock(&cursor->bus->file_lock);
+    close_file(cursor);
+    pthread_rwlock_unlock(&cursor->bus->file_lock);
     arena_free(cursor->arena);
     free(cursor->select);
     free(cursor->arrival);
     free(cursor->next);
+    free(cursor->known);
     free(cursor);
 }
 
@@ -62,13 +75,16 @@ static struct sqlite_cursor *new_cursor(struct sqlite_bus *bus, struct sqlite_gr
     cursor->select = table(bus->n_partitions, sizeof(sqlite3_stmt *));
     cursor->arrival = table(bus->n_partitions, sizeof(sqlite3_stmt *));
     cursor->next = table(bus->n_partitions, sizeof *cursor->next);
+    cursor->known = table(bus->n_partitions, sizeof *cursor->known);
     cursor->arena = arena_new(ARENA_FIRST_BYTES, ARENA_BYTES);
     return cursor;
 }
 
-static enum err prepare(struct sqlite_cursor *cursor, enum topic topic, struct err_text *text)
+/* With file_lock held. */
+static enum err open_file(struct sqlite_cursor *cursor, enum topic topic, struct err_text *text)
 {
     enum err err = sqlite_file_open(cursor->bus->path, false, &cursor->db, text);
+    cursor->epoch = cursor->bus->epoch;
     if (err)
         return err;
     int rc = sqlite3_prepare_v2(cursor->db, "BEGIN", -1, &cursor->begin, NULL);
@@ -87,6 +103,25 @@ static enum err prepare(struct sqlite_cursor *cursor, enum topic topic, struct e
     if (rc)
         return err_set(text, ERR_BUS_OPEN, "bus: %s: %s", cursor->bus->path, sqlite3_errmsg(cursor->db));
     return ERR_OK;
+}
+
+/* Before reading: nobody replaces the file until leave. */
+static enum err enter(struct sqlite_cursor *cursor, struct err_text *text)
+{
+    pthread_rwlock_rdlock(&cursor->bus->file_lock);
+    if (cursor->db && cursor->epoch == cursor->bus->epoch)
+        return ERR_OK;
+    close_file(cursor);
+    return open_file(cursor, cursor->cursor.topic, text);
+}
+
+static void leave(struct sqlite_cursor *cursor)
+{
+    enum err err = cursor->db ? sqlite_file_err(cursor->db, ERR_OK) : ERR_OK;
+    unsigned epoch = cursor->bus->epoch;
+    pthread_rwlock_unlock(&cursor->bus->file_lock);
+    if (err == ERR_CORRUPT && cursor->epoch == epoch)
+        sqlite_writer_note_damage(cursor->bus);
 }
 
 /* Finds or makes the group and takes it for one cursor. */
@@ -141,7 +176,8 @@ enum err sqlite_subscribe(struct bus *front, enum topic topic, const char *name,
         return err;
     struct sqlite_cursor *cursor = new_cursor(bus, group);
     bus_cursor_init(&cursor->cursor, &bus_sqlite_ops, topic, name, owner);
-    err = prepare(cursor, topic, text);
+    err = enter(cursor, text);
+    leave(cursor);
     /* From here on the group is known, and nothing that it has not read is removed. */
     struct sqlite_change change = {.group = group, .subscribe = true};
     if (!err && (err = sqlite_writer_wait(bus, &change)))
@@ -201,13 +237,14 @@ static void assign(struct sqlite_cursor *cursor)
 
 /* ---- fetching ---- */
 
-static bool is_behind(const struct sqlite_cursor *cursor)
+static bool is_behind(struct sqlite_cursor *cursor)
 {
+    bool behind = false;
     for (int32_t p = 0; p < cursor->bus->n_partitions; p++) {
-        if (cursor->next[p] < sqlite_part(cursor->bus, cursor->cursor.topic, p)->extent.next)
-            return true;
+        cursor->known[p] = sqlite_part(cursor->bus, cursor->cursor.topic, p)->extent.next;
+        behind |= cursor->next[p] < cursor->known[p];
     }
-    return false;
+    return behind;
 }
 
 /* Waits until there is something to read, somebody wakes us or the time is over. True: something is there. */
@@ -263,6 +300,14 @@ static bool read_some(struct sqlite_cursor *cursor, int32_t partition, int64_t f
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+/* Behind the last row that can be read up to `next`, as the writer said before we looked: there is a gap left by
+ * damage. */
+static void skip_gap(struct sqlite_cursor *cursor, int32_t partition, int64_t next)
+{
+    if (cursor->next[partition] < next)
+        cursor->next[partition] = next;
+}
+
 static enum err read_round(struct sqlite_cursor *cursor, struct bus_record *ret_records, size_t max, size_t *ret_n)
 {
     int parts = cursor->bus->n_partitions;
@@ -276,6 +321,8 @@ static enum err read_round(struct sqlite_cursor *cursor, struct bus_record *ret_
         ok = read_some(cursor, p, cursor->next[p], INT64_MAX, cursor->arena, ret_records + n, share, &got);
         if (got)
             cursor->next[p] = ret_records[n + got - 1].position + 1;
+        else if (ok)
+            skip_gap(cursor, p, cursor->known[p]);
         n += got;
     }
     if (!ok)
@@ -297,7 +344,16 @@ enum err sqlite_fetch(struct bus_cursor *front, struct bus_record *ret_records, 
     arena_reset(cursor->arena);
     if (!cursor->assigned)
         assign(cursor);
-    return await(cursor, wait_ms) ? read_round(cursor, ret_records, max, ret_n) : ERR_OK;
+    if (!await(cursor, wait_ms))
+        return ERR_OK;
+    struct err_text text = {""};
+    enum err err = enter(cursor, &text);
+    if (err)
+        log_error("bus", err, "%s", text.at);
+    else
+        err = read_round(cursor, ret_records, max, ret_n);
+    leave(cursor);
+    return err ? ERR_BUS_READ : ERR_OK;
 }
 
 void sqlite_wake(struct bus_cursor *front)
@@ -358,14 +414,12 @@ static int64_t find_arrival(struct sqlite_cursor *cursor, int32_t partition, int
     return low;
 }
 
-enum err sqlite_read_back(struct bus_cursor *front, enum topic topic, int32_t partition, int64_t from_ms,
+static enum err read_back(struct sqlite_cursor *cursor, int32_t partition, int64_t from_ms,
                           bool (*each)(void *ctx, const struct bus_record *record), void *ctx)
 {
-    struct sqlite_cursor *cursor = (struct sqlite_cursor *)front;
     struct bus_record records[READ_BACK_RECORDS];
     struct arena *arena = arena_new(ARENA_FIRST_BYTES, ARENA_BYTES);
     int64_t place = 0;
-    assert(topic == front->topic && partition >= 0 && partition < cursor->bus->n_partitions);
     int64_t oldest = extent_of(cursor, partition, &place).oldest;
     int64_t at = place > oldest ? find_arrival(cursor, partition, oldest, place, from_ms) : place;
     bool ok = true, more = true;
@@ -380,6 +434,21 @@ enum err sqlite_read_back(struct bus_cursor *front, enum topic topic, int32_t pa
     }
     arena_free(arena);
     return ok ? ERR_OK : ERR_BUS_READ;
+}
+
+enum err sqlite_read_back(struct bus_cursor *front, enum topic topic, int32_t partition, int64_t from_ms,
+                          bool (*each)(void *ctx, const struct bus_record *record), void *ctx)
+{
+    struct sqlite_cursor *cursor = (struct sqlite_cursor *)front;
+    struct err_text text = {""};
+    assert(topic == front->topic && partition >= 0 && partition < cursor->bus->n_partitions);
+    enum err err = enter(cursor, &text);
+    if (err)
+        log_error("bus", err, "%s", text.at);
+    else
+        err = read_back(cursor, partition, from_ms, each, ctx);
+    leave(cursor);
+    return err ? ERR_BUS_READ : ERR_OK;
 }
 
 /* ---- how far behind ---- */

@@ -1,21 +1,26 @@
 /* The SQLite bus's file: how it is opened, what is in it, how older ones become today's.
  *
  *   application_id "SEBQ", user_version = FORMAT: a newer one is refused, an older one upgraded step by step
- *   partition(topic, number, oldest, bytes)      one row a partition: the first position kept, the bytes before it
+ *   partition(topic, number, oldest, bytes, floor)
+ *                                                one row a partition: the first position kept, the bytes before it, and
+ *                                                what the next position is at least (after damage)
+ *   absent(name, topic, ms)                      how long a group has not been here while we were
  *   place(name, topic, number, next)             one row a group and partition: where it stands, -1 not yet anywhere
  *   TOPIC_NUMBER(position, published_ms, bytes, value)
  *                                                one table a partition, so that appends are always at a tree's right
  *                                                end and removals at its left; bytes = of all values up to this one
  *
- * The next position is one behind the newest row, or `oldest` of the partition's row when no row is left: so no
- * position is ever given out twice. */
+ * The next position is one behind the newest row, or `oldest` of the partition's row when no row is left, and never
+ * below `floor`: so no position is ever given out twice. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bus/bus_sqlite_int.h"
 
 #define APPLICATION_ID 0x53454251
 #define BUSY_MS 10000
+#define CHECK_PAGES 2048 /* files up to 32 MiB are checked whole when they are opened */
 
 static const char *const steps[] = {
     /* 0 -> 1 */
@@ -24,6 +29,10 @@ static const char *const steps[] = {
     "CREATE TABLE place(name TEXT NOT NULL, topic TEXT NOT NULL, number INTEGER NOT NULL, next INTEGER NOT NULL,"
     " PRIMARY KEY(name, topic, number)) WITHOUT ROWID;"
     "CREATE TABLE probe(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);",
+    /* 1 -> 2 */
+    "ALTER TABLE partition ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE absent(name TEXT NOT NULL, topic TEXT NOT NULL, ms INTEGER NOT NULL, PRIMARY KEY(name, topic))"
+    " WITHOUT ROWID;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
 
@@ -68,7 +77,7 @@ static enum err check_version(sqlite3 *db, const char *path, int *ret_format, st
         return ERR_OK;
     }
     if (application != APPLICATION_ID)
-        return err_set(text, ERR_CORRUPT, "bus: %s: is a database of something else", path);
+        return err_set(text, ERR_BUS_OPEN, "bus: %s: is a database of something else", path);
     if (format > FORMAT)
         return err_set(text, ERR_NEWER_VERSION, "bus: %s: format %d; this release reads up to %d", path, (int)format,
                        FORMAT);
@@ -101,7 +110,7 @@ static enum err prepare_writer(sqlite3 *db, const char *path, struct err_text *t
         return err;
     if (sqlite3_exec(db,
                      "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16000;"
-                     "PRAGMA journal_size_limit=67108864",
+                     "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=0",
                      NULL, NULL, NULL))
         return fail(db, path, "switching to a WAL", text);
     return upgrade(db, path, format, text);
@@ -117,6 +126,9 @@ enum err sqlite_file_open(const char *path, bool writer, sqlite3 **ret_db, struc
         goto out;
     }
     sqlite3_extended_result_codes(db, 0);
+    /* A reader that is the last to leave would delete the WAL by its name, which a fresh file may have by then. */
+    if (!writer)
+        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_busy_timeout(db, BUSY_MS);
     if (writer && (err = prepare_writer(db, path, text)))
         goto out;
@@ -136,7 +148,7 @@ static int add_partition(sqlite3 *db, enum topic topic, int number)
     char *sql = sqlite3_mprintf(
         "CREATE TABLE IF NOT EXISTS \"%s_%d\"(position INTEGER PRIMARY KEY,"
         " published_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, value BLOB NOT NULL);"
-        "INSERT OR IGNORE INTO partition VALUES('%s', %d, 0, 0);",
+        "INSERT OR IGNORE INTO partition VALUES('%s', %d, 0, 0, 0);",
         topic_name(topic), number, topic_name(topic), number);
     int rc = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
@@ -149,6 +161,8 @@ enum err sqlite_file_partitions(sqlite3 *db, int wanted, int *ret_partitions, st
     int64_t have = 0;
     if (ask(db, "SELECT coalesce(max(number), -1) + 1 FROM partition", &have))
         return fail(db, path, "reading partitions", text);
+    if (have > SQLITE_BUS_MAX_PARTITIONS || have < 0)
+        return err_set(text, ERR_CORRUPT, "bus: %s: partition %lld", path, (long long)have);
     int n = have > wanted ? (int)have : wanted;
     if (n > SQLITE_BUS_MAX_PARTITIONS)
         return err_set(text, ERR_BUS_OPEN, "bus: %s: %d partitions; at most %d", path, n, SQLITE_BUS_MAX_PARTITIONS);
@@ -183,7 +197,7 @@ static int load_extent(struct sqlite_bus *bus, struct sqlite_partition *part)
 {
     char sql[512];
     snprintf(sql, sizeof sql,
-             "SELECT p.oldest, p.bytes, m.position + 1, m.bytes, m.published_ms FROM partition p LEFT JOIN"
+             "SELECT p.oldest, p.bytes, m.position + 1, m.bytes, m.published_ms, p.floor FROM partition p LEFT JOIN"
              " (SELECT position, bytes, published_ms FROM \"%s_%d\" ORDER BY position DESC LIMIT 1) m"
              " WHERE p.topic = '%s' AND p.number = %d",
              topic_name(part->topic), (int)part->number, topic_name(part->topic), (int)part->number);
@@ -191,13 +205,13 @@ static int load_extent(struct sqlite_bus *bus, struct sqlite_partition *part)
     int rc = sqlite3_prepare_v2(bus->db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         bool empty = sqlite3_column_type(stmt, 2) == SQLITE_NULL;
-        part->extent.oldest = sqlite3_column_int64(stmt, 0);
-        part->extent.oldest_bytes = sqlite3_column_int64(stmt, 1);
-        part->extent.next = sqlite3_column_int64(stmt, empty ? 0 : 2);
-        part->extent.next_bytes = sqlite3_column_int64(stmt, empty ? 1 : 3);
+        int64_t floor = sqlite3_column_int64(stmt, 5), next = sqlite3_column_int64(stmt, empty ? 0 : 2);
+        part->writing.oldest = sqlite3_column_int64(stmt, 0);
+        part->writing.oldest_bytes = sqlite3_column_int64(stmt, 1);
+        part->writing.next = next > floor ? next : floor;
+        part->writing.next_bytes = sqlite3_column_int64(stmt, empty ? 1 : 3);
         if (sqlite3_column_int64(stmt, 4) > bus->last_published_ms)
             bus->last_published_ms = sqlite3_column_int64(stmt, 4);
-        part->writing = part->extent;
     }
     int end = sqlite3_finalize(stmt);
     return rc == SQLITE_ROW ? SQLITE_OK : end ? end : SQLITE_CORRUPT;
@@ -296,10 +310,31 @@ static int prepare_common(struct sqlite_bus *bus)
     return rc;
 }
 
+/* After damage the groups in memory know more than the file. */
+static int write_groups(struct sqlite_bus *bus)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < bus->n_groups && rc == SQLITE_OK; i++)
+        for (int32_t p = 0; p < bus->n_partitions && rc == SQLITE_OK; p++)
+            rc = sqlite_writer_put_place(bus, &bus->groups[i], p, bus->groups[i].next[p]) ? SQLITE_OK
+                                                                                          : sqlite3_errcode(bus->db);
+    return rc;
+}
+
+static void show_extents(struct sqlite_bus *bus, size_t n)
+{
+    pthread_mutex_lock(&bus->mutex);
+    for (size_t i = 0; i < n; i++)
+        bus->parts[i].extent = bus->parts[i].writing;
+    pthread_mutex_unlock(&bus->mutex);
+}
+
 enum err sqlite_file_load(struct sqlite_bus *bus, struct err_text *text)
 {
     size_t n = (size_t)TOPIC_COUNT * (size_t)bus->n_partitions;
-    bus->parts = calloc(n, sizeof *bus->parts);
+    bool again = bus->parts != NULL;
+    if (!again)
+        bus->parts = calloc(n, sizeof *bus->parts);
     if (!bus->parts)
         abort();
     int rc = prepare_common(bus);
@@ -309,24 +344,54 @@ enum err sqlite_file_load(struct sqlite_bus *bus, struct err_text *text)
         rc = load_partition(bus, &bus->parts[i]);
     }
     if (rc == SQLITE_OK)
-        rc = load_groups(bus);
-    if (rc == SQLITE_CORRUPT && sqlite3_errcode(bus->db) != SQLITE_CORRUPT)
-        return err_set(text, ERR_CORRUPT, "bus: %s: a partition is missing", bus->path);
-    return rc ? fail(bus->db, bus->path, "reading", text) : ERR_OK;
+        rc = again ? write_groups(bus) : load_groups(bus);
+    if (rc == SQLITE_OK)
+        show_extents(bus, n);
+    /* A table that is not there is damage too, which SQLite does not see. */
+    if (rc && rc != SQLITE_CORRUPT && rc != SQLITE_NOTADB && rc != SQLITE_ERROR)
+        return fail(bus->db, bus->path, "reading", text);
+    return rc ? err_set(text, ERR_CORRUPT, "bus: %s: %s", bus->path, sqlite3_errmsg(bus->db)) : ERR_OK;
+}
+
+bool sqlite_file_is_sound(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t pages = 0;
+    if (ask(db, "PRAGMA page_count", &pages) || pages > CHECK_PAGES)
+        return true; /* what is wrong with it shows when it is touched */
+    int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    bool sound = rc == SQLITE_ROW ? strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0
+                                  : rc != SQLITE_CORRUPT && rc != SQLITE_NOTADB;
+    sqlite3_finalize(stmt);
+    return sound;
+}
+
+void sqlite_file_finalize(struct sqlite_bus *bus)
+{
+    sqlite3_stmt **common[] = {&bus->begin, &bus->commit,     &bus->rollback,  &bus->put_position,
+                               &bus->probe, &bus->page_count, &bus->free_count};
+    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
+        sqlite3_finalize(*common[i]);
+        *common[i] = NULL;
+    }
+    for (size_t i = 0; bus->parts && i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++) {
+        for (size_t s = 0; s < sizeof part_statements / sizeof part_statements[0]; s++) {
+            sqlite3_finalize(*part_statement(&bus->parts[i], s));
+            *part_statement(&bus->parts[i], s) = NULL;
+        }
+        sqlite3_finalize(bus->parts[i].keep);
+        bus->parts[i].keep = NULL;
+    }
 }
 
 void sqlite_file_unload(struct sqlite_bus *bus)
 {
-    sqlite3_stmt *common[] = {bus->begin, bus->commit,     bus->rollback,  bus->put_position,
-                              bus->probe, bus->page_count, bus->free_count};
-    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
-        sqlite3_finalize(common[i]);
-    for (size_t i = 0; bus->parts && i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++) {
-        for (size_t s = 0; s < sizeof part_statements / sizeof part_statements[0]; s++)
-            sqlite3_finalize(*part_statement(&bus->parts[i], s));
-        sqlite3_finalize(bus->parts[i].keep);
-    }
+    sqlite_file_finalize(bus);
     free(bus->parts);
+    bus->parts = NULL;
     for (size_t i = 0; i < bus->n_groups; i++)
         free(bus->groups[i].next);
+    bus->n_groups = 0;
 }

@@ -87,6 +87,9 @@ struct sqlite_bus {
     bool closing, abandon;
     size_t cursors;
 
+    pthread_rwlock_t file_lock; /* for reading: cursors while they read; for writing: the file is replaced */
+    unsigned epoch;             /* under file_lock: moves when it was */
+    atomic_bool damaged;
     atomic_size_t used_bytes; /* of the file and its WAL, without what is free in it */
     atomic_bool failing;      /* the last write did not succeed */
 
@@ -113,15 +116,28 @@ static inline struct sqlite_partition *sqlite_part(struct sqlite_bus *bus, enum 
 enum err sqlite_file_open(const char *path, bool writer, sqlite3 **ret_db, struct err_text *text);
 /* Makes missing tables, tells how many partitions the file has (never fewer than it had). Writer's connection. */
 enum err sqlite_file_partitions(sqlite3 *db, int wanted, int *ret_partitions, struct err_text *text);
-/* Reads extents and groups into a bus whose db and n_partitions are set, and prepares the writer's statements. */
+/* Reads extents and groups into a bus whose db and n_partitions are set, and prepares the writer's statements. A second
+ * time, after sqlite_file_finalize: groups are written instead. ERR_CORRUPT. */
 enum err sqlite_file_load(struct sqlite_bus *bus, struct err_text *text);
-void sqlite_file_unload(struct sqlite_bus *bus); /* finalizes them; takes a half-loaded bus */
+void sqlite_file_finalize(struct sqlite_bus *bus); /* the statements; takes a half-loaded bus */
+void sqlite_file_unload(struct sqlite_bus *bus);   /* all of it; takes a half-loaded bus */
+/* False: SQLite's own check finds a small file damaged. */
+bool sqlite_file_is_sound(sqlite3 *db);
 /* printf's %s and %d are the partition's table: "topic_number". ret_stmt is untouched on failure. */
 int sqlite_file_prepare(sqlite3 *db, const struct sqlite_partition *part, const char *format, sqlite3_stmt **ret_stmt);
 /* What SQLite's last failure on db means to us; ERR_FULL, ERR_CORRUPT or `otherwise`. */
 enum err sqlite_file_err(sqlite3 *db, enum err otherwise);
 
+/* ---- bus_sqlite_salvage.c ---- */
+/* Makes a new file of what can be read of a damaged one, which is kept aside; says how much. Nobody has it open. */
+enum err sqlite_salvage(const char *path, int partitions, struct err_text *text);
+/* Ends what a crash has cut short, before the file is opened. */
+void sqlite_salvage_finish(const char *path);
+
 /* ---- bus_sqlite_writer.c ---- */
+bool sqlite_writer_put_place(struct sqlite_bus *bus, const struct sqlite_group *group, int32_t partition, int64_t next);
+/* Anybody who finds the file damaged: the writer replaces it. */
+void sqlite_writer_note_damage(struct sqlite_bus *bus);
 void *sqlite_writer_run(void *bus);
 /* Queues a request; ERR_AGAIN, ERR_FULL, ERR_CLOSED. bound = false for changes, which are few and wait. */
 enum err sqlite_writer_add(struct sqlite_bus *bus, const struct request *request, bool bound);
@@ -140,6 +156,9 @@ void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle);
 void sqlite_keep_measure(struct sqlite_bus *bus);
 /* Recomputes consumed_bytes and the gauge after a commit or when the file was opened. */
 void sqlite_keep_account(struct sqlite_bus *bus);
+
+/* ---- bus_sqlite.c ---- */
+int sqlite_note_wal(void *bus, sqlite3 *db, const char *name, int pages); /* the writer's WAL hook */
 
 /* ---- bus_sqlite_cursor.c ---- */
 enum err sqlite_subscribe(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,

@@ -131,11 +131,11 @@ void sqlite_keep_measure(struct sqlite_bus *bus)
 
 void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
 {
-    if (bus->wal_pages == 0 || (!idle && bus->wal_pages < bus->checkpoint_at))
+    if (!bus->db || bus->wal_pages == 0 || (!idle && bus->wal_pages < bus->checkpoint_at))
         return;
     /* Passive never waits for readers. When they have kept the WAL from starting over for long, wait for the few
      * milliseconds that a fetch takes. */
-    int mode = idle                                          ? SQLITE_CHECKPOINT_TRUNCATE
+    int mode = idle                                          ? SQLITE_CHECKPOINT_RESTART
                : bus->wal_pages >= 4 * bus->checkpoint_pages ? SQLITE_CHECKPOINT_RESTART
                                                              : SQLITE_CHECKPOINT_PASSIVE;
     int rc = sqlite3_wal_checkpoint_v2(bus->db, NULL, mode, NULL, NULL);

@@ -116,7 +116,7 @@ static bool insert(struct sqlite_bus *bus, const struct bus_message *message, in
     return true;
 }
 
-static bool put_place(struct sqlite_bus *bus, const struct sqlite_group *group, int32_t partition, int64_t next)
+bool sqlite_writer_put_place(struct sqlite_bus *bus, const struct sqlite_group *group, int32_t partition, int64_t next)
 {
     sqlite3_bind_text(bus->put_position, 1, group->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(bus->put_position, 2, topic_name(group->topic), -1, SQLITE_STATIC);
@@ -129,11 +129,11 @@ static bool apply_change(struct sqlite_bus *bus, const struct sqlite_change *cha
 {
     bool ok = true;
     for (int32_t p = 0; change->subscribe && ok && p < bus->n_partitions; p++)
-        ok = put_place(bus, change->group, p, change->group->next[p]);
+        ok = sqlite_writer_put_place(bus, change->group, p, change->group->next[p]);
     for (size_t i = 0; ok && i < change->n_messages; i++)
         ok = insert(bus, &change->messages[i], now_ms);
     for (size_t i = 0; ok && i < change->n_positions; i++)
-        ok = put_place(bus, change->group, change->positions[i].partition, change->positions[i].next);
+        ok = sqlite_writer_put_place(bus, change->group, change->positions[i].partition, change->positions[i].next);
     return ok;
 }
 
@@ -189,14 +189,68 @@ static enum err give_up(struct sqlite_bus *bus, bool removed)
     if (first && removed)
         log_error("bus", err, "%s was removed or renamed while it was in use; restart to begin another", bus->path);
     else if (first)
-        log_error("bus", err == ERR_CORRUPT ? ERR_CORRUPT : err, "%s: %s", bus->path, sqlite3_errmsg(bus->db));
+        log_error("bus", err, "%s: %s", bus->path, sqlite3_errmsg(bus->db));
     if (!sqlite3_get_autocommit(bus->db))
         step_done(bus->rollback);
-    return err == ERR_FULL ? ERR_FULL : ERR_BUS_WRITE;
+    if (err == ERR_CORRUPT)
+        atomic_store(&bus->damaged, true);
+    return err;
 }
 
+/* ---- damage ---- */
+
+void sqlite_writer_note_damage(struct sqlite_bus *bus)
+{
+    atomic_store(&bus->damaged, true);
+    pthread_mutex_lock(&bus->mutex);
+    pthread_cond_signal(&bus->work);
+    pthread_mutex_unlock(&bus->mutex);
+}
+
+static enum err open_again(struct sqlite_bus *bus, struct err_text *text)
+{
+    enum err err = sqlite_file_open(bus->path, true, &bus->db, text);
+    if (err)
+        return err;
+    sqlite3_wal_hook(bus->db, sqlite_note_wal, bus);
+    bus->wal_pages = 1;
+    bus->checkpoint_at = bus->checkpoint_pages;
+    err = sqlite_file_load(bus, text);
+    if (err) {
+        sqlite_file_finalize(bus);
+        sqlite3_close(bus->db);
+        bus->db = NULL;
+    }
+    return err;
+}
+
+/* Puts a new file in the place of the damaged one. Cursors wait meanwhile, and open it again after. */
+static enum err replace(struct sqlite_bus *bus)
+{
+    struct err_text text = {""};
+    pthread_rwlock_wrlock(&bus->file_lock);
+    sqlite_file_finalize(bus);
+    if (bus->db) /* else the last to close it would write the WAL back into it and delete it */
+        sqlite3_db_config(bus->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(bus->db);
+    bus->db = NULL;
+    enum err err = sqlite_salvage(bus->path, bus->n_partitions, &text);
+    if (!err)
+        err = open_again(bus, &text);
+    bus->epoch++;
+    pthread_rwlock_unlock(&bus->file_lock);
+    if (err && !atomic_exchange(&bus->failing, true))
+        log_error("bus", err, "%s", text.at);
+    if (!err)
+        atomic_store(&bus->damaged, false);
+    bus->moved = true;
+    return err;
+}
+
+/* ---- one transaction, go on ---- */
+
 /* Writes the requests and, in the same transaction, removes what may go: about as much as comes. */
-static enum err write_all(struct sqlite_bus *bus, const struct request *requests, size_t n, size_t remove_rows)
+static enum err try_write(struct sqlite_bus *bus, const struct request *requests, size_t n, size_t remove_rows)
 {
     int64_t now_ms = arrival_ms(bus);
     size_t removed = 0;
@@ -216,6 +270,17 @@ static enum err write_all(struct sqlite_bus *bus, const struct request *requests
         log_info("bus", "%s: writes succeed again", bus->path);
     show(bus, requests, n);
     return ERR_OK;
+}
+
+/* A file found damaged is replaced, and the requests are written into the new one. */
+static enum err write_all(struct sqlite_bus *bus, const struct request *requests, size_t n, size_t remove_rows)
+{
+    enum err err = ERR_CORRUPT;
+    if (!atomic_load(&bus->damaged))
+        err = try_write(bus, requests, n, remove_rows);
+    if (err == ERR_CORRUPT && replace(bus) == ERR_OK)
+        err = try_write(bus, requests, n, 0);
+    return err == ERR_CORRUPT ? ERR_BUS_WRITE : err;
 }
 
 static void tell(struct sqlite_bus *bus, const struct request *requests, size_t n, enum err result)
@@ -240,13 +305,19 @@ static void tick_end(struct timespec *at)
     at->tv_sec += TICK_MS / 1000;
 }
 
+/* Damage that nobody has tried to mend yet. */
+static bool is_news(struct sqlite_bus *bus)
+{
+    return atomic_load(&bus->damaged) && !atomic_load(&bus->failing);
+}
+
 /* Waits for requests or the tick; swaps the queue out. False: closing, and nothing is left. */
 static bool take(struct sqlite_bus *bus, bool wait)
 {
     struct timespec at;
     tick_end(&at);
     pthread_mutex_lock(&bus->mutex);
-    while (wait && bus->waiting.n == 0 && !bus->closing) {
+    while (wait && bus->waiting.n == 0 && !bus->closing && !is_news(bus)) {
         if (pthread_cond_timedwait(&bus->work, &bus->mutex, &at))
             break;
     }
@@ -293,7 +364,7 @@ static void write_taken(struct sqlite_bus *bus)
 /* Nothing waits: small steps of housekeeping, one a call. False when there is nothing to do. */
 static bool keep_house(struct sqlite_bus *bus)
 {
-    if (sqlite_keep_is_due(bus) || atomic_load(&bus->failing)) {
+    if (sqlite_keep_is_due(bus) || atomic_load(&bus->failing) || atomic_load(&bus->damaged)) {
         enum err err = write_all(bus, NULL, 0, IDLE_REMOVE_ROWS);
         sqlite_keep_measure(bus);
         sqlite_keep_checkpoint(bus, false);

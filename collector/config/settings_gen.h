@@ -37,7 +37,7 @@
     X(INGEST_KEY_BYTES, "ingest.key_bytes", BYTES, "0", 0, 10737418240, "bytes/s", "", false, "How many bytes of bodies may come under one key in the long run; 0 is no limit.") \
     X(INGEST_KEY_BYTES_BURST, "ingest.key_bytes_burst", BYTES, "268435456", 1024, 10737418240, "bytes", "", false, "How many bytes under one key may come at once.") \
     X(BUS_KIND, "bus.kind", STRING, "sqlite", 0, 0, "", "sqlite|kafka", false, "sqlite for one instance with nothing to install, or kafka.") \
-    X(BUS_PARTITIONS, "bus.partitions", INT, "4", 1, 1000, "partitions", "", false, "Partitions of each topic when it is made; the number is never changed later.") \
+    X(BUS_PARTITIONS, "bus.partitions", INT, "0", 0, 1000, "partitions", "", false, "Partitions of each topic when it is made; 0: one on sqlite, four on kafka. The number never shrinks later.") \
     X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
     X(BUS_MAX_FILE_BYTES, "bus.max_file_bytes", BYTES, "4294967296", 16777216, 1099511627776, "bytes", "", false, "Largest file of the embedded bus or the spool; past it beacons are answered with 503.") \
     X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", "", false, "How long the embedded bus keeps records that every reader has done with.") \

@@ -28,6 +28,7 @@
 
 #define GROUP "index"
 #define WAIT_MS 1000
+#define GATHER_MS 20  /* a batch that was not full is followed by a pause, so that the next one is larger */
 #define ALIVE_MS 2000 /* between signs of life while waiting */
 #define ARENA_BYTES 33554432
 #define PROBE_RECORDS 10 /* a batch after a pause */
@@ -406,7 +407,11 @@ static bool turn(struct index *index)
         return back_off(index, 2, err, "reading the bus");
     if (index->n_records == 0)
         return true;
-    return !decode_all(index) && write_all(index) && finish(index) && mind_burst(index);
+    if (decode_all(index) || !write_all(index) || !finish(index) || !mind_burst(index))
+        return false;
+    if (index->n_records < max)
+        wait_some(index, GATHER_MS);
+    return true;
 }
 
 /* Drops what is older than the retention. Not at once, and not when the wall clock has leapt since the last look: it

@@ -17,7 +17,7 @@
 
 #include "store/store_int.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define MAIN_DAY INT64_MIN /* stands for seismo.db where a day is asked for */
 #define MAX_DAYS 4096      /* day files that we look at; retention is counted in tens */
 #define OPEN_DAYS 6        /* day files open for writing */
@@ -30,6 +30,8 @@ enum statement {
     SQL_BEACON_HAS,
     SQL_BEACON_ADD,
     SQL_MARK_ADD,
+    SQL_MARKED_SET,
+    SQL_TAIL,
     SQL_BEACON_GET,
     SQL_LIST_NEWEST,
     SQL_LIST_OLDEST,
@@ -53,12 +55,15 @@ enum statement {
     STATEMENTS
 };
 
+struct tail;
+
 struct file {
     sqlite3 *db; /* NULL: not open */
     int64_t day;
     bool begun, damaged, removed;
-    uint64_t epoch; /* of the store when it was opened */
-    uint64_t used;  /* for finding the one unused for longest */
+    uint64_t epoch;    /* of the store when it was opened */
+    uint64_t used;     /* for finding the one unused for longest */
+    struct tail *tail; /* a day's file that is written to */
     sqlite3_stmt *statements[STATEMENTS];
     char path[PATH_BYTES];
 };
@@ -128,7 +133,8 @@ void reader_give(struct sqlite *sqlite, struct file *file);
 void readers_close(struct sqlite *sqlite, int64_t day);
 
 /* ---- store_sqlite_write.c ---- */
-/* A beacon's row and marks in its day's file, whose transaction is open. *ret_new: it was not there. */
+bool day_begin(struct file *file);
+/* A beacon's row in its day's file after day_begin; its marks follow. *ret_new: it was not there. */
 bool beacon_insert(struct file *file, const struct record *record, struct slice value, bool *ret_new);
 enum err sqlite_write(struct store *store, struct store_item *items, size_t n, const char *group,
                       const struct position *positions, size_t n_positions, store_reject_fn *reject, void *ctx);
@@ -137,9 +143,25 @@ static inline int64_t day_of(int64_t ms)
 {
     return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
 }
+
+/* ---- store_sqlite_marks.c: the newest beacons of a day's file, whose marks are not written yet; under day_mutex ----
+ */
 /* What a row of `marks` stands for; the hash covers kind and text. */
 enum mark { MARK_SESSION = 's', MARK_USER = 'u', MARK_BEACON = 'b', MARK_CODE = 'c', MARK_PAGE = 'p' };
 int64_t mark_hash(enum mark mark, struct slice text);
+/* Before anything is looked up or added: reads again what changed without us. False: SQLite failed. */
+bool tail_refresh(struct file *file);
+bool tail_has(const struct file *file, const unsigned char id[16]);
+/* False: tail_write with `now` comes before the next tail_add. */
+bool tail_has_room(const struct file *file);
+/* record NULL: it cannot be read, only its id counts. */
+void tail_add(struct file *file, const struct record *record, const unsigned char id[16], int64_t beacon,
+              int64_t to_ms);
+/* Writes the marks, in the transaction that is open, when they are many or old, or now. */
+bool tail_write(struct file *file, bool now);
+/* After a rollback. */
+void tail_forget(struct file *file);
+void tail_free(struct tail *tail); /* takes NULL */
 
 /* ---- store_sqlite_read.c ---- */
 enum err sqlite_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,

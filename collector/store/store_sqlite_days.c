@@ -234,7 +234,7 @@ void file_salvage(struct file *fresh, const char *aside)
     sqlite3 *from = NULL;
     int64_t rows = 0;
     if (sqlite3_open_v2(aside, &from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-        file_begin(fresh)) {
+        (fresh->day == MAIN_DAY ? file_begin(fresh) : day_begin(fresh))) {
         if (fresh->day != MAIN_DAY) {
             rows += copy_beacons(from, fresh, "SELECT record FROM beacons ORDER BY beacon");
             rows += copy_beacons(from, fresh, "SELECT record FROM beacons ORDER BY beacon DESC");

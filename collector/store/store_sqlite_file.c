@@ -18,15 +18,20 @@ static const char pragmas[] =
     "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;"
     "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
-/* A mark leads from a hash (session, user, beacon, error code, page) to the beacons that have it, newest last. */
+#define APPLICATION_DAY 0x53454459  /* "SEDY" */
+#define APPLICATION_MAIN 0x53454d41 /* "SEMA" */
+
+/* A mark leads from a hash (session, user, beacon, error code, page) to the beacons that have it, newest last. Beacons
+ * above `marked` have no marks yet. */
 static const char day_schema[] = //
-    "CREATE TABLE beacons (beacon INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, from_ms INTEGER NOT NULL,"
+    "CREATE TABLE beacons (beacon INTEGER PRIMARY KEY, id BLOB NOT NULL, from_ms INTEGER NOT NULL,"
     " to_ms INTEGER NOT NULL, application TEXT NOT NULL, service TEXT NOT NULL, kinds INTEGER NOT NULL,"
     " record BLOB NOT NULL);"
     "CREATE INDEX beacons_to ON beacons (to_ms, from_ms, kinds);"
     "CREATE INDEX beacons_from ON beacons (from_ms, to_ms, kinds);"
     "CREATE TABLE marks (hash INTEGER NOT NULL, to_ms INTEGER NOT NULL, beacon INTEGER NOT NULL,"
-    " PRIMARY KEY (hash, to_ms, beacon)) WITHOUT ROWID;";
+    " PRIMARY KEY (hash, to_ms, beacon)) WITHOUT ROWID;"
+    "CREATE TABLE marked (beacon INTEGER NOT NULL); INSERT INTO marked VALUES (0);";
 
 static const char main_schema[] =
     "CREATE TABLE positions (consumer TEXT NOT NULL, topic INTEGER NOT NULL, partition INTEGER NOT NULL,"
@@ -43,13 +48,28 @@ static const char main_schema[] =
     "CREATE TABLE rejects (id TEXT NOT NULL PRIMARY KEY, stored_ms INTEGER NOT NULL, json BLOB NOT NULL);"
     "CREATE INDEX rejects_stored ON rejects (stored_ms);";
 
+/* From each version to the next, for the files of earlier releases. Only what is quick, however large the file is. */
+static const char *const day_steps[SCHEMA_VERSION] = {
+    /* 1 -> 2: until then the marks were written with each beacon, and the ids had an index of their own, which stays */
+    [1] =
+        "CREATE TABLE marked (beacon INTEGER NOT NULL);"
+        "INSERT INTO marked SELECT coalesce(max(beacon), 0) FROM beacons;",
+};
+static const char *const main_steps[SCHEMA_VERSION] = {
+    [1] = "", /* application_id */
+};
+
 /* An alert never goes back from resolved to firing: a redelivery may bring the older state once more. */
 static const char *const statement_texts[STATEMENTS] = {
-    [SQL_BEACON_HAS] = "SELECT 1 FROM beacons WHERE id = ?",
+    [SQL_BEACON_HAS] =
+        "SELECT 1 FROM marks m CROSS JOIN beacons b ON b.beacon = m.beacon WHERE m.hash = ? AND b.id = ?",
     [SQL_BEACON_ADD] =
         "INSERT OR IGNORE INTO beacons (id, from_ms, to_ms, application, service, kinds, record)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
     [SQL_MARK_ADD] = "INSERT OR IGNORE INTO marks (hash, to_ms, beacon) VALUES (?, ?, ?)",
+    [SQL_MARKED_SET] = "UPDATE marked SET beacon = ?",
+    [SQL_TAIL] =
+        "SELECT beacon, id, to_ms, record FROM beacons WHERE beacon > (SELECT beacon FROM marked) ORDER BY beacon",
     [SQL_BEACON_GET] = "SELECT record FROM beacons WHERE beacon = ?",
     /* 1 from, 2 to, 3 kinds, 4 application, 5 service, 6 hash of the mark */
     [SQL_LIST_NEWEST] =
@@ -60,10 +80,15 @@ static const char *const statement_texts[STATEMENTS] = {
         "SELECT beacon, from_ms FROM beacons INDEXED BY beacons_from WHERE from_ms < ?2"
         " AND to_ms >= ?1 AND kinds & ?3 AND (?4 = '' OR application = ?4)"
         " AND (?5 = '' OR service = ?5) ORDER BY from_ms",
-    [SQL_MARKED_NEWEST] = "SELECT beacon, to_ms FROM marks WHERE hash = ?6 AND to_ms >= ?1 ORDER BY to_ms DESC",
+    [SQL_MARKED_NEWEST] =
+        "SELECT beacon, to_ms FROM marks WHERE hash = ?6 AND to_ms >= ?1 UNION ALL"
+        " SELECT beacon, to_ms FROM beacons WHERE beacon > (SELECT beacon FROM marked) AND to_ms >= ?1"
+        " ORDER BY 2 DESC",
     [SQL_MARKED_OLDEST] =
         "SELECT b.beacon, b.from_ms FROM marks m CROSS JOIN beacons b ON b.beacon = m.beacon"
-        " WHERE m.hash = ?6 AND m.to_ms >= ?1 AND b.from_ms < ?2 ORDER BY b.from_ms",
+        " WHERE m.hash = ?6 AND m.to_ms >= ?1 AND b.from_ms < ?2 UNION ALL"
+        " SELECT beacon, from_ms FROM beacons WHERE beacon > (SELECT beacon FROM marked)"
+        " AND to_ms >= ?1 AND from_ms < ?2 ORDER BY 2",
     /* 1 width, 2 from, 3 to, 4 kind, 5 application, 6 service, 7 environment, 8 name, 9 detail */
     [SQL_ROLLUPS] =
         "SELECT record FROM rollups WHERE width_s = ?1 AND start_ms >= ?2 AND start_ms < ?3"
@@ -188,8 +213,10 @@ bool file_commit(struct file *file)
 
 void file_roll_back(struct file *file)
 {
-    if (file->begun)
+    if (file->begun) {
         execute(file, "ROLLBACK"); /* fails when SQLite has rolled back by itself, which is as well */
+        tail_forget(file);
+    }
     file->begun = false;
 }
 
@@ -203,6 +230,7 @@ void file_close(struct file *file)
     int result = sqlite3_close(file->db);
     assert(result == SQLITE_OK); /* else a statement of ours is still alive */
     (void)result;
+    tail_free(file->tail);
     *file = (struct file){0};
 }
 
@@ -247,35 +275,61 @@ static bool check_is_ok(struct file *file)
     return ok;
 }
 
-/* Two processes may come here for the same new file: the second finds the tables made. */
-static bool make_tables(struct file *file)
+/* Two processes may come here for the same file: the second finds it done. */
+static enum err upgrade(struct file *file)
 {
+    const char *const *steps = file->day == MAIN_DAY ? main_steps : day_steps;
     int64_t version = 0;
-    char set[64];
-    snprintf(set, sizeof set, "PRAGMA user_version = %d", SCHEMA_VERSION);
-    if (!file_begin(file))
-        return false;
-    if (number_of(file, "PRAGMA user_version", &version) &&
-        (version != 0 || (execute(file, file->day == MAIN_DAY ? main_schema : day_schema) && execute(file, set))))
-        return file_commit(file);
-    file_roll_back(file);
-    return false;
+    char set[128];
+    snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             file->day == MAIN_DAY ? APPLICATION_MAIN : APPLICATION_DAY, SCHEMA_VERSION);
+    bool ok = file_begin(file) && number_of(file, "PRAGMA user_version", &version);
+    if (ok && version == 0)
+        ok = execute(file, file->day == MAIN_DAY ? main_schema : day_schema);
+    for (; ok && version > 0 && version < SCHEMA_VERSION; version++)
+        ok = execute(file, steps[version]);
+    ok = ok && execute(file, set) && file_commit(file);
+    enum err err = ok ? ERR_OK : file_failed(file, version ? "upgrade" : "make tables", ERR_STORE_OPEN);
+    if (!ok)
+        file_roll_back(file);
+    return err;
 }
 
-static enum err check_version(struct file *file, enum open_mode mode, struct err_text *text)
+/* Version 0 with tables, or another application's number from version 2 on, is somebody else's database. */
+static bool is_ours(struct file *file, int64_t version)
+{
+    int64_t application = 0, tables = 0;
+    if (!number_of(file, "PRAGMA application_id", &application) ||
+        !number_of(file, "SELECT count(*) FROM sqlite_schema", &tables))
+        return true; /* what is wrong shows elsewhere */
+    if (version == 0)
+        return application == 0 && tables == 0;
+    return application == (version == 1 ? 0 : file->day == MAIN_DAY ? APPLICATION_MAIN : APPLICATION_DAY);
+}
+
+static enum err check_version(struct file *file, enum open_mode mode)
 {
     int64_t version = 0;
     if (!number_of(file, "PRAGMA user_version", &version))
         return file_failed(file, "open", ERR_STORE_OPEN);
-    if (version > SCHEMA_VERSION)
+    if (!is_ours(file, version)) {
+        log_error("store", ERR_CORRUPT, "%s is a database of something else", file->path);
+        return ERR_CORRUPT;
+    }
+    if (version == SCHEMA_VERSION)
+        return ERR_OK;
+    if (mode == OPEN_TO_READ)
+        return version ? ERR_AGAIN : ERR_MISSING; /* upgraded first; its writer is about to make the tables */
+    return upgrade(file);
+}
+
+/* Before anything in the file is touched. What cannot be read shows later. */
+static enum err refuse_newer(struct file *file, struct err_text *text)
+{
+    int64_t version = 0;
+    if (number_of(file, "PRAGMA user_version", &version) && version > SCHEMA_VERSION)
         return err_set(text, ERR_NEWER_VERSION, "%s has version %" PRId64 ", this release knows up to %d", file->path,
                        version, SCHEMA_VERSION);
-    if (version == 0) {
-        if (mode == OPEN_TO_READ)
-            return ERR_MISSING; /* its writer is about to make the tables */
-        if (!make_tables(file))
-            return file_failed(file, "make tables", ERR_STORE_OPEN);
-    }
     return ERR_OK;
 }
 
@@ -295,11 +349,12 @@ static enum err open_once(struct file *file, enum open_mode mode, struct err_tex
     /* A reader that is the last to leave would delete the -wal by its name, which a fresh file may have by then. */
     if (mode == OPEN_TO_READ)
         sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    enum err err;
-    if (!execute(file, mode == OPEN_TO_READ ? "PRAGMA query_only = 1; PRAGMA cache_size = -4096" : pragmas))
+    enum err err = refuse_newer(file, text);
+    if (err == ERR_OK &&
+        !execute(file, mode == OPEN_TO_READ ? "PRAGMA query_only = 1; PRAGMA cache_size = -4096" : pragmas))
         err = file_failed(file, "open", ERR_STORE_OPEN);
-    else
-        err = check_version(file, mode, text);
+    if (err == ERR_OK)
+        err = check_version(file, mode);
     if (err == ERR_OK && mode != OPEN_TO_READ && !check_is_ok(file)) {
         log_error("store", ERR_CORRUPT, "%s: SQLite's own check finds it damaged", file->path);
         err = ERR_CORRUPT;
@@ -343,6 +398,12 @@ enum err file_open(struct sqlite *sqlite, struct file *file, int64_t day, enum o
     else if (stat(file->path, &stat_) != 0)
         return ERR_MISSING;
     enum err err = open_once(file, mode, text);
+    if (err == ERR_AGAIN && mode == OPEN_TO_READ && (err = open_once(file, OPEN_PRESENT, text)) == ERR_OK) {
+        file_close(file);
+        *file = (struct file){.day = day, .epoch = atomic_load(&sqlite->epoch)};
+        file_path(sqlite, day, file->path);
+        err = open_once(file, mode, text);
+    }
     if (err != ERR_CORRUPT || mode == OPEN_TO_READ)
         return err;
     return file_replace(sqlite, file, text);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 
 /* An item on its way: which transaction it waits for. */
@@ -38,55 +37,7 @@ void id_bytes(const char *hex, unsigned char ret_bytes[16])
         ret_bytes[i] = (unsigned char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
 }
 
-int64_t mark_hash(enum mark mark, struct slice text)
-{
-    char bytes[256];
-    size_t n = text.len < sizeof bytes - 1 ? text.len : sizeof bytes - 1;
-    bytes[0] = (char)mark;
-    if (n)
-        memcpy(bytes + 1, text.at, n);
-    return (int64_t)hash_stable((struct slice){bytes, n + 1});
-}
-
 /* ---- one beacon ---- */
-
-/* The marks of one beacon; the last few are remembered, since most events of a beacon share their page. */
-#define RECENT 8
-struct marker {
-    struct file *file;
-    int64_t beacon, to_ms;
-    int64_t recent[RECENT];
-    size_t n;
-};
-
-static bool add_mark(struct marker *marker, enum mark mark, struct slice text)
-{
-    if (text.len == 0)
-        return true;
-    int64_t hash = mark_hash(mark, text);
-    for (size_t i = 0; i < RECENT && i < marker->n; i++)
-        if (marker->recent[i] == hash)
-            return true;
-    marker->recent[marker->n++ % RECENT] = hash;
-    sqlite3_stmt *statement = file_statement(marker->file, SQL_MARK_ADD);
-    if (!statement)
-        return false;
-    sqlite3_bind_int64(statement, 1, hash);
-    sqlite3_bind_int64(statement, 2, marker->to_ms);
-    sqlite3_bind_int64(statement, 3, marker->beacon);
-    return file_run(statement);
-}
-
-static bool add_marks(struct file *file, const struct record *record, int64_t beacon, int64_t to_ms)
-{
-    struct marker marker = {.file = file, .beacon = beacon, .to_ms = to_ms};
-    bool ok = add_mark(&marker, MARK_SESSION, record->session) && add_mark(&marker, MARK_USER, record->user) &&
-              add_mark(&marker, MARK_BEACON, record->beacon);
-    for (size_t i = 0; ok && i < record->n_facts; i++)
-        ok = add_mark(&marker, MARK_CODE, record->facts[i].code) &&
-             add_mark(&marker, MARK_PAGE, record->facts[i].page_route);
-    return ok;
-}
 
 struct span {
     int64_t from_ms, to_ms; /* the first and the last event's time */
@@ -118,25 +69,59 @@ static void beacon_id(const struct record *record, unsigned char ret_id[16])
     ret_id[15] ^= (unsigned char)part;
 }
 
-bool beacon_insert(struct file *file, const struct record *record, struct slice value, bool *ret_new)
+/* Whether the file, whose tail is fresh, has the beacon. */
+static bool find(struct file *file, const struct record *record, const unsigned char id[16], bool *ret_has)
 {
-    unsigned char id[16];
+    *ret_has = tail_has(file, id);
+    if (*ret_has)
+        return true;
+    sqlite3_stmt *statement = file_statement(file, SQL_BEACON_HAS);
+    if (!statement)
+        return false;
+    sqlite3_bind_int64(statement, 1, mark_hash(MARK_BEACON, record->beacon));
+    bind_bytes(statement, 2, id, 16);
+    int result = sqlite3_step(statement);
+    *ret_has = result == SQLITE_ROW;
+    return (result == SQLITE_ROW || result == SQLITE_DONE) && sqlite3_reset(statement) == SQLITE_OK;
+}
+
+static bool insert_row(struct file *file, const struct record *record, struct slice value, const unsigned char id[16])
+{
     struct span span = span_of(record);
     sqlite3_stmt *statement = file_statement(file, SQL_BEACON_ADD);
     if (!statement)
         return false;
-    beacon_id(record, id);
-    bind_bytes(statement, 1, id, sizeof id);
+    bind_bytes(statement, 1, id, 16);
     sqlite3_bind_int64(statement, 2, span.from_ms);
     sqlite3_bind_int64(statement, 3, span.to_ms);
     bind_slice(statement, 4, record->application);
     bind_slice(statement, 5, record->service);
     sqlite3_bind_int(statement, 6, span.kinds);
     bind_bytes(statement, 7, value.at, value.len);
-    if (!file_run(statement))
+    return file_run(statement);
+}
+
+bool day_begin(struct file *file)
+{
+    return file_begin(file) && tail_refresh(file);
+}
+
+bool beacon_insert(struct file *file, const struct record *record, struct slice value, bool *ret_new)
+{
+    unsigned char id[16];
+    bool has = false;
+    beacon_id(record, id);
+    *ret_new = false;
+    if (!find(file, record, id, &has))
         return false;
-    *ret_new = sqlite3_changes(file->db) > 0;
-    return !*ret_new || add_marks(file, record, sqlite3_last_insert_rowid(file->db), span.to_ms);
+    if (has)
+        return true;
+    if ((!tail_has_room(file) && !tail_write(file, true)) || !insert_row(file, record, value, id))
+        return false;
+    *ret_new = sqlite3_changes(file->db) > 0; /* none: the ids' own index in a file of version 1 */
+    if (*ret_new)
+        tail_add(file, record, id, sqlite3_last_insert_rowid(file->db), span_of(record).to_ms);
+    return true;
 }
 
 /* ---- transactions ---- */
@@ -157,7 +142,7 @@ static void settle(struct write *write, enum stage stage, int64_t day)
 
 static enum err commit_day(struct write *write, struct file *file)
 {
-    if (!file_commit(file))
+    if (!tail_write(file, false) || !file_commit(file))
         return file_failed(file, "commit", ERR_STORE_WRITE);
     settle(write, STAGE_DAY, file->day);
     return ERR_OK;
@@ -206,22 +191,17 @@ static enum err day_file(struct write *write, int64_t day, enum open_mode mode, 
 /* ---- items ---- */
 
 /* Whether the file of that day has the beacon; ERR_MISSING when there is no such file. */
-static enum err day_has(struct write *write, int64_t day, const unsigned char id[16], bool *ret_has)
+static enum err day_has(struct write *write, int64_t day, const struct record *record, bool *ret_has)
 {
+    unsigned char id[16];
     struct file *file;
     enum err err = day_file(write, day, OPEN_PRESENT, &file);
     if (err != ERR_OK)
         return err;
-    sqlite3_stmt *statement = file_statement(file, SQL_BEACON_HAS);
-    if (!statement)
-        return file_failed(file, "look up", ERR_STORE_READ);
-    bind_bytes(statement, 1, id, 16);
-    int result = sqlite3_step(statement);
-    *ret_has = result == SQLITE_ROW;
-    if (result != SQLITE_ROW && result != SQLITE_DONE)
-        return file_failed(file, "look up", ERR_STORE_READ);
-    sqlite3_reset(statement);
-    return ERR_OK;
+    beacon_id(record, id);
+    return (file->begun || tail_refresh(file)) && find(file, record, id, ret_has)
+               ? ERR_OK
+               : file_failed(file, "look up", ERR_STORE_READ);
 }
 
 /* A repeat may have been received on another day: not before its events happened, and hardly after tomorrow. Close to
@@ -229,15 +209,13 @@ static enum err day_has(struct write *write, int64_t day, const unsigned char id
 static enum err was_stored_elsewhere(struct write *write, const struct record *record, int64_t day, bool *ret_has)
 {
     int64_t last_ms = span_of(record).to_ms, first = day_of(last_ms - 3600000);
-    unsigned char id[16];
-    beacon_id(record, id);
     if (first < day - LOOK_BACK_DAYS || last_ms > record->received_at_ms + 3600000) /* that clock tells us nothing */
         first = day - LOOK_BACK_DAYS;
     *ret_has = false;
     for (int64_t other = first; other <= day + 1 && !*ret_has; other++) {
         if (other == day)
             continue;
-        enum err err = day_has(write, other, id, ret_has);
+        enum err err = day_has(write, other, record, ret_has);
         if (err != ERR_OK && err != ERR_MISSING)
             return err;
     }
@@ -277,7 +255,7 @@ static enum err write_beacon(struct write *write, struct store_item *item, struc
     err = day_file(write, day, OPEN_OR_MAKE, &file);
     if (err != ERR_OK)
         return err;
-    if ((!file->begun && !file_begin(file)) || !beacon_insert(file, &record, item->value, &is_new))
+    if ((!file->begun && !day_begin(file)) || !beacon_insert(file, &record, item->value, &is_new))
         return file_failed(file, "write a beacon", ERR_STORE_WRITE);
     *waiting = (struct waiting){STAGE_DAY, is_new ? (uint32_t)record.n_facts : 0, day};
     return ERR_OK;

@@ -165,6 +165,54 @@ static void repeats_are_found_on_other_days(void **state)
     store_close(store);
 }
 
+/* The marks of the newest beacons are not written yet; another instance must know of them all the same. */
+static void repeats_are_found_by_another_instance(void **state)
+{
+    (void)state;
+    struct store *a = open_store(), *b = open_store();
+    assert_int_equal(write_one(a, STORE_BEACON, make_simple("one", NOW_MS, 2)), 2);
+    assert_int_equal(write_one(b, STORE_BEACON, make_simple("one", NOW_MS, 2)), 0);
+    assert_int_equal(write_one(b, STORE_BEACON, make_simple("two", NOW_MS, 2)), 2);
+    assert_int_equal(write_one(a, STORE_BEACON, make_simple("two", NOW_MS, 2)), 0);
+    clock_fake(NOW_MS + 12 * HOUR_MS, 10000); /* old enough to be written */
+    assert_int_equal(write_one(a, STORE_BEACON, make_simple("three", NOW_MS, 2)), 2);
+    assert_int_equal(write_one(b, STORE_BEACON, make_simple("three", NOW_MS, 2)), 0);
+    assert_int_equal(write_one(b, STORE_BEACON, make_simple("one", NOW_MS, 2)), 0);
+    assert_int_equal(read_all(b, (struct store_event_query){.session = SLICE("session-1")}), 6);
+    store_close(a);
+    store_close(b);
+}
+
+/* More than are held back: with a clock that stands still only their number says that they have to be written. */
+static void many_beacons_are_found_by_their_marks(void **state)
+{
+    (void)state;
+    enum { MANY = 17000 };
+    struct store *store = open_store();
+    struct store_item *items = calloc(MANY, sizeof *items);
+    struct refused refused = {0};
+    for (int i = 0; i < MANY; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "many-%d", i);
+        items[i] = make_item(STORE_BEACON, make_simple(id, NOW_MS, 1));
+    }
+    assert_int_equal(store_write(store, items, MANY, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(items[i].stored, 1);
+        items[i].done = false;
+        items[i].stored = 0;
+    }
+    assert_int_equal(store_write(store, items, MANY, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(items[i].stored, 0);
+        make_free(items[i].value);
+    }
+    assert_int_equal(read_all(store, (struct store_event_query){.beacon = SLICE("many-1")}), 1);
+    assert_int_equal(read_all(store, (struct store_event_query){.beacon = SLICE("many-16999")}), 1);
+    free(items);
+    store_close(store);
+}
+
 static void damaged_values_are_refused_with_a_reason(void **state)
 {
     (void)state;
@@ -750,12 +798,12 @@ static void newer_files_are_not_opened(void **state)
         struct store *store = open_store();
         write_one(store, STORE_BEACON, make_simple("b", NOW_MS, 1));
         store_close(store);
-        run_sql(names[i], "PRAGMA user_version = 2");
+        run_sql(names[i], "PRAGMA user_version = 3");
         struct store_options options = {.kind = "sqlite", .path = folder, .retention_days = 7};
         struct err_text text = {""};
         assert_int_equal(store_open(&store, &options, &text), ERR_NEWER_VERSION);
         assert_non_null(strstr(text.at, names[i]));
-        run_sql(names[i], "PRAGMA user_version = 1");
+        run_sql(names[i], "PRAGMA user_version = 2");
     }
 }
 
@@ -938,7 +986,7 @@ static void unusable_folders_and_kinds_are_said(void **state)
                      ERR_STORE_OPEN);
     assert_non_null(strstr(text.at, "/nowhere/x"));
     assert_int_equal(store_setup(&(struct store_options){.kind = "sqlite", .path = folder}, &text), ERR_OK);
-    assert_non_null(strstr(text.at, "version 1"));
+    assert_non_null(strstr(text.at, "version 2"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -950,6 +998,8 @@ int main(void)
         TEST(same_beacon_twice_is_stored_once),
         TEST(parts_of_a_beacon_are_all_stored),
         TEST(repeats_are_found_on_other_days),
+        TEST(repeats_are_found_by_another_instance),
+        TEST(many_beacons_are_found_by_their_marks),
         TEST(damaged_values_are_refused_with_a_reason),
         TEST(newer_records_stop_the_writer),
         TEST(rejects_are_kept_once),
