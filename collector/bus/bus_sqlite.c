@@ -62,7 +62,6 @@ static struct sqlite_bus *new_bus(const struct bus_options *options)
     if (!bus)
         abort();
     bus->path = joined(options->path, "");
-    bus->wal_path = joined(options->path, "-wal");
     bus->lock_fd = -1;
     bus->max_pending_bytes = options->max_pending_bytes;
     bus->max_file_bytes = options->max_file_bytes;
@@ -93,7 +92,6 @@ static void free_bus(struct sqlite_bus *bus)
     pthread_rwlock_destroy(&bus->file_lock);
     free(bus->waiting.at);
     free(bus->taken.at);
-    free(bus->wal_path);
     free(bus->path);
     free(bus);
 }

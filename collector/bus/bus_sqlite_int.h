@@ -70,7 +70,7 @@ struct requests {
 
 struct sqlite_bus {
     struct bus bus; /* first */
-    char *path, *wal_path;
+    char *path;
     int lock_fd;
     int n_partitions; /* of each topic */
     size_t max_pending_bytes, max_file_bytes;
@@ -90,7 +90,7 @@ struct sqlite_bus {
     pthread_rwlock_t file_lock; /* for reading: cursors while they read; for writing: the file is replaced */
     unsigned epoch;             /* under file_lock: moves when it was */
     atomic_bool damaged;
-    atomic_size_t used_bytes; /* of the file and its WAL, without what is free in it */
+    atomic_size_t used_bytes; /* of the file without what is free in it, and of its WAL */
     atomic_bool failing;      /* the last write did not succeed */
 
     /* the writer's own */

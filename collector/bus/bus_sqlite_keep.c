@@ -3,8 +3,6 @@
  * A record may go when every known group of its topic has read it and it is older than the retention; once the file
  * is seven eighths full, its age no longer counts. Of a topic that is consumed by someone else's reading of the
  * store (alerts, rejects) and has no group, age alone decides; events and rollups wait for their first reader. */
-#include <sys/stat.h>
-
 #include "base/clock.h"
 #include "base/metric.h"
 #include "bus/bus_sqlite_int.h"
@@ -121,12 +119,11 @@ static int64_t ask(sqlite3_stmt *stmt)
     return value;
 }
 
+/* The WAL keeps its length and is written over: only what is in it counts. */
 void sqlite_keep_measure(struct sqlite_bus *bus)
 {
-    struct stat wal;
-    size_t pages = (size_t)(ask(bus->page_count) - ask(bus->free_count));
-    size_t wal_bytes = stat(bus->wal_path, &wal) == 0 ? (size_t)wal.st_size : 0;
-    atomic_store(&bus->used_bytes, pages * SQLITE_BUS_PAGE_BYTES + wal_bytes);
+    size_t pages = (size_t)(ask(bus->page_count) - ask(bus->free_count)) + (size_t)bus->wal_pages;
+    atomic_store(&bus->used_bytes, pages * SQLITE_BUS_PAGE_BYTES);
 }
 
 void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
