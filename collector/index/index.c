@@ -34,6 +34,7 @@
 #define PROBE_RECORDS 10 /* a batch after a pause */
 #define EXPIRE_MS 600000 /* between looks at what is older than the retention */
 #define CLOCK_JUMP_MS 60000
+#define STEADY_MS 3600000 /* without a leap, before the wall clock is believed when something is dropped by it */
 #define REJECTS_AT_ONCE 128
 #define REJECTS_BYTES 1048576 /* of them, but for the last */
 #define REJECT_BYTES (REJECT_ORIGINAL_BYTES / 3 * 4 + 65536)
@@ -60,6 +61,7 @@ struct index {
     struct metric *is_paused;
     struct metric *stored;
     int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */
+    int64_t steady_since_ms;                /* since when the wall clock has not leapt, by the steady one */
 };
 
 /* ---- ownership ---- */
@@ -421,8 +423,10 @@ static void expire(struct index *index)
     int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms(), passed_ms = mono_ms - index->looked_mono_ms;
     if (passed_ms < EXPIRE_MS)
         return;
-    bool leapt = wall_ms - index->looked_wall_ms > passed_ms + CLOCK_JUMP_MS;
-    enum err err = leapt ? ERR_OK : store_expire(index->options.store, wall_ms);
+    if (llabs(wall_ms - index->looked_wall_ms - passed_ms) > CLOCK_JUMP_MS)
+        index->steady_since_ms = mono_ms;
+    bool steady = mono_ms - index->steady_since_ms >= STEADY_MS;
+    enum err err = steady ? store_expire(index->options.store, wall_ms) : ERR_OK;
     if (err)
         log_warn("index", err, "dropping what is older than the retention: %s", err_sentence(err));
     index->looked_wall_ms = wall_ms;
@@ -470,7 +474,7 @@ static struct index *new_index(const struct index_options *options)
         abort();
     index->options = *options;
     index->looked_wall_ms = clock_wall_ms();
-    index->looked_mono_ms = clock_mono_ms();
+    index->looked_mono_ms = index->steady_since_ms = clock_mono_ms();
     index->records = table(options, sizeof *index->records);
     index->items = table(options, sizeof *index->items);
     index->sources = table(options, sizeof *index->sources);

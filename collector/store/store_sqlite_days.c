@@ -106,24 +106,31 @@ static void drop_aside(struct sqlite *sqlite, int64_t oldest_day)
     closedir(folder);
 }
 
+static enum err expire_some(struct sqlite *sqlite, enum statement which, int64_t before_ms, int width_s, int *ret_rows)
+{
+    sqlite3_stmt *statement = file_statement(&sqlite->main, which);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, before_ms);
+        if (width_s)
+            sqlite3_bind_int(statement, 2, width_s);
+        sqlite3_bind_int(statement, 3, EXPIRE_STEP);
+    }
+    if (!file_run(statement))
+        return file_failed(&sqlite->main, "expire", ERR_STORE_WRITE);
+    *ret_rows = sqlite3_changes(sqlite->main.db);
+    return ERR_OK;
+}
+
 static enum err expire_rows(struct sqlite *sqlite, enum statement which, int64_t before_ms, int width_s)
 {
-    for (;;) {
-        pthread_mutex_lock(&sqlite->main_mutex);
-        sqlite3_stmt *statement = file_statement(&sqlite->main, which);
-        if (statement) {
-            sqlite3_bind_int64(statement, 1, before_ms);
-            if (width_s)
-                sqlite3_bind_int(statement, 2, width_s);
-            sqlite3_bind_int(statement, 3, EXPIRE_STEP);
-        }
-        bool ok = file_run(statement);
-        int changes = sqlite3_changes(sqlite->main.db);
-        enum err err = ok ? ERR_OK : file_failed(&sqlite->main, "expire", ERR_STORE_WRITE);
-        pthread_mutex_unlock(&sqlite->main_mutex);
-        if (err != ERR_OK || changes < EXPIRE_STEP)
-            return err;
+    enum err err = ERR_OK;
+    for (int rows = EXPIRE_STEP; err == ERR_OK && rows >= EXPIRE_STEP;) {
+        err = main_take(sqlite); /* it may be shut since it was found damaged */
+        if (err == ERR_OK)
+            err = expire_some(sqlite, which, before_ms, width_s, &rows);
+        main_give(sqlite);
     }
+    return err;
 }
 
 enum err sqlite_expire(struct store *store, int64_t now_ms)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/store_sqlite.h"
 
 static char folder[64];
 static struct collected collected;
@@ -913,6 +914,20 @@ static void another_process_keeps_a_damaged_file_where_it_is(void **state)
     store_close(store);
 }
 
+/* seismo.db is shut because it is damaged and cannot be set aside: retention says so, and comes again. */
+static void retention_waits_for_a_file_that_is_shut(void **state)
+{
+    (void)state;
+    struct store *store = open_store(), *other = open_store();
+    file_close(&((struct sqlite *)store)->main);
+    file_close(&((struct sqlite *)other)->main);
+    overwrite("seismo.db", 0, 65536);
+    assert_int_equal(store_expire(store, NOW_MS), ERR_CORRUPT);
+    store_close(other);
+    assert_int_equal(store_expire(store, NOW_MS), ERR_OK);
+    store_close(store);
+}
+
 /* RLIMIT_FSIZE stands in for a disk without room. */
 static void without_room_nothing_is_done_until_there_is(void **state)
 {
@@ -1021,6 +1036,7 @@ int main(void)
         TEST(a_file_that_is_no_database_is_set_aside),
         TEST(damage_elsewhere_in_seismo_db_keeps_state_and_positions),
         TEST(another_process_keeps_a_damaged_file_where_it_is),
+        TEST(retention_waits_for_a_file_that_is_shut),
         TEST(without_room_nothing_is_done_until_there_is),
         TEST(removed_files_are_begun_again),
         TEST(unusable_folders_and_kinds_are_said),
