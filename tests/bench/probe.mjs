@@ -4,8 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, metric, place, root, sleep, start, until } from '../lib/seismo.mjs';
 
-export const eventsABeacon = 10;
-
 // CPU-seconds of all threads so far, those that have ended among them; to 10 ms.
 export function cpuSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
