@@ -35,9 +35,11 @@ static const char *const patterns[8][3] = {
     {"\\", "u", ""},
     {"g", "hil", "pousrt"},
     {"x_", "ol", "xi"},
-    {"tdymenc"
+    {"erftbi"
+     "ERFTBI",
+     "tdymenc"
      "TDYMENC",
-     "/\\", ""},
+     "/\\"},
 };
 enum { CARD_HIGH = 128, CARD_LOW = 64, QUOTE = 32, SIGN = 16, BACKSLASH = 8 };
 static const struct {
@@ -180,12 +182,13 @@ static bool is_percent_of_something(struct slice t, size_t at)
     return redact_percent(t, at, &c) > 0 && (c == '@' || is_sign_of_secret(t, at));
 }
 
+/* At the last but one letter of the word. */
 static bool is_before_token_in_path(struct slice t, size_t at)
 {
-    size_t next = at + 1;
+    size_t next = at + 2;
     if (next < t.len && t.at[next] == '\\')
         next++;
-    return next < t.len && t.at[next] == '/' && token_is_led_to((struct slice){t.at, at + 1});
+    return next < t.len && t.at[next] == '/' && token_is_led_to((struct slice){t.at, at + 2});
 }
 
 static bool is_suspicious(struct slice t, size_t at)
@@ -211,7 +214,7 @@ static bool is_suspicious(struct slice t, size_t at)
 
 static bool is_card_byte(char c)
 {
-    return is_digit(c) || c == ' ' || c == '+' || c == '-' || c == '%';
+    return wholes[3][(unsigned char)c] & (CARD_HIGH | CARD_LOW);
 }
 
 /* A run without any of what a card number in groups has (digits_end in redact.c): a first group of 4, or all groups
@@ -241,6 +244,10 @@ static bool has_groups_of_card(struct slice run)
 static bool is_card_around(struct slice t, size_t at, size_t *looked_at)
 {
     size_t start = at + 1 - FEWEST_CARD_DIGITS, end = at + 1;
+    bool shortest = (start == 0 || !is_card_byte(t.at[start - 1])) && (end == t.len || !is_card_byte(t.at[end]));
+    *looked_at = end;
+    if (shortest && t.at[start] != '4') /* a time in ms */
+        return false;
     while (start > 0 && is_card_byte(t.at[start - 1]))
         start--;
     while (end < t.len && is_card_byte(t.at[end]))
