@@ -131,8 +131,9 @@ bool token_ends_grant(struct slice text);
  * or as sent. False when it may. Three instructions a byte, where the finders
  * take twenty. */
 bool redact_is_quiet(struct slice text);
-/* The same, as on machines without AVX2. */
+/* The same, as on machines without SIMD and, where there is AVX2, without AVX-512: for tests. */
 bool redact_is_quiet_plain(struct slice text);
+bool redact_is_quiet_avx2(struct slice text);
 
 /* ---- mask.c, code.c ---- */
 

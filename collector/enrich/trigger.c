@@ -2,8 +2,8 @@
  *
  * First every place is marked where a finder of redact.c could start: by three bytes in a row, each looked up by its
  * two halves of four bits (as Hyperscan's Teddy does), and by runs of 13 bytes that card numbers are made of. With
- * AVX2 that takes a few instructions for 32 bytes; without, four look-ups a byte. Then the marked places are looked
- * at one by one; most are the `:` of an address or the `=` of a query.
+ * AVX2 or AVX-512 that takes a few instructions for 32 or 64 bytes; without, four look-ups a byte. Then the marked
+ * places are looked at one by one; most are the `:` of an address or the `=` of a query.
  *
  * All errs towards "maybe": texts are taken as sent, with escapes in them. An escape stands for one character that is
  * no letter and no digit, except `\u…`, which is never quiet. */
@@ -120,6 +120,31 @@ AVX2 static inline struct marks mark_block_avx2(const unsigned char *p)
         marks.backslash |= bits(class, 4) << half;
     }
     return marks;
+}
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,bmi")))
+
+AVX512 static inline __m512i wide_look_up(int table, __m512i bytes)
+{
+    __m512i low = _mm512_set1_epi8(15);
+    __m512i lower = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)halves[table][0]));
+    __m512i upper = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)halves[table][1]));
+    __m512i above = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
+    return _mm512_and_si512(_mm512_shuffle_epi8(lower, _mm512_and_si512(bytes, low)),
+                            _mm512_shuffle_epi8(upper, above));
+}
+
+AVX512 static inline struct marks mark_block_avx512(const unsigned char *p)
+{
+    __m512i here = _mm512_loadu_si512(p), next = _mm512_loadu_si512(p + 1), third = _mm512_loadu_si512(p + 2);
+    __m512i first_two = _mm512_and_si512(wide_look_up(0, here), wide_look_up(1, next)), class = wide_look_up(3, here);
+    return (struct marks){
+        .begin = _mm512_test_epi8_mask(first_two, wide_look_up(2, third)),
+        .card = _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)(CARD_HIGH | CARD_LOW))),
+        .quote = _mm512_test_epi8_mask(class, _mm512_set1_epi8(QUOTE)),
+        .sign = _mm512_test_epi8_mask(class, _mm512_set1_epi8(SIGN)),
+        .backslash = _mm512_test_epi8_mask(class, _mm512_set1_epi8(BACKSLASH)),
+    };
 }
 #endif
 
@@ -341,9 +366,11 @@ static inline __attribute__((always_inline)) bool is_clear(struct slice text, si
 static bool walk_anywhere(struct slice text){WALK(mark_block_anywhere)}
 
 #if defined(__x86_64__)
-AVX2 static bool walk_avx2(struct slice text)
+AVX2 static bool walk_avx2(struct slice text){WALK(mark_block_avx2)}
+
+AVX512 static bool walk_avx512(struct slice text)
 {
-    WALK(mark_block_avx2)
+    WALK(mark_block_avx512)
 }
 #endif
 
@@ -353,7 +380,9 @@ __attribute__((constructor)) static void choose(void)
 {
     make_tables();
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
+    if (__builtin_cpu_supports("avx512bw"))
+        walk = walk_avx512;
+    else if (__builtin_cpu_supports("avx2"))
         walk = walk_avx2;
 #endif
 }
@@ -366,4 +395,13 @@ bool redact_is_quiet_plain(struct slice text)
 bool redact_is_quiet(struct slice text)
 {
     return walk(text);
+}
+
+bool redact_is_quiet_avx2(struct slice text)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return walk_avx2(text);
+#endif
+    return walk_anywhere(text);
 }

@@ -12,7 +12,7 @@ static void check_quiet(struct slice raw, char *scratch)
 {
     size_t len;
     bool quiet = redact_is_quiet(raw);
-    assert(quiet == redact_is_quiet_plain(raw));
+    assert(quiet == redact_is_quiet_plain(raw) && quiet == redact_is_quiet_avx2(raw));
     if (memchr(raw.at, '"', raw.len))
         return; /* no string of a page: of an object, only its strings and numbers are promised */
     assert(!quiet || !redact_finds(raw));
