@@ -3,6 +3,7 @@
  *   accept ──> under the maximum ──> PROXY header, if asked for ──> under the address' maximum ──> h2o
  *                   └────────────────────────┴─────────────────────────────┴── closed at once, counted */
 #include "base/hash.h"
+#include "base/log.h"
 #include "serve/serve_int.h"
 
 #define HEADER_MS 5000
@@ -128,9 +129,18 @@ static void turn_away(h2o_socket_t *sock, const char *reason)
     h2o_socket_close(sock);
 }
 
+static void say_full(const struct connection *connection)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    address_text(&connection->peer, text);
+    log_warn("serve", ERR_RATE_ADDRESS,
+             "%s has as many connections open as one address may: if it is a proxy of yours, name it as trusted", text);
+}
+
 static void admit(struct connection *connection, h2o_socket_t *sock)
 {
     if (!find_room(connection)) {
+        say_full(connection);
         turn_away(sock, "address_maximum");
         return;
     }
