@@ -2,7 +2,7 @@
 // only: stack
 // Elasticsearch under load, one fault after the other: busy, a proxy's page instead of an answer, answers lost on the way back, gone,
 // read-only as the disk watermark makes it, one field that its mapping does not take, rolled over between two deliveries of the same
-// beacons. Afterwards documents + rejects = accepted events, and none twice. Its address is a door of the test's own.
+// beacons. Afterwards documents + rejects = accepted events, and none twice; one that hangs does not hold up SIGTERM. Its address is a door of the test's own.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elasticDoor } from '../fakes/elastic_door.mjs';
@@ -16,7 +16,7 @@ test('each fault of Elasticsearch, and nothing is lost or doubled', { timeout: 2
   const real = process.env.ELASTIC_URL;
   const door = await elasticDoor(real);
   const where = place();
-  Object.assign(where.environment, { SEISMO_STORE_KIND: 'elastic', SEISMO_ELASTIC_URL: door.url, SEISMO_STORE_NAMESPACE: where.name });
+  Object.assign(where.environment, { SEISMO_STORE_KIND: 'elastic', SEISMO_ELASTIC_URL: door.url, SEISMO_STORE_NAMESPACE: where.name, SEISMO_DRAIN_DEADLINE_MS: '2s' });
   const events = `logs-seismo.events-${where.name}`, template = `${where.name}-wrong`;
   const call = async (method, path, body) => {
     const answer = await fetch(`${real}${path}`, { method, headers: { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
@@ -122,5 +122,12 @@ test('each fault of Elasticsearch, and nothing is lost or doubled', { timeout: 2
   for (const id of seen.keys()) assert.ok(sent.has(id), 'nothing that was not sent');
   for (const each of again) assert.equal(seen.get(each.id)?.size, 5, 'those that came twice are there');
   assert.ok((await stored()) <= documents.length, 'what an answer that was lost has stored counts as a repeat, nothing twice');
+
+  // One that hangs does not hold up the end for longer than the deadline.
+  door.set('silent');
+  await deliver(make());
+  await sleep(1500);
+  const began = Date.now();
   await seismo.stop();
+  assert.ok(Date.now() - began < 20000, `${Date.now() - began} ms to stop`);
 });
