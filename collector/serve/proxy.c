@@ -21,12 +21,14 @@ static struct slice cut_word(struct slice *line)
 static bool is_port(struct slice word)
 {
     long port = 0;
+    if (word.len < 1 || word.len > 5)
+        return false;
     for (size_t i = 0; i < word.len; i++) {
         if (word.at[i] < '0' || word.at[i] > '9')
             return false;
         port = port * 10 + word.at[i] - '0';
     }
-    return word.len >= 1 && word.len <= 5 && port <= 65535 && (word.at[0] != '0' || word.len == 1);
+    return port <= 65535 && (word.at[0] != '0' || word.len == 1);
 }
 
 /* No brackets, no port, no zone, and of the kind that the line announces. */
