@@ -186,13 +186,18 @@ static bool is_at_sign_of_somebody(struct slice t, size_t at)
            (start >= 2 && t.at[start - 1] == '/' && (t.at[start - 2] == '/' || t.at[start - 2] == '\\'));
 }
 
+static bool is_between_name_and_sign(char c)
+{
+    return c == ' ' || c == '"' || c == '\'' || c == '`' || c == '\\';
+}
+
 /* Before the sign a secret word ends, as name_end_of in redact.c has it; each of its three may be escaped twice. */
 static bool is_sign_of_secret(struct slice t, size_t at)
 {
     size_t end = at;
     if (at == 0 || is_digit(t.at[at - 1]) || t.at[at - 1] == '/')
         return false; /* most: places in stacks */
-    while (end > 0 && at - end < 12 && memchr(" \"'`\\", t.at[end - 1], 5))
+    while (end > 0 && at - end < 12 && is_between_name_and_sign(t.at[end - 1]))
         end--;
     if (end == at && end >= 1 && t.at[end - 1] == ']')
         end--;
