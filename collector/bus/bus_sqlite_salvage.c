@@ -22,8 +22,9 @@
 #include "bus/bus_sqlite_int.h"
 
 #define NAME_BYTES 4200
-#define NEAR 4096                   /* one by one up to there: more than the rows of several pages */
-#define FARTHEST (INT64_C(1) << 40) /* how far ahead the next readable row is searched for */
+#define SIDE_BYTES (NAME_BYTES + 16) /* with -wal, -shm or -journal */
+#define NEAR 4096                    /* one by one up to there: more than the rows of several pages */
+#define FARTHEST (INT64_C(1) << 40)  /* how far ahead the next readable row is searched for */
 
 struct salvage {
     const char *path;
@@ -270,7 +271,7 @@ static void remove_with_sides(const char *path)
 {
     static const char *const ends[] = {"-wal", "-shm", "-journal", ""};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        char name[NAME_BYTES];
+        char name[SIDE_BYTES];
         snprintf(name, sizeof name, "%s%s", path, ends[i]);
         unlink(name);
     }
@@ -293,7 +294,7 @@ static bool sync_folder(const char *path)
 /* A WAL that stayed behind would be played into the new file: it goes first. */
 static bool put_in_place(const char *path, const char *aside)
 {
-    char from[NAME_BYTES], to[NAME_BYTES];
+    char from[SIDE_BYTES], to[SIDE_BYTES];
     if (rename(path, aside) && errno != ENOENT)
         return false;
     snprintf(from, sizeof from, "%s-wal", path);
@@ -379,7 +380,7 @@ static enum err open_damaged(const char *path, sqlite3 **ret_db)
 /* Opens the damaged file, or a copy of it with a first page that can be read. */
 static enum err open_from(struct salvage *salvage, const char *patched)
 {
-    char from[NAME_BYTES], to[NAME_BYTES];
+    char from[SIDE_BYTES], to[SIDE_BYTES];
     if (open_damaged(salvage->path, &salvage->from) == ERR_OK && has_schema(salvage->from))
         return ERR_OK;
     sqlite3_close(salvage->from);
