@@ -26,7 +26,6 @@
 #include "event/record.h"
 #include "index/index_int.h"
 
-#define GROUP "index"
 #define WAIT_MS 1000
 #define GATHER_MS 20  /* a batch that was not full is followed by a pause, so that the next one is larger */
 #define ALIVE_MS 2000 /* between signs of life while waiting */
@@ -35,34 +34,6 @@
 #define EXPIRE_MS 600000 /* between looks at what is older than the retention */
 #define CLOCK_JUMP_MS 60000
 #define STEADY_MS 3600000 /* without a leap, before the wall clock is believed when something is dropped by it */
-#define REJECTS_AT_ONCE 128
-#define REJECTS_BYTES 1048576 /* of them, but for the last */
-#define REJECT_BYTES (REJECT_ORIGINAL_BYTES / 3 * 4 + 65536)
-
-struct index {
-    struct index_options options;
-    struct bus_cursor *cursor;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop;
-    bool stopping; /* under mutex */
-
-    /* the thread's own; tables of batch_records */
-    struct bus_record *records;
-    struct store_item *items;
-    struct bus_record **sources; /* of each item */
-    struct position *positions;  /* at most one a record */
-    struct reject **rejects;     /* at most one a record */
-    size_t n_records, n_items, n_positions, n_rejects;
-    unsigned long documents, refused; /* of this batch */
-    struct arena *arena;              /* of this batch */
-    struct burst burst;
-    bool paused; /* by a burst */
-    struct metric *is_paused;
-    struct metric *stored;
-    int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */
-    int64_t steady_since_ms;                /* since when the wall clock has not leapt, by the steady one */
-};
 
 /* ---- ownership ---- */
 
@@ -133,7 +104,7 @@ static bool pause_ms(struct index *index, int ms)
     return !is_stopping(index);
 }
 
-static bool back_off(struct index *index, unsigned tries, enum err err, const char *what)
+bool index_back_off(struct index *index, unsigned tries, enum err err, const char *what)
 {
     uint32_t random;
     hash_random(&random, sizeof random);
@@ -180,102 +151,6 @@ static void note_refusal(void *ctx, const struct store_item *item, int event, co
     size_t i = (size_t)(item - index->items);
     assert(i < index->n_items);
     refuse(index, index->sources[i], event, ERR_STORE_WRITE, reason ? reason : err_sentence(ERR_STORE_WRITE));
-}
-
-static void note_reject_refused(void *ctx, const struct store_item *item, int event, const char *reason)
-{
-    (void)ctx;
-    (void)item;
-    (void)event;
-    log_error("index", ERR_STORE_WRITE, "the store refuses a reject; the bus keeps it: %s", reason ? reason : "");
-}
-
-/* Some of the rejects, as they are published and stored. */
-struct written {
-    struct buf json; /* all of them, one behind the other */
-    size_t n, at[REJECTS_AT_ONCE + 1];
-    char ids[REJECTS_AT_ONCE][33];
-};
-
-static struct slice written_json(const struct written *written, size_t i)
-{
-    return (struct slice){written->json.at + written->at[i], written->at[i + 1] - written->at[i]};
-}
-
-/* From the first on, as many as fit; gives where the next ones begin. */
-static size_t write_rejects(const struct index *index, size_t first, struct written *written)
-{
-    size_t i = first;
-    buf_clear(&written->json);
-    written->n = written->at[0] = 0;
-    while (i < index->n_rejects && written->n < REJECTS_AT_ONCE && written->json.len < REJECTS_BYTES) {
-        reject_write(index->rejects[i++], clock_wall_ms(), &written->json, written->ids[written->n++]);
-        written->at[written->n] = written->json.len;
-    }
-    assert(!buf_failed(&written->json));
-    return i;
-}
-
-/* A full bus must take them all the same: what fills the bus may be the records behind these. */
-static enum err publish(struct index *index, const struct bus_message *messages, size_t n)
-{
-    enum err err = bus_publish_wait(index->options.bus, messages, n);
-    return err == ERR_FULL ? bus_transact(index->cursor, messages, n, NULL, 0) : err;
-}
-
-/* False: stopping. */
-static bool publish_all(struct index *index, const struct bus_message *messages, size_t n)
-{
-    enum err err;
-    for (unsigned tries = 0; (err = publish(index, messages, n)); tries++) {
-        if (err == ERR_TOO_LARGE && n == 1) {
-            log_error("index", err, "a reject of %zu bytes does not fit the bus; the store alone keeps it",
-                      messages->value.len);
-            return true;
-        }
-        if (err == ERR_TOO_LARGE) /* one of them: the others have room */
-            return publish_all(index, messages, n / 2) && publish_all(index, messages + n / 2, n - n / 2);
-        if (!back_off(index, tries, err, "publishing rejects"))
-            return false;
-    }
-    return true;
-}
-
-/* Durable on the bus first: what the store refuses to keep must not be lost. False: stopping. */
-static bool save(struct index *index, const struct written *written)
-{
-    struct bus_message messages[REJECTS_AT_ONCE];
-    struct store_item items[REJECTS_AT_ONCE];
-    enum err err;
-    for (size_t i = 0; i < written->n; i++) {
-        struct slice id = slice_of(written->ids[i]);
-        messages[i] = (struct bus_message){TOPIC_REJECTS, hash_stable(id), written_json(written, i)};
-        items[i] = (struct store_item){STORE_REJECT, messages[i].value, id, false, 0};
-    }
-    if (!publish_all(index, messages, written->n))
-        return false;
-    for (unsigned tries = 0;
-         (err = store_write(index->options.store, items, written->n, GROUP, NULL, 0, note_reject_refused, index));
-         tries++) {
-        if (!back_off(index, tries, err, "storing rejects"))
-            return false;
-    }
-    return true;
-}
-
-static bool save_rejects(struct index *index)
-{
-    struct written written;
-    bool ok = true;
-    if (index->n_rejects == 0)
-        return true;
-    buf_init(&written.json, REJECTS_BYTES + REJECT_BYTES);
-    for (size_t next = 0; ok && next < index->n_rejects;) {
-        next = write_rejects(index, next, &written);
-        ok = save(index, &written);
-    }
-    buf_done(&written.json);
-    return ok;
 }
 
 /* ---- one batch ---- */
@@ -348,7 +223,7 @@ static bool write_all(struct index *index)
                           index->n_positions, note_refusal, index);
         if (!err)
             return true;
-        if (!back_off(index, tries, err, "writing to the store"))
+        if (!index_back_off(index, tries, err, "writing to the store"))
             return false;
     }
 }
@@ -363,7 +238,7 @@ static void commit(struct index *index)
 static bool finish(struct index *index)
 {
     unsigned long stored = count_stored(index);
-    if (!save_rejects(index))
+    if (!index_save_rejects(index))
         return false;
     commit(index);
     metric_add(index->stored, (int64_t)stored);
@@ -406,7 +281,7 @@ static bool turn(struct index *index)
     clear(index);
     enum err err = bus_fetch(index->cursor, index->records, max, &index->n_records, WAIT_MS);
     if (err)
-        return back_off(index, 2, err, "reading the bus");
+        return index_back_off(index, 2, err, "reading the bus");
     if (index->n_records == 0)
         return true;
     if (decode_all(index) || !write_all(index) || !finish(index) || !mind_burst(index))

@@ -2,14 +2,18 @@
 #ifndef SEISMO_INDEX_INDEX_INT_H
 #define SEISMO_INDEX_INDEX_INT_H
 
+#include <pthread.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/metric.h"
 #include "bus/bus.h"
 #include "index/index.h"
 #include "store/store.h"
 
 #define REJECT_ORIGINAL_BYTES 262144 /* of a record, kept in its reject document */
-#define REJECT_EVENTS 1000           /* numbers of refused events told in one */
+#define GROUP "index"
+#define REJECT_EVENTS 1000 /* numbers of refused events told in one */
 
 /* What was refused of one record: all of it (event -1) or some of its events. */
 struct reject {
@@ -39,5 +43,35 @@ int burst_pause_ms(struct burst *burst, int64_t now_ms);
 
 /* Back-off for the n-th try in a row: 200 ms doubling up to 30 s, between half and all of it by `random`. */
 int backoff_ms(unsigned tries, uint32_t random);
+
+struct index {
+    struct index_options options;
+    struct bus_cursor *cursor;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stop;
+    bool stopping; /* under mutex */
+
+    /* the thread's own; tables of batch_records */
+    struct bus_record *records;
+    struct store_item *items;
+    struct bus_record **sources; /* of each item */
+    struct position *positions;  /* at most one a record */
+    struct reject **rejects;     /* at most one a record */
+    size_t n_records, n_items, n_positions, n_rejects;
+    unsigned long documents, refused; /* of this batch */
+    struct arena *arena;              /* of this batch */
+    struct burst burst;
+    bool paused; /* by a burst */
+    struct metric *is_paused;
+    struct metric *stored;
+    int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */
+    int64_t steady_since_ms;                /* since when the wall clock has not leapt, by the steady one */
+};
+
+/* Waits before the n-th try in a row, alive as a member of the group, and says so now and then. False: stopping. */
+bool index_back_off(struct index *index, unsigned tries, enum err err, const char *what);
+/* Saves all rejects of the batch. False: stopping. */
+bool index_save_rejects(struct index *index);
 
 #endif

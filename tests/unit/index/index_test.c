@@ -436,6 +436,7 @@ static void test_retention(void **state)
         snprintf(id, sizeof id, "b%zu", i);
         publish_beacon(id, 1, "/");
         await_count(&store.n_ids, i + 1);
+        await_count(&store.expirations, rows[i].expirations);
         nap_ms(50);
         assert_int_equal(count_of(&store.expirations), rows[i].expirations);
     }
