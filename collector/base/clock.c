@@ -27,8 +27,8 @@ int64_t clock_mono_ms(void)
 
 void clock_fake(int64_t wall_ms, int64_t mono_ms)
 {
-    atomic_store(&fake_mono, mono_ms);
     atomic_store(&fake_wall, wall_ms);
+    atomic_store(&fake_mono, mono_ms); /* last: who reads it first has the wall time that belongs to it */
 }
 
 struct date {

@@ -295,7 +295,7 @@ static bool turn(struct index *index)
  * may be wrong for a while, and what is dropped does not come back. */
 static void expire(struct index *index)
 {
-    int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms(), passed_ms = mono_ms - index->looked_mono_ms;
+    int64_t mono_ms = clock_mono_ms(), wall_ms = clock_wall_ms(), passed_ms = mono_ms - index->looked_mono_ms;
     if (passed_ms < EXPIRE_MS)
         return;
     if (llabs(wall_ms - index->looked_wall_ms - passed_ms) > CLOCK_JUMP_MS)
