@@ -46,7 +46,7 @@ async function lagOf(instances) {
 }
 
 // On the embedded bus these are the bytes that some reader still holds, open windows too; there they come to 0 only when all are closed.
-const spoolOf = async (instances) => (onStack ? (await Promise.all(instances.map((each) => metric(each.innerUrl, 'seismo_spool_bytes')))).reduce((sum, bytes) => sum + bytes, 0) : 0);
+const spoolOf = async (instances) => (onStack ? (await Promise.all(instances.map((each) => metric(each.innerUrl, 'seismo_spool_records')))).reduce((sum, records) => sum + records, 0) : 0);
 
 // The metrics of one process against what it was seen to answer. Where an answer was lost, the process may have counted more than was seen.
 async function metricsDiff(instance, life, isWholeLife) {
