@@ -10,7 +10,7 @@ import { command, metric, place, sleep, start, until } from '../lib/seismo.mjs';
 import { settled } from '../lib/settled.mjs';
 import { dice } from '../lib/visitors.mjs';
 
-const rounds = Number(process.env.SEISMO_TEST_ROUNDS ?? 2);
+const rounds = Number(process.env.SEISMO_TEST_ROUNDS ?? 1);
 const seed = Number(process.env.SEISMO_TEST_SEED ?? Date.now() % 1e9);
 const roll = dice(seed);
 
@@ -51,7 +51,7 @@ test(`both away, ${rounds} times, seed ${seed}`, { timeout: 170000 + rounds * 60
   await takes('both there', 3000);
 
   for (let round = 0; round < rounds; round++) {
-    const dies = round % 2 === 1; // Kafka: it stands still, or it is killed
+    const dies = roll() < 0.5; // Kafka: it stands still, or it is killed
     kafka.signal(dies ? 'SIGKILL' : 'SIGSTOP');
     elastic.set(roll() < 0.5 ? 'refusing' : 'silent');
     await takes('both away', 4000 + roll() * 2000);
