@@ -369,7 +369,8 @@ static void stop(struct seismo *seismo)
     bus_marks_stop(seismo->marks);
     validate_sink_free(seismo->to_validate);
     enrich_sink_free(seismo->to_enrich);
-    if (seismo->store) /* one that hangs must not hold us up; what it did not take is still on the bus */
+    bus_hurry(seismo->bus); /* neither a cluster nor a store that hangs must hold us up; what is left is on the bus */
+    if (seismo->store)
         store_give_up(seismo->store, deadline_ms);
     index_stop(seismo->index);
     struct live *live = seismo->live;

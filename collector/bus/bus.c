@@ -127,6 +127,12 @@ size_t bus_max_message(const struct bus *bus)
     return bus->ops->max_message(bus);
 }
 
+void bus_hurry(struct bus *bus)
+{
+    if (bus && bus->ops->hurry)
+        bus->ops->hurry(bus);
+}
+
 bool bus_is_ready(struct bus *bus)
 {
     return bus->ops->is_ready(bus);

@@ -49,6 +49,9 @@ enum err bus_open(struct bus **ret_bus, const struct bus_options *options, struc
 enum err bus_setup(const struct bus_options *options, struct err_text *text);
 /* Delivers or fails all that is pending within the deadline, then frees. Cursors must be closed before. Takes NULL. */
 void bus_close(struct bus *bus, int deadline_ms);
+/* The program ends: a bus_transact that waits for a cluster that is away gives up within seconds, and so do later ones.
+ * Any thread; takes NULL. */
+void bus_hurry(struct bus *bus);
 
 /* Hands one message over. Any thread; never blocks. ERR_OK: done will be called. ERR_AGAIN: max_pending_bytes are
  * under way. ERR_FULL: the file is full. ERR_TOO_LARGE: over bus_max_message. On error done is not called. */

@@ -244,11 +244,17 @@ static int partitions(struct bus *front, enum topic topic)
     return atomic_load(&((struct kafka_bus *)front)->n_partitions[topic]);
 }
 
+static void hurry(struct bus *front)
+{
+    atomic_store(&((struct kafka_bus *)front)->hurried, true);
+}
+
 const struct bus_ops bus_kafka_ops = {
     .name = "kafka",
     .is_shared = true,
     .open = open_bus,
     .setup = kafka_setup,
+    .hurry = hurry,
     .close = close_bus,
     .publish = kafka_publish,
     .max_message = max_message,

@@ -13,6 +13,8 @@
 #define TRANSACTION_MS "12000" /* what a member that stopped holds up, less than windows wait for it */
 #define DELIVERY_MS "10000"
 #define DEADLINE_MS 30000
+#define SLICE_MS 5000 /* after so long a call that waits looks whether the program ends */
+#define SHORT_MS 2500 /* a slice when it does */
 
 static bool is_fenced(rd_kafka_resp_err_t code)
 {
@@ -26,6 +28,18 @@ static bool is_fenced(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST: return true;
     default: return false;
     }
+}
+
+static int slice_ms(const struct kafka_cursor *cursor)
+{
+    return atomic_load(&cursor->bus->hurried) ? SHORT_MS : SLICE_MS;
+}
+
+/* Whether a call that ended with error is made again: all that block for long can be. */
+static bool may_wait(const struct kafka_cursor *cursor, const rd_kafka_error_t *error, int64_t until_ms)
+{
+    return error && rd_kafka_error_is_retriable(error) && clock_mono_ms() < until_ms &&
+           !atomic_load(&cursor->bus->hurried);
 }
 
 void kafka_transact_done(struct kafka_cursor *cursor)
@@ -79,11 +93,11 @@ static enum err need_writer(struct kafka_cursor *cursor)
         return ERR_AGAIN;
     }
     int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
-    rd_kafka_error_t *error = rd_kafka_init_transactions(cursor->writer, DEADLINE_MS / 3);
-    while (error && rd_kafka_error_is_retriable(error) && clock_mono_ms() < until_ms) {
+    rd_kafka_error_t *error = NULL;
+    do {
         rd_kafka_error_destroy(error);
-        error = rd_kafka_init_transactions(cursor->writer, DEADLINE_MS / 3);
-    }
+        error = rd_kafka_init_transactions(cursor->writer, slice_ms(cursor));
+    } while (may_wait(cursor, error, until_ms));
     if (!error)
         return ERR_OK;
     log_warn("bus", ERR_BUS_WRITE, "kafka: beginning transactions: %s", rd_kafka_error_string(error));
@@ -123,8 +137,8 @@ static rd_kafka_error_t *send_positions(struct kafka_cursor *cursor, const rd_ka
     rd_kafka_error_t *error = NULL;
     do {
         rd_kafka_error_destroy(error);
-        error = rd_kafka_send_offsets_to_transaction(cursor->writer, list, member, DEADLINE_MS / 3);
-    } while (error && rd_kafka_error_is_retriable(error) && clock_mono_ms() < until_ms);
+        error = rd_kafka_send_offsets_to_transaction(cursor->writer, list, member, slice_ms(cursor));
+    } while (may_wait(cursor, error, until_ms));
     rd_kafka_consumer_group_metadata_destroy(member);
     return error;
 }
@@ -138,8 +152,13 @@ static enum err back_out(struct kafka_cursor *cursor, rd_kafka_error_t *error)
     METRIC_ADD("seismo_bus_transactions_aborted_total", "transactions that were taken back", 1);
     bool fatal = rd_kafka_error_is_fatal(error);
     rd_kafka_error_destroy(error);
+    int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    error = NULL;
     if (!fatal) {
-        error = rd_kafka_abort_transaction(cursor->writer, DEADLINE_MS);
+        do {
+            rd_kafka_error_destroy(error);
+            error = rd_kafka_abort_transaction(cursor->writer, slice_ms(cursor));
+        } while (may_wait(cursor, error, until_ms));
         fatal = error != NULL;
         rd_kafka_error_destroy(error);
     }
@@ -154,6 +173,8 @@ static enum err ask_outcome(struct kafka_cursor *cursor, const rd_kafka_topic_pa
     if (wanted->cnt == 0)
         return ERR_AGAIN;
     kafka_transact_done(cursor);
+    if (atomic_load(&cursor->bus->hurried))
+        return ERR_FENCED; /* whoever begins next asks */
     if (need_writer(cursor))
         return ERR_FENCED; /* unknown to the end: the caller forgets what it has and begins at the bus's position */
     rd_kafka_topic_partition_list_t *is = rd_kafka_topic_partition_list_copy(wanted);
@@ -172,8 +193,8 @@ static enum err end_transaction(struct kafka_cursor *cursor, const rd_kafka_topi
     rd_kafka_error_t *error = NULL;
     do {
         rd_kafka_error_destroy(error);
-        error = rd_kafka_commit_transaction(cursor->writer, DEADLINE_MS);
-    } while (error && rd_kafka_error_is_retriable(error) && clock_mono_ms() < until_ms);
+        error = rd_kafka_commit_transaction(cursor->writer, slice_ms(cursor));
+    } while (may_wait(cursor, error, until_ms));
     if (!error)
         return ERR_OK;
     if (rd_kafka_error_txn_requires_abort(error) || is_fenced(rd_kafka_error_code(error)))
