@@ -93,7 +93,7 @@ struct kafka_bus {
     atomic_llong down_since_ms;  /* steady clock; 0: the cluster answers */
     atomic_bool closing, fatal;  /* fatal: the producer is to be replaced */
     atomic_bool ended;
-    atomic_bool hurried; /* bus_hurry */
+    atomic_bool hurried;         /* bus_hurry */
     int64_t purged_ms, shown_ms; /* the reports thread's own */
     pthread_t reports_thread, drain_thread;
     bool reports_run, drain_runs;
