@@ -4,7 +4,6 @@
  *   partition(topic, number, oldest, bytes, floor)
  *                                                one row a partition: the first position kept, the bytes before it, and
  *                                                what the next position is at least (after damage)
- *   absent(name, topic, ms)                      how long a group has not been here while we were
  *   place(name, topic, number, next)             one row a group and partition: where it stands, -1 not yet anywhere
  *   TOPIC_NUMBER(position, published_ms, bytes, value)
  *                                                one table a partition, so that appends are always at a tree's right
@@ -30,11 +29,10 @@ static const char *const steps[] = {
     " PRIMARY KEY(name, topic, number)) WITHOUT ROWID;"
     "CREATE TABLE probe(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);",
     /* 1 -> 2 */
-    "ALTER TABLE partition ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
-    "CREATE TABLE absent(name TEXT NOT NULL, topic TEXT NOT NULL, ms INTEGER NOT NULL, PRIMARY KEY(name, topic))"
-    " WITHOUT ROWID;",
+    "ALTER TABLE partition ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
+#define FARTHEST_FORMAT 1000 /* no release will ever write more */
 
 enum err sqlite_file_err(sqlite3 *db, enum err otherwise)
 {
@@ -66,18 +64,29 @@ static int ask(sqlite3 *db, const char *sql, int64_t *ret_value)
     return rc == SQLITE_ROW ? SQLITE_OK : end ? end : rc;
 }
 
+/* A header with a flipped bit can look like a format that SQLite does not know: an error of its own. */
+static enum err fail_reading(sqlite3 *db, const char *path, struct err_text *text)
+{
+    if (sqlite3_errcode(db) != SQLITE_ERROR)
+        return fail(db, path, "reading", text);
+    return err_set(text, ERR_CORRUPT, "bus: %s: reading: %s", path, sqlite3_errmsg(db));
+}
+
 static enum err check_version(sqlite3 *db, const char *path, int *ret_format, struct err_text *text)
 {
-    int64_t application = 0, format = 0, tables = 0;
+    int64_t application = 0, format = 0, tables = 0, ours = 0;
     if (ask(db, "PRAGMA application_id", &application) || ask(db, "PRAGMA user_version", &format) ||
-        ask(db, "SELECT count(*) FROM sqlite_schema", &tables))
-        return fail(db, path, "reading", text);
+        ask(db, "SELECT count(*) FROM sqlite_schema", &tables) ||
+        ask(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('partition', 'place')", &ours))
+        return fail_reading(db, path, text);
     if (tables == 0 && application == 0) {
         *ret_format = 0;
         return ERR_OK;
     }
-    if (application != APPLICATION_ID)
+    if (application != APPLICATION_ID && ours < 2)
         return err_set(text, ERR_BUS_OPEN, "bus: %s: is a database of something else", path);
+    if (application != APPLICATION_ID || format < 0 || format > FARTHEST_FORMAT)
+        return err_set(text, ERR_CORRUPT, "bus: %s: its header is damaged", path);
     if (format > FORMAT)
         return err_set(text, ERR_NEWER_VERSION, "bus: %s: format %d; this release reads up to %d", path, (int)format,
                        FORMAT);
