@@ -1,6 +1,5 @@
 // What the embedded default (SQLite, one process) reaches. Each measure gives rows for table.mjs.
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, sleep, until } from '../lib/seismo.mjs';
 import { benchPlace, cpuSeconds, forgetPeak, inPlace, lag, load, loadedFor, median, memory, stored, untilNoLag, untilQuiet, untilStored, withRoles } from './probe.mjs';
@@ -116,25 +115,44 @@ const measureRoles = () => inPlace(benchPlace(), async (where) => {
 
 // ---- single rooms ----
 
-// The programs of tests/bench/*_bench.c: a line `NAME  N ns an event` for each step, and one `NAME ...: N M ...` of events per CPU-second.
+// Programs of tests/bench/*_bench.c with their arguments. They tell a line `NAME  N ns an event` for each step and one `NAME ...: N M ...`
+// of events per CPU-second, or a line `NAME: ... N us CPU a record` of ten events.
+const rooms = [
+  ['validate'],
+  ['rollup'],
+  ['bus', 'sqlite', join(root, 'var/bench/tmp/bus.db')],
+  ['bus', 'spool', join(root, 'var/bench/tmp/spool.db')],
+];
+
 function measureRooms() {
   execFileSync('ninja', ['-C', join(root, 'build'), 'bench'], { stdio: 'ignore' });
-  return readdirSync(join(root, 'tests/bench')).filter((name) => name.endsWith('_bench.c')).sort().flatMap((name) => {
-    const program = join(root, `build/bench_${name.replace('_bench.c', '')}`);
-    return roomRows(execFileSync(program, { encoding: 'utf8', timeout: 60000 }));
+  return rooms.flatMap(([name, ...args]) => {
+    const { stdout, status } = spawnSync(join(root, `build/bench_${name}`), args, { encoding: 'utf8', timeout: 30000 });
+    const rows = roomRows(stdout ?? '');
+    return rows.length ? rows : [{ key: `room-${name}`, figure: `bench_${name} ${args.join(' ')}`, measured: 'not measured', note: `exit code ${status}` }];
   });
 }
 
-const roomGoals = { 'validate + enrich': 2e6, rollup: 2e6 };
+function busRow(line) {
+  const [, name, us] = /^([^:]+): .*?([\d.]+) us CPU a record/.exec(line) ?? [];
+  return us && { key: `room-bus-${name}`, figure: `bus, ${name}: events per CPU-second`, measured: thousands(1e7 / Number(us)), note: line.slice(name.length + 2) };
+}
+
+const roomGoals = { 'validate + enrich': 2e6, 'rollup, first stage': 2e6 };
 
 function roomRows(text) {
-  const lines = text.split('\n');
+  const lines = text.split('\n'), buses = lines.map(busRow).filter(Boolean);
+  if (buses.length) return buses;
+  const stages = lines.map((line) => /^(first stage|both stages)\s.*?([\d.]+) M events/.exec(line)).filter(Boolean);
+  if (stages.length) return stages.map(([line, name, millions]) => roomRow(`rollup, ${name}`, millions, line.slice(name.length).trim()));
   const steps = lines.map((line) => /^(\S.*?)\s{2,}([\d.]+) ns an event/.exec(line)).filter(Boolean).map(([, name, ns]) => `${name} ${ns} ns`);
-  return lines.filter((line) => !line.includes(' ns an event')).map((line) => /^(\S[^:]*?)(?: without \w+)?: ([\d.]+) M\b(.*)/.exec(line)).filter(Boolean).map(([, name, millions, rest]) => {
-    const perCpu = Number(millions) * 1e6, goal = roomGoals[name];
-    return { key: `room-${name}`, figure: `${name}: events per CPU-second`, goal: goal ? `≥ ${thousands(goal)}` : '', met: goal ? perCpu >= goal : null, measured: thousands(perCpu),
-      note: [...steps, rest.replace(/^[,\s]+/, '')].filter(Boolean).join(', ') };
-  });
+  return lines.filter((line) => !line.includes(' ns an event')).map((line) => /^(\S[^:]*?)(?: without \w+)?: ([\d.]+) M\b(.*)/.exec(line)).filter(Boolean)
+    .map(([, name, millions, rest]) => roomRow(name, millions, [...steps, rest.replace(/^[,\s]+/, '')].filter(Boolean).join(', ')));
+}
+
+function roomRow(name, millions, note) {
+  const perCpu = Number(millions) * 1e6, goal = roomGoals[name];
+  return { key: `room-${name}`, figure: `${name}: events per CPU-second`, goal: goal ? `≥ ${thousands(goal)}` : '', met: goal ? perCpu >= goal : null, measured: thousands(perCpu), note };
 }
 
 export async function prepare() {
