@@ -33,7 +33,7 @@ static size_t provider_at(struct slice t, size_t at)
     for (; i < PROVIDERS; i++) {
         struct slice prefix = providers[i].prefix;
         size_t mark = providers[i].mark;
-        if (t.at[at] == prefix.at[mark] && at >= mark && t.len - (at - mark) >= prefix.len &&
+        if (at >= mark && t.at[at] == prefix.at[mark] && t.len - (at - mark) >= prefix.len &&
             memcmp(t.at + at - mark, prefix.at, prefix.len) == 0)
             break;
     }

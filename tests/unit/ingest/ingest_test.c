@@ -60,9 +60,8 @@ static enum err push(struct sink *sink, struct batch *batch)
         err_set(&batch->text, fake.err, "%s", fake.why);
     enum mode mode = fake.mode;
     enum err err = fake.err;
-    if (mode == HOLD)
-        fake.held[fake.pushed] = batch;
-    fake.pushed++;
+    assert_true(fake.pushed < MAX_HELD);
+    fake.held[fake.pushed++] = mode == HOLD ? batch : NULL;
     pthread_mutex_unlock(&fake.mutex);
     if (mode == REFUSE)
         return err;
@@ -517,10 +516,12 @@ static void *finish_whatever_comes(void *arg)
     (void)arg;
     for (int i = 0;;) {
         pthread_mutex_lock(&fake.mutex);
-        struct batch *batch = i < fake.pushed ? fake.held[i] : NULL;
+        bool is_next = i < fake.pushed;
+        struct batch *batch = is_next ? fake.held[i] : NULL; /* NULL: it came when nothing was held any more */
         pthread_mutex_unlock(&fake.mutex);
-        if (batch) {
-            batch->done(batch, i % 7 ? ERR_OK : ERR_BUS_WRITE);
+        if (is_next) {
+            if (batch)
+                batch->done(batch, i % 7 ? ERR_OK : ERR_BUS_WRITE);
             i++;
         } else if (no_more) {
             return NULL;
