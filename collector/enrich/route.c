@@ -15,31 +15,15 @@ struct shape {
 /* A character's sort, and what it counts as: one look-up a character. */
 enum sort { SORT_OTHER, SORT_DIGIT, SORT_LOWER, SORT_UPPER };
 enum { IS_HEX = 4, IS_SIGN = 8 }; /* signs: `-` `_` */
-#define TEN(c, what) \
-    [c] = what, [c + 1] = what, [c + 2] = what, [c + 3] = what, [c + 4] = what, [c + 5] = what, [c + 6] = what, \
-    [c + 7] = what, [c + 8] = what, [c + 9] = what
 static const unsigned char sorts[256] = {
-    TEN('0', SORT_DIGIT | IS_HEX),
-    ['a'] = SORT_LOWER | IS_HEX,
-    ['b'] = SORT_LOWER | IS_HEX,
-    ['c'] = SORT_LOWER | IS_HEX,
-    ['d'] = SORT_LOWER | IS_HEX,
-    ['e'] = SORT_LOWER | IS_HEX,
-    ['f'] = SORT_LOWER | IS_HEX,
-    TEN('g', SORT_LOWER),
-    TEN('q', SORT_LOWER),
-    ['A'] = SORT_UPPER | IS_HEX,
-    ['B'] = SORT_UPPER | IS_HEX,
-    ['C'] = SORT_UPPER | IS_HEX,
-    ['D'] = SORT_UPPER | IS_HEX,
-    ['E'] = SORT_UPPER | IS_HEX,
-    ['F'] = SORT_UPPER | IS_HEX,
-    TEN('G', SORT_UPPER),
-    TEN('Q', SORT_UPPER),
+    ['0' ... '9'] = SORT_DIGIT | IS_HEX,
+    ['a' ... 'f'] = SORT_LOWER | IS_HEX,
+    ['g' ... 'z'] = SORT_LOWER,
+    ['A' ... 'F'] = SORT_UPPER | IS_HEX,
+    ['G' ... 'Z'] = SORT_UPPER,
     ['-'] = IS_SIGN,
     ['_'] = IS_SIGN,
 };
-#undef TEN
 
 static struct shape shape_of(struct slice s)
 {

@@ -487,7 +487,10 @@ static bool try_once(struct writer *writer, struct store_item *items, size_t n)
 static enum err write_items(struct writer *writer, struct store_item *items, size_t n, store_reject_fn *reject,
                             void *ctx)
 {
-    if (!try_once(writer, items, n) && !try_once(writer, items, n))
+    bool is_done = try_once(writer, items, n);
+    if (!is_done)
+        is_done = try_once(writer, items, n);
+    if (!is_done)
         return ERR_AGAIN;
     bool all = settle(writer);
     report(writer, reject, ctx);
