@@ -134,6 +134,17 @@ enum err sqlite_salvage(const char *path, int partitions, struct err_text *text)
 /* Ends what a crash has cut short, before the file is opened. */
 void sqlite_salvage_finish(const char *path);
 
+/* ---- bus_sqlite_scan.c: the rows of a damaged file, without SQLite ---- */
+struct sqlite_scan;
+struct dbrow;
+/* The columns are those of TOPIC_NUMBER; row->rowid is the position. Valid during the call. False: stop. */
+typedef bool sqlite_scan_fn(void *ctx, const struct dbrow *row);
+/* Reads all pages. roots: of each table (topic * partitions + number), 0: unknown; borrowed until closed. ERR_IO. */
+enum err sqlite_scan_open(const char *path, const uint32_t *roots, size_t n_tables, struct sqlite_scan **ret_scan);
+void sqlite_scan_close(struct sqlite_scan *scan); /* takes NULL */
+/* A table's rows, ascending. False: `each` has said so. */
+bool sqlite_scan_each(struct sqlite_scan *scan, size_t table, sqlite_scan_fn *each, void *ctx);
+
 /* ---- bus_sqlite_writer.c ---- */
 bool sqlite_writer_put_place(struct sqlite_bus *bus, const struct sqlite_group *group, int32_t partition, int64_t next);
 /* Anybody who finds the file damaged: the writer replaces it. */

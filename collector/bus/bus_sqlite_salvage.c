@@ -7,9 +7,9 @@
  * A crash on the way leaves either the damaged file, of which the next start makes a new one again, or no PATH but a
  * complete PATH.salvage, which sqlite_salvage_finish puts in its place.
  *
- * Rows are read in the order of their positions. Where a page cannot be read, the next position that can is searched
- * for: one by one, then in steps that double, then by halving. When the first page with the schema is gone, that of an
- * empty queue stands in for it: tables are always made in the same order. */
+ * Records are found page by page (bus_sqlite_scan.c), whatever has become of the trees; partitions and groups, which
+ * are few, by SQLite. When the first page with the schema is gone, that of an empty queue stands in for it: tables are
+ * always made in the same order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,18 +17,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dbpages.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "bus/bus_sqlite_int.h"
 
 #define NAME_BYTES 4200
 #define SIDE_BYTES (NAME_BYTES + 16) /* with -wal, -shm or -journal */
-#define NEAR 4096                    /* one by one up to there: more than the rows of several pages */
-#define FARTHEST (INT64_C(1) << 40)  /* how far ahead the next readable row is searched for */
 
 struct salvage {
     const char *path;
     sqlite3 *from, *to;
+    struct sqlite_scan *scan;
+    uint32_t *roots; /* of the tables; 0: unknown */
     int partitions;
     int64_t saved, lost, unread; /* unread: of the lost, those that some group had not read */
 };
@@ -42,10 +43,6 @@ struct range {
     int64_t farthest_read; /* largest place */
     int64_t first, last;   /* saved; -1: none */
     int64_t saved, saved_unread, bytes;
-};
-
-struct copy {
-    sqlite3_stmt *read, *peek, *write;
 };
 
 static int64_t number_of(sqlite3 *db, const char *sql, const char *topic, int number, int64_t otherwise)
@@ -69,112 +66,59 @@ static bool run(sqlite3 *db, const char *sql)
 
 /* ---- rows ---- */
 
-/* Whether a row can be read at `position` or behind it; *ret_at is where. */
-static bool can_read(sqlite3_stmt *read, int64_t position, int64_t *ret_at)
-{
-    sqlite3_reset(read);
-    sqlite3_bind_int64(read, 1, position);
-    bool ok = sqlite3_step(read) == SQLITE_ROW;
-    if (ok)
-        *ret_at = sqlite3_column_int64(read, 0);
-    return ok;
-}
+struct copy {
+    sqlite3_stmt *write;
+    struct range *range;
+};
 
-/* The first position behind `failed`, which is not, from which on a row can be read; leaves the statement on it. -1:
- * none. */
-static int64_t find_next(sqlite3_stmt *read, int64_t failed)
+/* False: the new file cannot be written to. */
+static bool save_row(void *ctx, const struct dbrow *row)
 {
-    int64_t at = 0, step = 1;
-    for (; step <= NEAR; step++)
-        if (can_read(read, failed + step, &at))
-            return failed + step;
-    int64_t low = failed + NEAR;
-    while (step <= FARTHEST && !can_read(read, failed + step, &at))
-        low = failed + step, step *= 2;
-    if (step > FARTHEST)
-        return -1;
-    for (int64_t high = failed + step; high - low > 1;) {
-        int64_t middle = low + (high - low) / 2;
-        if (can_read(read, middle, &at))
-            high = middle;
-        else
-            low = middle;
-    }
-    return can_read(read, low + 1, &at) ? low + 1 : -1;
-}
-
-/* Rows of a page that was garbled without SQLite seeing it have positions from anywhere. Behind a gap only a row is
- * believed that its next one follows: `bytes` counts all values up to a row, so neighbours prove each other. */
-static bool is_likely(const struct copy *copy, const struct range *range, int64_t position)
-{
-    if (position < 0 || position <= range->last || sqlite3_column_type(copy->read, 2) != SQLITE_BLOB)
-        return false;
-    if (position == range->last + 1)
-        return true;
-    sqlite3_reset(copy->peek);
-    sqlite3_bind_int64(copy->peek, 1, position + 1);
-    return sqlite3_step(copy->peek) == SQLITE_ROW &&
-           sqlite3_column_int64(copy->peek, 0) ==
-               sqlite3_column_int64(copy->read, 3) + sqlite3_column_int64(copy->peek, 1);
-}
-
-static bool save_row(const struct copy *copy, struct range *range)
-{
-    int64_t position = sqlite3_column_int64(copy->read, 0);
-    if (!is_likely(copy, range, position))
-        return true;
-    range->bytes += sqlite3_column_bytes(copy->read, 2);
-    sqlite3_bind_int64(copy->write, 1, position);
-    sqlite3_bind_int64(copy->write, 2, sqlite3_column_int64(copy->read, 1));
+    const struct copy *copy = ctx;
+    struct range *range = copy->range;
+    const struct slice value = row->values[3].bytes;
+    range->bytes += (int64_t)value.len;
+    sqlite3_bind_int64(copy->write, 1, row->rowid);
+    sqlite3_bind_int64(copy->write, 2, row->values[1].integer);
     sqlite3_bind_int64(copy->write, 3, range->bytes);
-    sqlite3_bind_value(copy->write, 4, sqlite3_column_value(copy->read, 2));
+    sqlite3_bind_blob(copy->write, 4, value.len ? value.at : "", (int)value.len, SQLITE_STATIC);
     int rc = sqlite3_step(copy->write);
     sqlite3_reset(copy->write);
     if (range->first < 0)
-        range->first = position;
-    range->last = position;
+        range->first = row->rowid;
+    range->last = row->rowid;
     range->saved++;
-    range->saved_unread += position >= range->first_unread;
+    range->saved_unread += row->rowid >= range->first_unread;
     return rc == SQLITE_DONE;
-}
-
-/* False: the new file cannot be written to. */
-static bool copy_rows(const struct copy *copy, struct range *range)
-{
-    int64_t tried = range->oldest > 0 ? range->oldest : 0, at = 0;
-    range->last = tried - 1;
-    int rc = can_read(copy->read, tried, &at) ? SQLITE_ROW : sqlite3_reset(copy->read);
-    bool ok = true;
-    while (ok && rc != SQLITE_OK && rc != SQLITE_DONE) {
-        if (rc != SQLITE_ROW) { /* on from behind what was read, and never again from where we looked before */
-            tried = find_next(copy->read, range->last >= tried ? range->last + 1 : tried);
-            if (tried < 0)
-                break;
-        }
-        ok = save_row(copy, range);
-        rc = sqlite3_step(copy->read);
-    }
-    return ok;
 }
 
 static bool copy_table(struct salvage *salvage, struct range *range)
 {
     struct sqlite_partition part = {.topic = range->topic, .number = range->number};
-    struct copy copy = {NULL, NULL, NULL};
+    struct copy copy = {NULL, range};
+    size_t table = (size_t)range->topic * (size_t)salvage->partitions + (size_t)range->number;
     bool ok =
-        sqlite_file_prepare(salvage->to, &part, "INSERT OR IGNORE INTO %s VALUES(?1, ?2, ?3, ?4)", &copy.write) == 0;
-    if (ok &&
-        sqlite_file_prepare(
-            salvage->from, &part,
-            "SELECT position, published_ms, value, bytes FROM %s WHERE position >= ?1 ORDER BY position",
-            &copy.read) == 0 &&
-        sqlite_file_prepare(salvage->from, &part, "SELECT bytes, length(value) FROM %s WHERE position = ?1",
-                            &copy.peek) == 0)
-        ok = copy_rows(&copy, range);
-    sqlite3_finalize(copy.read);
-    sqlite3_finalize(copy.peek);
+        sqlite_file_prepare(salvage->to, &part, "INSERT OR IGNORE INTO %s VALUES(?1, ?2, ?3, ?4)", &copy.write) == 0 &&
+        sqlite_scan_each(salvage->scan, table, save_row, &copy);
     sqlite3_finalize(copy.write);
     return ok;
+}
+
+/* Where the tables' trees begin, as the damaged file says. */
+static enum err scan_pages(struct salvage *salvage)
+{
+    size_t n = (size_t)TOPIC_COUNT * (size_t)salvage->partitions;
+    salvage->roots = calloc(n, sizeof *salvage->roots);
+    if (!salvage->roots)
+        return ERR_IO;
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s_%zu", topic_name((enum topic)(i / (size_t)salvage->partitions)),
+                 i % (size_t)salvage->partitions);
+        salvage->roots[i] = (uint32_t)number_of(
+            salvage->from, "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1", name, 0, 0);
+    }
+    return sqlite_scan_open(salvage->path, salvage->roots, n, &salvage->scan);
 }
 
 /* ---- partitions ---- */
@@ -255,6 +199,8 @@ static enum err copy_all(struct salvage *salvage, struct err_text *text)
         &salvage->partitions, text);
     if (err)
         return err;
+    if (scan_pages(salvage))
+        return err_set(text, ERR_IO, "bus: %s cannot be read", salvage->path);
     bool ok = run(salvage->to, "BEGIN IMMEDIATE") && save_places(salvage);
     for (int t = 0; t < TOPIC_COUNT && ok; t++)
         for (int p = 0; p < salvage->partitions && ok; p++)
@@ -422,6 +368,8 @@ enum err sqlite_salvage(const char *path, int partitions, struct err_text *text)
         log_error("bus", ERR_CORRUPT, "%s: nothing of it can be read", path);
     if (!err)
         err = copy_all(&salvage, text);
+    sqlite_scan_close(salvage.scan);
+    free(salvage.roots);
     sqlite3_close(salvage.from);
     sqlite3_close(salvage.to); /* the last one: its WAL is written back and gone */
     remove_with_sides(patched);
