@@ -6,6 +6,7 @@
  * lane is RETURNING: for the few milliseconds until the rest is out, new messages wait in memory, in order, and then go
  * to librdkafka behind it. */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -110,7 +111,7 @@ static void fetch(struct kafka_bus *bus, struct kafka_lane *lane)
         lane->n_records = 0; /* said by the spool */
     lane->is_short = lane->n_records < KAFKA_DRAIN_RECORDS;
     for (size_t i = 0; i < lane->n_records; i++)
-        lane->drained[i] = (struct kafka_drained){lane, bus, ERR_AGAIN};
+        lane->drained[i] = (struct kafka_drained){.lane = lane, .bus = bus, .result = ERR_AGAIN};
     if (lane->n_records && kafka_spool_unwrap(lane->records[0].value, &key, &wall_ms, &value)) {
         pthread_mutex_lock(&bus->mutex);
         lane->spooled_ms = wall_ms;
@@ -127,6 +128,18 @@ static void refuse(struct kafka_drained *drained, const struct bus_record *recor
               topic_name(record->topic), record->value.len);
 }
 
+/* Its first time of sending says how long it has been in the spool, and no longer how far the clock is off. */
+static void renew_mark(struct kafka_drained *drained, struct slice *value)
+{
+    struct buf buf;
+    buf_init(&buf, MARK_BYTES);
+    if (mark_send_again(*value, clock_wall_ms(), &buf)) {
+        memcpy(drained->mark, buf.at, MARK_BYTES);
+        *value = (struct slice){drained->mark, MARK_BYTES};
+    }
+    buf_done(&buf);
+}
+
 static void send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
 {
     struct kafka_drained *drained = &lane->drained[i];
@@ -136,6 +149,8 @@ static void send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
         refuse(drained, &lane->records[i], ERR_CORRUPT);
         return;
     }
+    if (mark_is(message.value))
+        renew_mark(drained, &message.value);
     pthread_mutex_lock(&bus->mutex);
     struct kafka_sent *sent = kafka_sent_new(bus);
     *sent = (struct kafka_sent){.bus = bus, .message = message, .done = note_drained, .ctx = drained};

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "bus/bus_int.h"
+#include "event/mark.h"
 #include "event/record.h"
 
 #define KAFKA_TOPIC_BYTES 256
@@ -59,6 +60,7 @@ struct kafka_lane {
         struct kafka_lane *lane;
         struct kafka_bus *bus;
         enum err result;
+        char mark[MARK_BYTES]; /* a mark is sent with the time of now */
     } * drained;
     size_t n_records;
     bool is_short; /* the last fetch took all that there was */

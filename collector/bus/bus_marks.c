@@ -11,7 +11,6 @@
 
 #define EVERY_MS 1000
 #define ON_THE_WAY_MS 250 /* from a request's end to its beacon's bus_publish, at the most */
-#define MARK_BYTES 64
 
 struct bus_marks {
     struct bus *bus;
@@ -31,7 +30,8 @@ static void is_done(void *ctx, enum err result)
 
 static void publish(const struct bus_marks *marks, bool is_goodbye)
 {
-    const struct mark mark = {marks->instance, clock_wall_ms() - (is_goodbye ? 0 : ON_THE_WAY_MS), is_goodbye};
+    int64_t now_ms = clock_wall_ms(), upto_ms = now_ms - (is_goodbye ? 0 : ON_THE_WAY_MS);
+    const struct mark mark = {marks->instance, upto_ms, now_ms, is_goodbye};
     int n = bus_partitions(marks->bus, TOPIC_EVENTS);
     for (int i = 0; i < n; i++) {
         struct buf *value = malloc(sizeof *value);

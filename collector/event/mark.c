@@ -10,6 +10,7 @@ void mark_write(const struct mark *mark, struct buf *buf)
     buf_u8(buf, mark->is_goodbye ? GOODBYE : 0);
     buf_u64(buf, mark->instance);
     buf_u64(buf, (uint64_t)mark->upto_ms);
+    buf_u64(buf, (uint64_t)mark->sent_ms);
 }
 
 bool mark_is(struct slice value)
@@ -26,8 +27,19 @@ bool mark_read(struct slice value, struct mark *ret_mark)
     uint8_t version = read_u8(&reader), flags = read_u8(&reader);
     struct mark mark = {.instance = read_u64(&reader), .is_goodbye = flags & GOODBYE};
     mark.upto_ms = (int64_t)read_u64(&reader);
-    if (reader.failed || version != VERSION || flags & ~GOODBYE || mark.upto_ms < 0)
+    mark.sent_ms = (int64_t)read_u64(&reader);
+    if (reader.failed || version != VERSION || flags & ~GOODBYE || mark.upto_ms < 0 || mark.sent_ms < mark.upto_ms)
         return false;
     *ret_mark = mark;
+    return true;
+}
+
+bool mark_send_again(struct slice value, int64_t sent_ms, struct buf *into)
+{
+    struct mark mark;
+    if (!mark_read(value, &mark))
+        return false;
+    mark.sent_ms = sent_ms < mark.upto_ms ? mark.upto_ms : sent_ms;
+    mark_write(&mark, into);
     return true;
 }

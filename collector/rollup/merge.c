@@ -266,6 +266,8 @@ static void take_record(struct merge *merge, const struct bus_record *record)
     struct merge_part *part = find_part(merge, record->partition);
     if (!part || merge->halted || part->is_fenced)
         return;
+    if (record->published_ms > merge->published_ms)
+        merge->published_ms = record->published_ms;
     merge_mind_clock(merge, part);
     if (record->position < part->next) { /* the bus was replaced and began anew */
         part->reread_until = 0;
@@ -330,6 +332,8 @@ static void take_records(struct merge *merge)
         stage_pause(merge->stage, PAUSE_MS);
         bus_fetch(merge->cursor, NULL, 0, &none, 0);
     }
+    if (!stage_await_time(merge->stage, &merge->believed))
+        return;
     for (size_t i = 0; i < n; i++)
         take_record(merge, &records[i]);
 }
@@ -337,6 +341,7 @@ static void take_records(struct merge *merge)
 static void *run(void *ctx)
 {
     struct merge *merge = ctx;
+    believed_look(&merge->believed, 0);
     merge->decayed_ms = merge->looked_ms = merge->calm_ms = clock_mono_ms();
     while (!atomic_load(&merge->stage->stopping) && merge->cursor) {
         if (merge->halted)

@@ -196,8 +196,8 @@ static void look(void *ctx, struct window *window)
 {
     struct gathering *gathering = ctx;
     int64_t wait_ms = gathering->merge->stage->options.close_wait_ms, end_ms = window_end(window);
-    if (end_ms + wait_ms <= clock_wall_ms() && waited_ms(gathering->merge, window->opened_ms) >= wait_ms &&
-        end_ms > gathering->forsaken_ms)
+    if (end_ms + wait_ms <= believed_now_ms(&gathering->merge->believed) &&
+        waited_ms(gathering->merge, window->opened_ms) >= wait_ms && end_ms > gathering->forsaken_ms)
         gathering->forsaken_ms = end_ms;
     if (end_ms < gathering->earliest_ms)
         gathering->earliest_ms = end_ms;
@@ -276,9 +276,16 @@ static void drop_future(struct merge *merge, struct merge_part *part, int64_t fr
     free(dropping.windows);
 }
 
+/* A shared bus has a clock of its own, and what it says may be is not dropped because ours is behind. */
+static int64_t latest_now_ms(const struct merge *merge)
+{
+    int64_t now_ms = believed_now_ms(&merge->believed);
+    return bus_is_shared(merge->stage->options.bus) && merge->published_ms > now_ms ? merge->published_ms : now_ms;
+}
+
 void merge_mind_clock(struct merge *merge, struct merge_part *part)
 {
-    int64_t now_ms = clock_wall_ms(), latest_ms = now_ms + CLOCK_LEAP_MS;
+    int64_t now_ms = latest_now_ms(merge), latest_ms = now_ms + CLOCK_LEAP_MS;
     bool leapt = part->closed_ms > latest_ms;
     for (size_t i = 0; i < part->n_sources; i++) {
         if (part->sources[i].watermark_ms <= latest_ms)
@@ -291,7 +298,7 @@ void merge_mind_clock(struct merge *merge, struct merge_part *part)
     log_warn("rollup", ERR_OK, "the clock was ahead by more than %d min; partition %d begins anew at the present time",
              CLOCK_LEAP_MS / 60000, (int)part->partition);
     if (part->closed_ms > latest_ms)
-        part->closed_ms = now_ms - merge->stage->options.close_wait_ms;
+        part->closed_ms = now_ms - 2 * (int64_t)merge->stage->options.close_wait_ms; /* with what waited for the time */
     drop_future(merge, part, latest_ms);
 }
 
@@ -451,11 +458,11 @@ static void tell_time(struct merge *merge)
                 least_ms = merge->parts[i]->reached_ms;
         least_ms = least_ms == INT64_MAX ? NO_TIME : least_ms;
     } else if (least_ms == INT64_MAX) { /* none is open */
-        int64_t idle_ms = clock_wall_ms() - wait_ms - IDLE_LAG_MS;
+        int64_t idle_ms = believed_now_ms(&merge->believed) - wait_ms - IDLE_LAG_MS;
         bool is_idle = merge->is_caught_up && merge->n_parts && !in_trouble;
         least_ms = is_idle && idle_ms > closed_ms ? idle_ms : closed_ms;
     }
-    if (merge->told_ms > clock_wall_ms() + CLOCK_LEAP_MS)
+    if (merge->told_ms > latest_now_ms(merge) + CLOCK_LEAP_MS)
         merge->told_ms = 0;
     if (least_ms == NO_TIME || least_ms / 1000 <= merge->told_ms / 1000)
         return;
@@ -466,6 +473,7 @@ static void tell_time(struct merge *merge)
 
 bool merge_close(struct merge *merge)
 {
+    believed_look(&merge->believed, stage_trial_ms(merge->stage));
     for (size_t i = 0; i < merge->n_parts; i++) {
         merge_mind_clock(merge, merge->parts[i]);
         close_part(merge, merge->parts[i]);

@@ -56,6 +56,8 @@ struct merge {
     int64_t trouble_ms, decayed_ms; /* by the steady clock; trouble_ms 0: never */
     int64_t told_ms;                /* the watermark that the window_sink has */
     int64_t looked_ms, calm_ms; /* by the steady clock: last look at the bus; since when it is calm (merge_mind_calm) */
+    struct believed believed;
+    int64_t published_ms; /* of the newest record, by the bus */
     bool is_caught_up, halted, is_running;
 };
 
@@ -69,8 +71,9 @@ enum err merge_state_claim(struct merge *merge, struct merge_part *part);
 bool merge_close_intended(struct merge *merge, struct merge_part *part);
 /* Waiting for a source counts only while we run, the bus answers, and what it has is read: call often. */
 void merge_mind_calm(struct merge *merge);
-/* When the wall clock was far ahead and is right again, time begins anew here: by what was said then, all that comes
- * would be late for as long. Windows of times that are yet to come are dropped and counted. */
+/* When the clock was far ahead and is right again, time begins anew here: by what was said then, all that comes would
+ * be late for as long. Windows of times that are yet to come, by our clock and by a shared bus's, are dropped and
+ * counted. */
 void merge_mind_clock(struct merge *merge, struct merge_part *part);
 /* Closes what can be closed in every part, stores it, commits, tells the window_sink. False: fenced. */
 bool merge_close(struct merge *merge);

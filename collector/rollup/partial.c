@@ -69,6 +69,7 @@ struct partial {
     bool fenced, halted, is_running;
     bool is_shared, is_current; /* the bus; what bus_is_current said last */
     int64_t current_ms;         /* when, by the steady clock */
+    struct believed believed;
 };
 
 /* ---- sources ---- */
@@ -240,7 +241,7 @@ static bool take_mark(const struct partial *partial, struct source *source, cons
     if (!mark_is(bus_record->value))
         return false;
     if (mark_read(bus_record->value, &mark))
-        instances_mark(&source->instances, &mark);
+        instances_mark(&source->instances, &mark, bus_record->published_ms);
     return true;
 }
 
@@ -258,11 +259,12 @@ static bool remember(void *ctx, const struct bus_record *bus_record)
     return true;
 }
 
-/* False: stopping, and the memory has holes: nothing of the source may be counted by it. */
-static bool recall_ids(struct partial *partial, struct source *source)
+/* Before the first record, which was published then. False: stopping, and the memory has holes: nothing of the source
+ * may be counted by it. */
+static bool recall_ids(struct partial *partial, struct source *source, int64_t published_ms)
 {
     struct read_back back = {partial, source};
-    int64_t from_ms = clock_wall_ms() - partial->stage->options.dedupe_ms;
+    int64_t from_ms = published_ms - partial->stage->options.dedupe_ms; /* by the bus's clock, not by ours */
     enum err err = ERR_OK;
     while (source->committed > 0 && !atomic_load(&partial->stage->stopping) &&
            (err = bus_read_back(partial->cursor, TOPIC_EVENTS, source->partition, from_ms, remember, &back))) {
@@ -283,7 +285,7 @@ static void take_record(struct partial *partial, const struct bus_record *bus_re
     struct record record;
     if (!source || partial->halted)
         return;
-    if (!source->has_ids && !recall_ids(partial, source))
+    if (!source->has_ids && !recall_ids(partial, source, bus_record->published_ms))
         return;
     if (take_mark(partial, source, bus_record)) {
         source->next = bus_record->position + 1;
@@ -311,11 +313,11 @@ static bool is_caught_up(struct partial *partial, const struct source *source, b
 }
 
 /* Without marks: by what was received, and by the wall clock when there is nothing to read. */
-static int64_t reached_without_marks(struct partial *partial, const struct source *source, int64_t lag_ms, bool idle)
+static int64_t reached_without_marks(struct partial *partial, const struct source *source, int64_t lag_ms,
+                                     int64_t now_ms, bool idle)
 {
     int64_t reached = source->received_ms == NO_TIME ? NO_TIME : source->received_ms - lag_ms;
     int64_t behind = lag_ms > partial->stage->options.idle_ms ? lag_ms : partial->stage->options.idle_ms;
-    int64_t now_ms = clock_wall_ms();
     return idle && now_ms - behind > reached ? now_ms - behind : reached;
 }
 
@@ -333,10 +335,12 @@ static bool may_be_idle(struct partial *partial)
 
 static void advance_watermarks(struct partial *partial, bool came_empty)
 {
-    int64_t now_ms = clock_wall_ms();
+    believed_look(&partial->believed, stage_trial_ms(partial->stage));
+    int64_t now_ms = believed_now_ms(&partial->believed);
+    int64_t ahead_ms = partial->is_shared ? CLOCK_LEAP_MS : CLOCK_STEP_MS; /* of another's clock, or of our own */
     for (size_t i = 0; i < partial->n_sources; i++) {
         struct source *source = &partial->sources[i];
-        if (source->received_ms > now_ms + CLOCK_LEAP_MS)
+        if (source->received_ms > now_ms + ahead_ms)
             source->received_ms = NO_TIME;
         if (source->watermark_ms > now_ms + CLOCK_LEAP_MS)
             source->watermark_ms = NO_TIME;
@@ -344,7 +348,7 @@ static void advance_watermarks(struct partial *partial, bool came_empty)
         if (reached != NO_TIME)
             reached -= lag_ms;
         else
-            reached = reached_without_marks(partial, source, lag_ms,
+            reached = reached_without_marks(partial, source, lag_ms, now_ms,
                                             (source->has_ids || !partial->is_shared) &&
                                                 is_caught_up(partial, source, came_empty) && may_be_idle(partial));
         if (reached > source->watermark_ms)
@@ -569,6 +573,8 @@ static void take_records(struct partial *partial, int wait_ms)
         stage_pause(partial->stage, 200);
         return;
     }
+    if (!stage_await_time(partial->stage, &partial->believed))
+        return;
     for (size_t i = 0; i < n; i++)
         take_record(partial, &records[i]);
     advance_watermarks(partial, n == 0);

@@ -8,6 +8,11 @@
 
 #define HISTORY_MS 1800000
 
+int stage_trial_ms(const struct rollup_stage *stage)
+{
+    return stage->options.close_wait_ms / 3;
+}
+
 void stage_pause(const struct rollup_stage *stage, int ms)
 {
     for (int left = ms; left > 0 && !atomic_load(&stage->stopping); left -= 20) {

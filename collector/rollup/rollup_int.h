@@ -117,12 +117,23 @@ void delays_add(struct delays *delays, int64_t delay_ms);
 int64_t delays_lag_ms(const struct delays *delays); /* 995 of 1000 arrive within it */
 
 /* ---- instances.c: how far each ingest is, by its marks in one partition of events ----
- * Time is that of the partition's records and stands still while none come at all. */
+ * Time is that of the partition's records and stands still while none come at all.
+ *
+ * How far an ingest's clock is off is the bus's time of arrival less the mark's sent_ms, by the least of the last
+ * SKEW_MARKS to twice as many, as a mark that was held up on its way looks like one of a clock that is behind. One is
+ * right by the median of all ingests' clocks and the bus's; one that is off by more than SKEW_MS is corrected, so that
+ * windows are neither held back nor closed early by it. (What it takes is in windows of its own time.) SKEW_MS is
+ * longer than a mark may be on its way. One ingest alone agrees with itself and with its records, and is never
+ * corrected. */
 #define INSTANCES_MAX 256
+#define SKEW_MARKS 10
+#define SKEW_MS 60000
 struct instance {
     uint64_t id;
-    int64_t upto_ms;  /* of its newest mark */
-    int64_t quiet_ms; /* since then */
+    int64_t upto_ms;                 /* of its newest mark */
+    int64_t quiet_ms;                /* since then */
+    int64_t skew_ms, skew_before_ms; /* the least of this round of SKEW_MARKS, and of the one before */
+    int n_marks;                     /* of this round */
 };
 struct instances {
     struct instance *list;
@@ -132,8 +143,23 @@ struct instances {
 void instances_done(struct instances *instances);
 /* A record was read: who has been quiet for wait_ms is forgotten and counted. */
 void instances_pass(struct instances *instances, int64_t published_ms, int64_t wait_ms);
-void instances_mark(struct instances *instances, const struct mark *mark);
+void instances_mark(struct instances *instances, const struct mark *mark, int64_t published_ms);
 int64_t instances_reached(const struct instances *instances); /* by all of them; NO_TIME: none is known */
+
+/* ---- believed.c: what time it is ----
+ * The steady clock, and what the wall clock was apart from it. When that changes by more than CLOCK_STEP_MS, up or
+ * down, the old time goes on until the new one has lasted wait_ms (or three times as long, when it keeps leaping): a
+ * clock that is soon set right closes nothing early and makes nothing late. */
+#define CLOCK_STEP_MS 5000
+#define TRIAL_LOOK_MS 50
+struct believed {
+    bool is_set, is_trial;
+    int64_t apart_ms, trial_ms;   /* wall less steady clock: as believed, and as it is since */
+    int64_t tried_ms, doubted_ms; /* by the steady clock: since when it is so; and since when not as believed */
+};
+/* False: the wall clock says another time, which is not believed yet. */
+bool believed_look(struct believed *believed, int wait_ms);
+int64_t believed_now_ms(const struct believed *believed); /* as of the last look */
 
 /* ---- the two stages ---- */
 struct partial;
@@ -150,6 +176,12 @@ enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struc
 void merge_stop(struct merge *merge); /* as above */
 void merge_open_windows(struct merge *merge, int32_t width_s, void (*each)(void *ctx, const struct rollup *rollup),
                         void *ctx);
+/* How long a new time has to last: a third of close_wait_ms. */
+int stage_trial_ms(const struct rollup_stage *stage);
+/* Call before records are taken. Where the bus is of this process, so that records bear the same clock, waits until it
+ * is known what time it is: they are late, or early, by the one or by the other. Looks in any case. False: stopping,
+ * and it is not known. */
+bool stage_await_time(const struct rollup_stage *stage, struct believed *believed);
 /* Sleeps, in small steps, until the time is over or the stage stops. */
 void stage_pause(const struct rollup_stage *stage, int ms);
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "rollup/rollup_int.h"
 
@@ -268,12 +269,22 @@ static void the_watermark_waits_as_long_as_it_must(void **state)
 static void marks_there_and_back(void **state)
 {
     (void)state;
-    const struct mark mark = {.instance = 7, .upto_ms = 123456, .is_goodbye = true};
+    const struct mark mark = {.instance = 7, .upto_ms = 123456, .sent_ms = 123999, .is_goodbye = true};
     struct mark back;
-    struct buf buf;
-    buf_init(&buf, 64);
+    struct buf buf, again;
+    buf_init(&buf, MARK_BYTES);
     mark_write(&mark, &buf);
+    assert_int_equal(buf.len, MARK_BYTES);
     assert_true(mark_read(buf_slice(&buf), &back) && back.instance == 7 && back.upto_ms == 123456 && back.is_goodbye);
+    assert_int_equal(back.sent_ms, 123999);
+    buf_init(&again, MARK_BYTES);
+    assert_true(mark_send_again(buf_slice(&buf), 3600000, &again) && mark_read(buf_slice(&again), &back));
+    assert_true(back.instance == 7 && back.upto_ms == 123456 && back.sent_ms == 3600000 && back.is_goodbye);
+    buf_clear(&again);
+    assert_true(mark_send_again(buf_slice(&buf), 1, &again) &&
+                mark_read(buf_slice(&again), &back)); /* set back meanwhile */
+    assert_int_equal(back.sent_ms, 123456);
+    buf_done(&again);
     for (size_t cut = 0; cut < buf.len; cut++)
         assert_false(mark_read((struct slice){buf.at, cut}, &back));
     buf.at[2] = 2;
@@ -285,7 +296,8 @@ static void marks_there_and_back(void **state)
 static void mark_at(struct instances *instances, int64_t published_ms, uint64_t id, int64_t upto_ms)
 {
     instances_pass(instances, published_ms, 45000);
-    instances_mark(instances, &(struct mark){.instance = id, .upto_ms = upto_ms});
+    instances_mark(instances, &(struct mark){.instance = id, .upto_ms = upto_ms, .sent_ms = published_ms},
+                   published_ms);
 }
 
 /* What may be believed of the time, by who said what last. */
@@ -301,7 +313,7 @@ static void the_slowest_ingest_is_waited_for(void **state)
     mark_at(&instances, 3601000, 1, 3600900);
     mark_at(&instances, 3601100, 2, 2000);
     assert_int_equal(instances_reached(&instances), 2000);
-    instances_mark(&instances, &(struct mark){.instance = 2, .is_goodbye = true});
+    instances_mark(&instances, &(struct mark){.instance = 2, .is_goodbye = true}, 3601100);
     assert_int_equal(instances_reached(&instances), 3600900);
     /* A third one is killed: it is waited for, for the stated time, and no longer. */
     mark_at(&instances, 3602000, 3, 3601500);
@@ -312,6 +324,117 @@ static void the_slowest_ingest_is_waited_for(void **state)
     mark_at(&instances, now_ms + 1000, 1, now_ms + 1000), now_ms += 1000;
     assert_int_equal(instances_reached(&instances), now_ms);
     instances_done(&instances);
+}
+
+/* So many seconds of marks of ingests whose clocks are off by that much each, and nothing waits. */
+static int64_t mark_all(struct instances *instances, int64_t now_ms, int seconds, const int64_t *off_ms, size_t n)
+{
+    for (int i = 0; i < seconds; i++, now_ms += 1000)
+        for (size_t at = 0; at < n; at++) {
+            const struct mark mark = {
+                .instance = at + 1, .upto_ms = now_ms + off_ms[at] - 250, .sent_ms = now_ms + off_ms[at]};
+            instances_pass(instances, now_ms, 45000);
+            instances_mark(instances, &mark, now_ms + 20);
+        }
+    return now_ms;
+}
+
+/* The clock of one machine is off: the time of all goes by the others'. */
+static void one_wrong_clock_hurts_nobody(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000, start_ms = 100 * hour;
+    static const struct {
+        int64_t off_ms[3], reached_ms;
+        size_t n;
+    } cases[] = {
+        {{0, 0, 0}, 0, 3},
+        {{0, -3600000, 0}, 0, 3},
+        {{0, 3600000, 0}, 0, 3},
+        {{-3600000, 0}, 0, 2},
+        {{3600000, 0}, 0, 2},
+        {{3600000, 3600000}, 3600000, 2}, /* it is the bus's clock that is off */
+        {{-3600000, -3600000}, -3600000, 2},
+        {{-3600000}, -3600000, 1}, /* alone: as its records say */
+        {{0, -5000}, -5000, 2},    /* a little is nobody's fault */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct instances instances = {0};
+        int64_t now_ms = mark_all(&instances, start_ms, 3, cases[i].off_ms, cases[i].n);
+        int64_t apart_ms = instances_reached(&instances) - (now_ms + cases[i].reached_ms);
+        if (apart_ms < -2000 || apart_ms > 0)
+            fail_msg("case %zu: %lld ms apart", i, (long long)apart_ms);
+        instances_done(&instances);
+    }
+}
+
+/* What has waited in a spool is not taken for a clock that is behind, also when it waits there with a wrong clock. */
+static void a_spool_is_no_wrong_clock(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000, off_ms[] = {0, 0, -hour};
+    struct instances instances = {0};
+    int64_t now_ms = mark_all(&instances, 100 * hour, 30, off_ms, 3);
+    instances_mark(&instances, &(struct mark){.instance = 2, .upto_ms = now_ms - hour / 2, .sent_ms = now_ms}, now_ms);
+    assert_int_equal(instances_reached(&instances), now_ms - hour / 2);
+    now_ms = mark_all(&instances, now_ms, 1, off_ms, 3);
+    instances_mark(&instances, &(struct mark){.instance = 3, .upto_ms = now_ms - 3 * hour, .sent_ms = now_ms - hour},
+                   now_ms);
+    assert_true(instances_reached(&instances) >= now_ms - 2 * hour &&
+                instances_reached(&instances) < now_ms - 2 * hour + 100);
+    /* Held up on its way for as long as a delivery may take. */
+    now_ms = mark_all(&instances, now_ms, 1, off_ms, 3);
+    instances_mark(&instances, &(struct mark){.instance = 2, .upto_ms = now_ms, .sent_ms = now_ms}, now_ms + 30000);
+    assert_true(instances_reached(&instances) <= now_ms);
+    instances_done(&instances);
+}
+
+/* Set right, it is soon believed again; meanwhile nothing closes early. */
+static void a_clock_set_right_is_soon_believed(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000;
+    for (int64_t off = -hour; off <= hour; off += 2 * hour) {
+        struct instances instances = {0};
+        int64_t now_ms = mark_all(&instances, 100 * hour, 30, (int64_t[]){0, 0, off}, 3);
+        for (int i = 0; i < 2 * SKEW_MARKS + 1; i++) {
+            now_ms = mark_all(&instances, now_ms, 1, (int64_t[]){0, 0, 0}, 3);
+            assert_true(instances_reached(&instances) <= now_ms);
+        }
+        assert_true(instances_reached(&instances) >= now_ms - 2000);
+        instances_done(&instances);
+    }
+}
+
+static void look_at(struct believed *believed, int64_t wall_ms, int64_t mono_ms, bool is_believed, int64_t now_ms)
+{
+    clock_fake(wall_ms, mono_ms);
+    assert_int_equal(believed_look(believed, 10000), is_believed);
+    assert_int_equal(believed_now_ms(believed), now_ms);
+}
+
+static void a_leap_is_believed_when_it_lasts(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000, day = 24 * hour;
+    for (int64_t leap = -hour; leap <= hour; leap += 2 * hour) {
+        struct believed believed = {0};
+        look_at(&believed, day, 1000, true, day);
+        look_at(&believed, day + 3000, 2000, true, day + 3000); /* a little is followed at once */
+        look_at(&believed, day + leap, 3000, false, day + 4000);
+        look_at(&believed, day + leap + 9000, 12000, false, day + 13000);
+        look_at(&believed, day + 14000, 13000, true, day + 14000); /* set right */
+        look_at(&believed, day + leap, 14000, false, day + 15000);
+        look_at(&believed, day + leap + 9900, 23900, false, day + 24900);
+        look_at(&believed, day + leap + 10000, 24000, true, day + leap + 10000);
+    }
+    /* One that leaps without end is believed at last. */
+    struct believed believed = {0};
+    look_at(&believed, day, 0, true, day);
+    for (int64_t i = 1; i < 30; i++)
+        look_at(&believed, day + i * hour, i * 1000, false, day + i * 1000);
+    look_at(&believed, day + 31 * hour, 31000, true, day + 31 * hour);
+    clock_fake(-1, 0);
 }
 
 int main(void)
@@ -328,6 +451,10 @@ int main(void)
         cmocka_unit_test(the_watermark_waits_as_long_as_it_must),
         cmocka_unit_test(marks_there_and_back),
         cmocka_unit_test(the_slowest_ingest_is_waited_for),
+        cmocka_unit_test(one_wrong_clock_hurts_nobody),
+        cmocka_unit_test(a_spool_is_no_wrong_clock),
+        cmocka_unit_test(a_clock_set_right_is_soon_believed),
+        cmocka_unit_test(a_leap_is_believed_when_it_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

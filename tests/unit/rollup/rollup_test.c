@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 static char folder[64];
+static bool is_faked; /* the clocks go on when a test says so */
 
 static void remove_tree(const char *path)
 {
@@ -47,6 +48,8 @@ static int make_folder(void **state)
 static int drop_folder(void **state)
 {
     (void)state;
+    is_faked = false;
+    clock_fake(-1, 0);
     remove_tree(folder);
     return 0;
 }
@@ -321,18 +324,41 @@ static void open_windows_can_be_seen(void **state)
 
 /* ---- owners ---- */
 
-/* Real time passes, on clocks that are ahead by so much, until the store has as many events. */
-static void live_until(struct house *house, int64_t ahead_ms, double events)
+static void set_clock(int64_t wall_ms)
 {
-    for (int i = 0; i < 1500 && total(house, SERIES_API, "GET /api/x", 10) < events; i++) {
-        struct timespec wall, mono;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        clock_gettime(CLOCK_MONOTONIC, &mono);
-        clock_fake(wall.tv_sec * INT64_C(1000) + wall.tv_nsec / 1000000 + ahead_ms,
-                   mono.tv_sec * INT64_C(1000) + mono.tv_nsec / 1000000);
+    int64_t mono_ms = clock_mono_ms();
+    is_faked = wall_ms >= 0;
+    clock_fake(wall_ms, mono_ms);
+}
+
+/* Both clocks go on by so much, ten times as fast as they do. */
+static void live(int ms)
+{
+    is_faked = true;
+    for (; ms > 0; ms -= 100) {
+        clock_fake(clock_wall_ms() + 100, clock_mono_ms() + 100);
         pause_ms(10);
     }
-    assert_true(total(house, SERIES_API, "GET /api/x", 10) == events);
+}
+
+/* The wall clock alone. */
+static void leap(int64_t ms)
+{
+    set_clock(clock_wall_ms() + ms);
+}
+
+/* Until the store has as many events in windows of that width; in five minutes of such a time. */
+static void live_until(struct house *house, int32_t width_s, double events)
+{
+    for (int i = 0; i < 600 && total(house, SERIES_API, "GET /api/x", width_s) < events; i++)
+        live(500);
+    assert_int_equal((int)total(house, SERIES_API, "GET /api/x", width_s), (int)events);
+}
+
+static int64_t late_events(void)
+{
+    return metric_value(metric_get(METRIC_COUNTER, "seismo_rollup_late_total", NULL, NULL,
+                                   "events that came after their window had closed"));
 }
 
 static void wait_open(struct house *house, double events)
@@ -340,6 +366,8 @@ static void wait_open(struct house *house, double events)
     struct seen seen = {0};
     for (int i = 0; i < 1000 && seen.events != events; i++) {
         pause_ms(10);
+        if (is_faked)
+            clock_fake(clock_wall_ms() + 10, clock_mono_ms() + 10);
         seen = (struct seen){0};
         rollup_open_windows(house->stage, 10, see_open, &seen);
     }
@@ -371,11 +399,11 @@ static void one_that_was_overtaken_joins_anew(void **state)
         value.at[i] ^= 0x55; /* the owner, before "no intent" */
     assert_int_equal(store_state_put(house.store, "merge-0", buf_slice(&value), version, &version), ERR_OK);
     buf_done(&value);
-    live_until(&house, 60000, 5);
+    live_until(&house, 10, 5);
     version = get_state(&house, &value);
     assert_true(version > ours + 2); /* theirs, our new claim, and what we closed */
     buf_done(&value);
-    clock_fake(-1, 0);
+    set_clock(-1);
     close_house(&house);
 }
 
@@ -555,30 +583,108 @@ static void a_clock_that_was_ahead_is_got_over(void **state)
         struct sending right = {.session = "s2", .id = "beacon-2", .calls = 7};
         int64_t ahead_ms = 6 * INT64_C(3600000);
         open_house(&house, 1);
-        clock_fake(clock_wall_ms() + ahead_ms, clock_mono_ms());
+        leap(ahead_ms);
         start_rollup(&house, 30000);
         wrong.at_ms = clock_wall_ms() - 25000;
         send_all(&house, &wrong, 1);
-        live_until(&house, ahead_ms, 5);
+        live_until(&house, 10, 5);
         if (restart) {
             close_house(&house);
             open_house(&house, 1);
         }
-        clock_fake(clock_wall_ms() - ahead_ms, clock_mono_ms());
+        leap(-ahead_ms);
         if (restart)
             start_rollup(&house, 30000);
         right.at_ms = clock_wall_ms() - 25000;
         send_all(&house, &right, 1);
-        live_until(&house, 0, 12);
+        live_until(&house, 10, 12);
         /* windows can be read a moment before the sink is told */
         for (int i = 0; i < 500 && atomic_load(&house.watermark_ms) >= clock_wall_ms(); i++)
             pause_ms(10);
         assert_true(atomic_load(&house.watermark_ms) < clock_wall_ms());
-        clock_fake(-1, 0);
+        set_clock(-1);
         close_house(&house);
         drop_folder(state);
         make_folder(state);
     }
+}
+
+/* For a few seconds it is an hour earlier, or later: nothing of the right time is dropped, late or closed early; what
+ * was received by the wrong one is in windows of its own time. */
+static void a_clock_that_leaps_and_is_set_right(void **state)
+{
+    const int64_t hour = 3600000;
+    for (int64_t by = -hour; by <= hour; by += 2 * hour) {
+        struct house house;
+        struct sending first = {.session = "s1", .id = "beacon-1", .calls = 5};
+        struct sending wrong = {.session = "s2", .id = "beacon-2", .errors = 3};
+        struct sending second = {.session = "s3", .id = "beacon-3", .calls = 7};
+        int64_t late = late_events();
+        open_house(&house, 1);
+        leap(0);
+        start_rollup(&house, 30000);
+        live(2000);
+        first.at_ms = second.at_ms = clock_wall_ms() - 1000; /* one window, before and after */
+        send_all(&house, &first, 1);
+        wait_open(&house, 5);
+        leap(by);
+        wrong.at_ms = clock_wall_ms() - 1000;
+        send_all(&house, &wrong, 1);
+        live(5000);
+        assert_int_equal((int)total(&house, SERIES_API, "GET /api/x", 10), 0);
+        leap(-by);
+        send_all(&house, &second, 1);
+        live_until(&house, 10, 12);
+        live_until(&house, 60, 12);
+        struct sums sums = sum_up(&house, SERIES_API, "GET /api/x", "", 10);
+        assert_true(sums.windows == 1 && !sums.incomplete);
+        assert_int_equal(late_events() - late + total(&house, SERIES_ERROR, "/cart", 10), by < 0 ? 3 : 0);
+        set_clock(-1);
+        close_house(&house);
+        drop_folder(state);
+        make_folder(state);
+    }
+}
+
+/* The clock was an hour behind and is set right for good: what comes by the new time is counted by it. */
+static void a_clock_that_was_behind_is_got_over(void **state)
+{
+    (void)state;
+    struct house house;
+    int64_t late = late_events();
+    open_house(&house, 1);
+    leap(0);
+    start_rollup(&house, 30000);
+    struct sending before = {.at_ms = clock_wall_ms() - 1000, .session = "s1", .id = "beacon-1", .calls = 5};
+    send_all(&house, &before, 1);
+    wait_open(&house, 5);
+    leap(3600000);
+    struct sending after = {.at_ms = clock_wall_ms() - 1000, .session = "s2", .id = "beacon-2", .calls = 7};
+    send_all(&house, &after, 1);
+    live_until(&house, 10, 12);
+    assert_int_equal(sum_up(&house, SERIES_API, "GET /api/x", "", 10).windows, 2);
+    assert_int_equal(late_events(), late);
+    set_clock(-1);
+    close_house(&house);
+}
+
+/* Nothing comes behind the newest window: the beat that passes its end is owed, and closes it complete. */
+static void the_newest_window_is_closed_by_a_beat(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 2);
+    int64_t now_ms = clock_wall_ms();
+    set_clock(now_ms - now_ms % 60000 + 118000);
+    start_rollup(&house, 30000);
+    struct sending sending = {.at_ms = clock_wall_ms() - 1000, .session = "s1", .id = "beacon-1", .calls = 5};
+    send_all(&house, &sending, 1);
+    wait_open(&house, 5);
+    live_until(&house, 60, 5);
+    assert_int_equal(sum_up(&house, SERIES_API, "GET /api/x", "", 60).incomplete, 0);
+    assert_int_equal(sum_up(&house, SERIES_API, "GET /api/x", "", 10).incomplete, 0);
+    set_clock(-1);
+    close_house(&house);
 }
 
 /* A damaged or newer message stops or is counted; never is half of it merged, and never does it block for ever. */
@@ -607,6 +713,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(poison_is_passed_over, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(idle_time_goes_on, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_clock_that_was_ahead_is_got_over, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_clock_that_leaps_and_is_set_right, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_clock_that_was_behind_is_got_over, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(the_newest_window_is_closed_by_a_beat, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_silent_source_is_not_waited_for_for_ever, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_restart_loses_and_doubles_nothing, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(kills_lose_and_double_nothing, make_folder, drop_folder),
