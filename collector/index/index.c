@@ -1,11 +1,13 @@
 /* Bus to store. One turn of the thread:
  *
  *   fetch -> decode each (what cannot be is rejected) -> store_write, again and again until it is done
- *         -> rejects durable on the bus and stored -> commit the positions on the bus
+ *         -> rejects durable on the bus and stored -> every so often: positions into the store -> and on the bus
  *
- * Everything before the commit may happen twice and is then stored once, as documents and rejects have ids of their
- * own making. So where to begin is the smaller of what the bus and the store know: a turn that was cut short is done
- * again. A bus that knows nothing of us was replaced, or is new: from its oldest record, whatever the store says.
+ * With its positions a store of files makes durable what was written before them. That costs as much for one batch as
+ * for many, and disturbs the bus, whose fsync people wait for; so positions are owed for a moment. Everything before
+ * the commit may happen twice and is then stored once, as documents and rejects have ids of their own making. So where
+ * to begin is the smaller of what the bus and the store know: a turn that was cut short is done again. A bus that knows
+ * nothing of us was replaced, or is new: from its oldest record, whatever the store says.
  *
  * While the store is away the thread holds what it has fetched, keeps its membership alive and tries again. Records
  * of a partition that goes to another member meanwhile are dropped here: the other has them. */
@@ -27,6 +29,7 @@
 #include "index/index_int.h"
 
 #define WAIT_MS 1000
+#define OWED_MS 250   /* at most, between a batch written and its positions committed */
 #define GATHER_MS 20  /* a batch that was not full is followed by a pause, so that the next one is larger */
 #define ALIVE_MS 2000 /* between signs of life while waiting */
 #define ARENA_BYTES 33554432
@@ -51,6 +54,16 @@ static void begin_at(void *ctx, enum topic topic, int32_t partition, int64_t *po
         *position = err ? -1 : stored;
 }
 
+static void forget(struct position *positions, size_t *n, enum topic topic, int32_t partition)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (positions[i].topic != topic || positions[i].partition != partition)
+            positions[kept++] = positions[i];
+    }
+    *n = kept;
+}
+
 /* What is held of the partition is the next owner's now. */
 static void let_go(void *ctx, enum topic topic, int32_t partition, bool lost)
 {
@@ -60,12 +73,8 @@ static void let_go(void *ctx, enum topic topic, int32_t partition, bool lost)
         if (index->sources[i]->partition == partition)
             index->items[i].done = true;
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < index->n_positions; i++) {
-        if (index->positions[i].topic != topic || index->positions[i].partition != partition)
-            index->positions[kept++] = index->positions[i];
-    }
-    index->n_positions = kept;
+    forget(index->positions, &index->n_positions, topic, partition);
+    forget(index->owed, &index->n_owed, topic, partition);
 }
 
 /* ---- waiting ---- */
@@ -155,15 +164,19 @@ static void note_refusal(void *ctx, const struct store_item *item, int event, co
 
 /* ---- one batch ---- */
 
+static void put_position(struct position *positions, size_t *n, struct position position)
+{
+    size_t i = 0;
+    while (i < *n && positions[i].partition != position.partition)
+        i++;
+    positions[i] = position;
+    *n += i == *n;
+}
+
 static void note_position(struct index *index, const struct bus_record *record)
 {
-    for (size_t i = 0; i < index->n_positions; i++) {
-        if (index->positions[i].partition == record->partition) {
-            index->positions[i].next = record->position + 1;
-            return;
-        }
-    }
-    index->positions[index->n_positions++] = (struct position){record->topic, record->partition, record->position + 1};
+    put_position(index->positions, &index->n_positions,
+                 (struct position){record->topic, record->partition, record->position + 1});
 }
 
 static void clear(struct index *index)
@@ -219,8 +232,7 @@ static bool write_all(struct index *index)
 {
     enum err err;
     for (unsigned tries = 0;; tries++) {
-        err = store_write(index->options.store, index->items, index->n_items, GROUP, index->positions,
-                          index->n_positions, note_refusal, index);
+        err = store_write(index->options.store, index->items, index->n_items, GROUP, NULL, 0, note_refusal, index);
         if (!err)
             return true;
         if (!index_back_off(index, tries, err, "writing to the store"))
@@ -228,11 +240,50 @@ static bool write_all(struct index *index)
     }
 }
 
-static void commit(struct index *index)
+/* False: stopping. */
+static bool store_owed(struct index *index)
 {
-    enum err err = bus_commit(index->cursor, index->positions, index->n_positions);
+    enum err err;
+    for (unsigned tries = 0;
+         (err = store_write(index->options.store, NULL, 0, GROUP, index->owed, index->n_owed, note_refusal, index));
+         tries++) {
+        if (!index_back_off(index, tries, err, "writing positions to the store"))
+            return false;
+    }
+    return true;
+}
+
+/* False: stopping, and they were not committed. */
+static bool commit(struct index *index)
+{
+    if (store_keeps_positions(index->options.store) && !store_owed(index))
+        return false;
+    enum err err = index->n_owed ? bus_commit(index->cursor, index->owed, index->n_owed) : ERR_OK;
+    index->n_owed = 0;
     if (err) /* the next commit covers it; until then these would be stored again, which changes nothing */
         log_line(err == ERR_FENCED ? LOG_INFO : LOG_WARN, "index", err, "committing: %s", err_sentence(err));
+    return true;
+}
+
+static int owed_ms_left(const struct index *index)
+{
+    int64_t left = index->owed_since_ms + OWED_MS - clock_mono_ms();
+    if (!store_keeps_positions(index->options.store) || index->n_owed > (size_t)index->options.batch_records)
+        return 0;
+    return left < 0 ? 0 : left > OWED_MS ? OWED_MS : (int)left;
+}
+
+static bool commit_when_due(struct index *index)
+{
+    return index->n_owed == 0 || owed_ms_left(index) > 0 || commit(index);
+}
+
+static void owe(struct index *index)
+{
+    if (index->n_owed == 0)
+        index->owed_since_ms = clock_mono_ms();
+    for (size_t i = 0; i < index->n_positions; i++)
+        put_position(index->owed, &index->n_owed, index->positions[i]);
 }
 
 static bool finish(struct index *index)
@@ -240,7 +291,7 @@ static bool finish(struct index *index)
     unsigned long stored = count_stored(index);
     if (!index_save_rejects(index))
         return false;
-    commit(index);
+    owe(index);
     metric_add(index->stored, (int64_t)stored);
     if (index->options.stored)
         index->options.stored(index->options.ctx, stored);
@@ -279,12 +330,13 @@ static bool turn(struct index *index)
     if (index->burst.pause_ms && max > PROBE_RECORDS)
         max = PROBE_RECORDS;
     clear(index);
-    enum err err = bus_fetch(index->cursor, index->records, max, &index->n_records, WAIT_MS);
+    int wait_ms = index->n_owed ? owed_ms_left(index) : WAIT_MS;
+    enum err err = bus_fetch(index->cursor, index->records, max, &index->n_records, wait_ms);
     if (err)
         return index_back_off(index, 2, err, "reading the bus");
     if (index->n_records == 0)
-        return true;
-    if (decode_all(index) || !write_all(index) || !finish(index) || !mind_burst(index))
+        return commit_when_due(index);
+    if (decode_all(index) || !write_all(index) || !finish(index) || !commit_when_due(index) || !mind_burst(index))
         return false;
     if (index->n_records < max)
         wait_some(index, GATHER_MS);
@@ -313,6 +365,8 @@ static void *run(void *arg)
     struct index *index = arg;
     while (!is_stopping(index) && turn(index))
         expire(index);
+    if (index->n_owed)
+        commit(index);
     clear(index);
     return NULL;
 }
@@ -335,6 +389,7 @@ static void free_index(struct index *index)
     free(index->items);
     free(index->sources);
     free(index->positions);
+    free(index->owed);
     free(index->rejects);
     pthread_cond_destroy(&index->stop);
     pthread_mutex_destroy(&index->mutex);
@@ -354,6 +409,7 @@ static struct index *new_index(const struct index_options *options)
     index->items = table(options, sizeof *index->items);
     index->sources = table(options, sizeof *index->sources);
     index->positions = table(options, sizeof *index->positions);
+    index->owed = table(options, 2 * sizeof *index->owed);
     index->rejects = table(options, sizeof *index->rejects);
     index->arena = arena_new(65536, ARENA_BYTES);
     index->stored = metric_get(METRIC_COUNTER, "seismo_events_stored_total", NULL, NULL,

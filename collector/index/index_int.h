@@ -59,6 +59,9 @@ struct index {
     struct position *positions;  /* at most one a record */
     struct reject **rejects;     /* at most one a record */
     size_t n_records, n_items, n_positions, n_rejects;
+    struct position *owed; /* behind what is written, to be committed; two tables of batch_records */
+    size_t n_owed;
+    int64_t owed_since_ms;            /* the steady clock */
     unsigned long documents, refused; /* of this batch */
     struct arena *arena;              /* of this batch */
     struct burst burst;

@@ -51,7 +51,9 @@ struct store_item {
 };
 /* Told of every document that the store refuses for good. event is the index in the item's beacon, -1 if none. */
 typedef void store_reject_fn(void *ctx, const struct store_item *item, int event, const char *reason);
-/* Writes all items, and keeps the positions in the same transaction where the store can (store_keeps_positions).
+/* Writes all items, and keeps the positions where the store can (store_keeps_positions). All that was written before
+ * positions is durable before they are; where positions are kept, beacons written without any can be read at once, and
+ * are durable with the next write that has some (of no items, even). Everything else is durable when it is done.
  * Same id twice = stored once. ERR_OK: every item is done. Else those with done=true are; call again with the same
  * items after a pause, done ones are skipped. ERR_AGAIN, ERR_HTTP, ERR_TIMED_OUT, ERR_FULL (disk), ERR_STORE_WRITE,
  * ERR_CORRUPT (a damaged file that another process keeps open): later. ERR_STORE_AUTH, ERR_NEWER_VERSION: stop and

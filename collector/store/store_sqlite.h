@@ -7,7 +7,8 @@
  *
  * One writer a file kind: day_mutex guards the day files' writing connections, main_mutex that of seismo.db. Whoever
  * takes both takes day_mutex first. Readers have connections of their own and wait for nobody (WAL).
- * Order of a write: day files commit first, seismo.db with the positions last (docs/decisions/0003-day-files.md). */
+ * Order of a write: day files commit first, then they are synced, then seismo.db with the positions
+ * (docs/decisions/0003-day-files.md). Without positions the last two wait for a later write. */
 #ifndef SEISMO_STORE_STORE_SQLITE_H
 #define SEISMO_STORE_STORE_SQLITE_H
 
@@ -61,6 +62,8 @@ struct file {
     sqlite3 *db; /* NULL: not open */
     int64_t day;
     bool begun, damaged, removed;
+    bool unsynced;     /* a day's: what is committed or was found in it may not be on the disk yet */
+    bool sync_failed;  /* the disk may have dropped what the WAL has */
     uint64_t epoch;    /* of the store when it was opened */
     uint64_t used;     /* for finding the one unused for longest */
     struct tail *tail; /* a day's file that is written to */
@@ -107,6 +110,8 @@ bool file_run(sqlite3_stmt *statement);
 bool file_begin(struct file *file);
 bool file_commit(struct file *file);
 void file_roll_back(struct file *file);
+/* Makes all that is committed in a day's file durable: its commits alone do not. */
+bool file_sync(struct file *file);
 /* Says in the log what went wrong last on this connection, and which error that is: ERR_AGAIN (busy), ERR_FULL,
  * ERR_CORRUPT, else `otherwise`. */
 enum err file_failed(struct file *file, const char *doing, enum err otherwise);

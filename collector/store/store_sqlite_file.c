@@ -208,6 +208,24 @@ bool file_commit(struct file *file)
     if (file->removed || !execute(file, "COMMIT"))
         return false;
     file->begun = false;
+    file->unsynced = file->day != MAIN_DAY;
+    return true;
+}
+
+/* What the system has told us that it could not write may count as written when it is asked again. Then the WAL is
+ * copied into the file, which is a new write with a sync of its own. */
+bool file_sync(struct file *file)
+{
+    sqlite3_file *wal = NULL;
+    if (!file->unsynced)
+        return true;
+    if (!file->sync_failed) {
+        sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+        file->sync_failed = !wal || !wal->pMethods || wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK;
+    }
+    if (file->sync_failed && sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL))
+        return false;
+    file->unsynced = file->sync_failed = false;
     return true;
 }
 
@@ -355,6 +373,9 @@ static enum err open_once(struct file *file, enum open_mode mode, struct err_tex
         err = file_failed(file, "open", ERR_STORE_OPEN);
     if (err == ERR_OK)
         err = check_version(file, mode);
+    /* Its commits are whole and in order, and become durable together: file_sync. */
+    if (err == ERR_OK && mode != OPEN_TO_READ && file->day != MAIN_DAY && !execute(file, "PRAGMA synchronous = NORMAL"))
+        err = file_failed(file, "open", ERR_STORE_OPEN);
     if (err == ERR_OK && mode != OPEN_TO_READ && !check_is_ok(file)) {
         log_error("store", ERR_CORRUPT, "%s: SQLite's own check finds it damaged", file->path);
         err = ERR_CORRUPT;

@@ -70,7 +70,7 @@ static void beacon_id(const struct record *record, unsigned char ret_id[16])
 }
 
 /* Whether the file, whose tail is fresh, has the beacon. */
-static bool find(struct file *file, const struct record *record, const unsigned char id[16], bool *ret_has)
+static bool look_up(struct file *file, const struct record *record, const unsigned char id[16], bool *ret_has)
 {
     *ret_has = tail_has(file, id);
     if (*ret_has)
@@ -83,6 +83,14 @@ static bool find(struct file *file, const struct record *record, const unsigned 
     int result = sqlite3_step(statement);
     *ret_has = result == SQLITE_ROW;
     return (result == SQLITE_ROW || result == SQLITE_DONE) && sqlite3_reset(statement) == SQLITE_OK;
+}
+
+/* What is found may be of a writer that has ended before it was durable: that is ours to see to, then. */
+static bool find(struct file *file, const struct record *record, const unsigned char id[16], bool *ret_has)
+{
+    bool ok = look_up(file, record, id, ret_has);
+    file->unsynced |= *ret_has;
+    return ok;
 }
 
 static bool insert_row(struct file *file, const struct record *record, struct slice value, const unsigned char id[16])
@@ -156,6 +164,8 @@ static enum err free_slot(struct write *write, struct file **ret_slot)
         if (!write->sqlite->days[i].db || write->sqlite->days[i].used < slot->used)
             slot = &write->sqlite->days[i];
     enum err err = slot->db && slot->begun ? commit_day(write, slot) : ERR_OK;
+    if (err == ERR_OK && slot->db && !file_sync(slot))
+        err = file_failed(slot, "sync", ERR_STORE_WRITE);
     if (err != ERR_OK)
         return err;
     file_close(slot);
@@ -404,6 +414,23 @@ static enum err write_days(struct write *write)
     return err;
 }
 
+static enum err sync_days(struct sqlite *sqlite)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < OPEN_DAYS; i++)
+        if (sqlite->days[i].db && !file_sync(&sqlite->days[i]))
+            err = file_failed(&sqlite->days[i], "sync", ERR_STORE_WRITE);
+    return err;
+}
+
+static bool is_for_main(const struct write *write)
+{
+    bool found = false;
+    for (size_t i = 0; i < write->n && !found; i++)
+        found = !write->items[i].done && write->items[i].kind != STORE_BEACON;
+    return found;
+}
+
 static enum err write_main(struct write *write, const char *group, const struct position *positions, size_t n)
 {
     struct file *file = &write->sqlite->main;
@@ -434,7 +461,9 @@ enum err sqlite_write(struct store *store, struct store_item *items, size_t n, c
         abort();
     pthread_mutex_lock(&sqlite->day_mutex);
     enum err err = write_days(&write);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && n_positions)
+        err = sync_days(sqlite);
+    if (err == ERR_OK && (n_positions || is_for_main(&write))) {
         err = main_take(sqlite);
         if (err == ERR_OK)
             err = write_main(&write, group, positions, n_positions);
