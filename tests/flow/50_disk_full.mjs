@@ -79,7 +79,7 @@ test('no room for the store: the bus holds, and it is stored when there is', { t
   await until('the store is full', () => /store SE-2003|store SE-3102/.test(seismo.log()), { within: 40000 });
   const before = load.acknowledged();
   await until('beacons are acknowledged all the same', () => load.acknowledged() > before + 100, { within: 20000 });
-  assert.ok((await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) > 0, 'they wait on the bus');
+  await until('they wait on the bus', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) > 0, { within: 10000 });
   assert.equal((await fetch(`${seismo.publicUrl}/readyz`)).status, 200, 'ready for beacons');
   grow(path, '512m');
   await load.stop();
