@@ -1,6 +1,6 @@
 /* The embedded bus: one SQLite file (WAL, synchronous=FULL), one writer thread, a reading connection a cursor.
- * The file: bus_sqlite_file.c. Writing: bus_sqlite_writer.c. What is kept: bus_sqlite_keep.c. Reading:
- * bus_sqlite_cursor.c. One process at a time has it open, which a lock on PATH.lock ensures. */
+ * The file: bus_sqlite_file.c. Writing: bus_sqlite_writer.c, bus_sqlite_checkpoint.c. What is kept: bus_sqlite_keep.c.
+ * Reading: bus_sqlite_cursor.c. One process at a time has it open, which a lock on PATH.lock ensures. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +53,8 @@ static void init_sync(struct sqlite_bus *bus)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&bus->work, &steady);
     pthread_cond_init(&bus->committed, &steady);
+    for (size_t t = 0; t < TOPIC_COUNT; t++)
+        pthread_cond_init(&bus->arrived[t], &steady);
     pthread_condattr_destroy(&steady);
 }
 
@@ -82,10 +84,13 @@ static void free_bus(struct sqlite_bus *bus)
 {
     if (!bus)
         return;
+    sqlite_checkpointer_stop(bus->checkpointer);
     sqlite_file_unload(bus);
     sqlite3_close(bus->db);
     if (bus->lock_fd >= 0)
         close(bus->lock_fd);
+    for (size_t t = 0; t < TOPIC_COUNT; t++)
+        pthread_cond_destroy(&bus->arrived[t]);
     pthread_cond_destroy(&bus->committed);
     pthread_cond_destroy(&bus->work);
     pthread_mutex_destroy(&bus->mutex);
@@ -101,8 +106,10 @@ int sqlite_note_wal(void *ctx, sqlite3 *db, const char *name, int pages)
     (void)db;
     (void)name;
     struct sqlite_bus *bus = ctx;
-    if (pages < bus->wal_pages) /* it has started over */
+    if (pages < bus->wal_pages) { /* it has started over */
         bus->checkpoint_at = bus->checkpoint_pages;
+        sqlite_checkpointer_restarted(bus->checkpointer);
+    }
     bus->wal_pages = pages;
     return SQLITE_OK;
 }
@@ -149,7 +156,8 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
     bus->idle_since_ms = clock_mono_ms();
     sqlite_keep_measure(bus);
     sqlite_keep_account(bus);
-    if (pthread_create(&bus->thread, NULL, sqlite_writer_run, bus))
+    bus->checkpointer = sqlite_checkpointer_start(bus);
+    if (!bus->checkpointer || pthread_create(&bus->thread, NULL, sqlite_writer_run, bus))
         err = err_set(text, ERR_BUS_OPEN, "bus: %s: no thread", bus->path);
 out:
     if (err)

@@ -259,7 +259,7 @@ static bool await(struct sqlite_cursor *cursor, int wait_ms)
     pthread_mutex_lock(&cursor->bus->mutex);
     bool behind = is_behind(cursor);
     while (!behind && !cursor->woken && wait_ms > 0) {
-        bool late = pthread_cond_timedwait(&cursor->bus->committed, &cursor->bus->mutex, &at) != 0;
+        bool late = pthread_cond_timedwait(&cursor->bus->arrived[cursor->cursor.topic], &cursor->bus->mutex, &at) != 0;
         behind = is_behind(cursor);
         if (late)
             break;
@@ -361,7 +361,7 @@ void sqlite_wake(struct bus_cursor *front)
     struct sqlite_cursor *cursor = (struct sqlite_cursor *)front;
     pthread_mutex_lock(&cursor->bus->mutex);
     cursor->woken = true;
-    pthread_cond_broadcast(&cursor->bus->committed);
+    pthread_cond_broadcast(&cursor->bus->arrived[front->topic]);
     pthread_mutex_unlock(&cursor->bus->mutex);
 }
 

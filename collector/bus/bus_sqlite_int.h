@@ -78,9 +78,10 @@ struct sqlite_bus {
     struct metric *spool;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;      /* for the writer */
-    pthread_cond_t committed; /* for cursors and whoever waits for something durable */
-    struct requests waiting;  /* under mutex, as are the next six */
+    pthread_cond_t work;                 /* for the writer */
+    pthread_cond_t committed;            /* for whoever waits for something durable */
+    pthread_cond_t arrived[TOPIC_COUNT]; /* for cursors: there is more of the topic, or they are woken */
+    struct requests waiting;             /* under mutex, as are the next six */
     size_t pending_bytes;
     struct sqlite_group groups[SQLITE_BUS_MAX_GROUPS];
     size_t n_groups;
@@ -92,6 +93,7 @@ struct sqlite_bus {
     atomic_bool damaged;
     atomic_size_t used_bytes; /* of the file without what is free in it, and of its WAL */
     atomic_bool failing;      /* the last write did not succeed */
+    struct sqlite_checkpointer *checkpointer;
 
     /* the writer's own */
     pthread_t thread;
@@ -167,6 +169,15 @@ void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle);
 void sqlite_keep_measure(struct sqlite_bus *bus);
 /* Recomputes consumed_bytes and the gauge after a commit or when the file was opened. */
 void sqlite_keep_account(struct sqlite_bus *bus);
+
+/* ---- bus_sqlite_checkpoint.c: a thread that writes the WAL back while the writer goes on ---- */
+struct sqlite_checkpointer *sqlite_checkpointer_start(struct sqlite_bus *bus);
+void sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer); /* takes NULL */
+/* The rest: the writer thread. */
+void sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer);
+bool sqlite_checkpointer_is_busy(struct sqlite_checkpointer *checkpointer);
+int sqlite_checkpointer_done(struct sqlite_checkpointer *checkpointer); /* pages at the WAL's start written back */
+void sqlite_checkpointer_restarted(struct sqlite_checkpointer *checkpointer); /* the WAL has started over */
 
 /* ---- bus_sqlite.c ---- */
 int sqlite_note_wal(void *bus, sqlite3 *db, const char *name, int pages); /* the writer's WAL hook */

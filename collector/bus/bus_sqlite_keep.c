@@ -8,6 +8,7 @@
 #include "bus/bus_sqlite_int.h"
 
 #define LOOK_MS 1000      /* while something is unread or young, look again then */
+#define SMALL_PAGES 128   /* of WAL, which the writer itself writes back */
 #define FUTURE_MS 3600000 /* further ahead than that, an arrival time is the fault of a clock and counts as old */
 
 int64_t sqlite_keep_limit(const struct sqlite_bus *bus, const struct sqlite_partition *part)
@@ -126,15 +127,29 @@ void sqlite_keep_measure(struct sqlite_bus *bus)
     atomic_store(&bus->used_bytes, pages * SQLITE_BUS_PAGE_BYTES);
 }
 
+/* Those who wait for a commit would wait for the whole WAL, so another thread writes most of it back; what has come
+ * meanwhile is little, and ours: only when nothing is left, the WAL starts over. True: not our turn. */
+static bool leave_to_other(struct sqlite_bus *bus)
+{
+    if (sqlite_checkpointer_is_busy(bus->checkpointer))
+        return true;
+    if (bus->wal_pages - sqlite_checkpointer_done(bus->checkpointer) <= SMALL_PAGES)
+        return false;
+    sqlite_checkpointer_ask(bus->checkpointer);
+    bus->checkpoint_at = bus->wal_pages + SMALL_PAGES / 4;
+    return true;
+}
+
 void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
 {
     if (!bus->db || bus->wal_pages == 0 || (!idle && bus->wal_pages < bus->checkpoint_at))
         return;
     /* Passive never waits for readers. When they have kept the WAL from starting over for long, wait for the few
      * milliseconds that a fetch takes. */
-    int mode = idle                                          ? SQLITE_CHECKPOINT_RESTART
-               : bus->wal_pages >= 4 * bus->checkpoint_pages ? SQLITE_CHECKPOINT_RESTART
-                                                             : SQLITE_CHECKPOINT_PASSIVE;
+    bool long_since = bus->wal_pages >= 4 * bus->checkpoint_pages;
+    if (!long_since && leave_to_other(bus))
+        return;
+    int mode = idle || long_since ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int rc = sqlite3_wal_checkpoint_v2(bus->db, NULL, mode, NULL, NULL);
     bus->checkpoint_at = bus->wal_pages + bus->checkpoint_pages / 4 + 1;
     if (idle && rc == SQLITE_OK) {

@@ -162,17 +162,24 @@ static void begin_extents(struct sqlite_bus *bus)
 /* Makes what is durable now visible to cursors, and wakes them. */
 static void show(struct sqlite_bus *bus, const struct request *requests, size_t n)
 {
+    bool arrived[TOPIC_COUNT] = {false};
     pthread_mutex_lock(&bus->mutex);
-    for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++)
-        bus->parts[i].extent = bus->parts[i].writing;
+    for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions; i++) {
+        struct sqlite_partition *part = &bus->parts[i];
+        arrived[part->topic] |= part->extent.next != part->writing.next;
+        part->extent = part->writing;
+    }
     for (size_t i = 0; i < n; i++) {
         const struct sqlite_change *change = requests[i].change;
         for (size_t p = 0; change && p < change->n_positions; p++)
             change->group->next[change->positions[p].partition] = change->positions[p].next;
         bus->moved |= change != NULL;
     }
-    pthread_cond_broadcast(&bus->committed);
     pthread_mutex_unlock(&bus->mutex);
+    for (size_t t = 0; t < TOPIC_COUNT; t++) {
+        if (arrived[t])
+            pthread_cond_broadcast(&bus->arrived[t]);
+    }
 }
 
 /* What is committed to a file that nobody can open any more is lost: it must not be called durable. */

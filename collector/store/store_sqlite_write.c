@@ -24,6 +24,8 @@ struct write {
     store_reject_fn *reject;
     void *ctx;
     int64_t now_ms;
+    int64_t missing[OPEN_DAYS]; /* days without a file when last looked, during this write */
+    size_t n_missing;
 };
 
 static int digit(char c)
@@ -173,6 +175,19 @@ static enum err free_slot(struct write *write, struct file **ret_slot)
     return ERR_OK;
 }
 
+/* Asked for with each beacon, mostly of the day to come. Within one write nobody but us makes a file that matters. */
+static bool is_missing(struct write *write, int64_t day)
+{
+    for (size_t i = 0; i < write->n_missing; i++)
+        if (write->missing[i] == day)
+            return true;
+    if (day_exists(write->sqlite, day))
+        return false;
+    if (write->n_missing < OPEN_DAYS)
+        write->missing[write->n_missing++] = day;
+    return true;
+}
+
 static enum err day_file(struct write *write, int64_t day, enum open_mode mode, struct file **ret_file)
 {
     struct sqlite *sqlite = write->sqlite;
@@ -182,7 +197,7 @@ static enum err day_file(struct write *write, int64_t day, enum open_mode mode, 
             (*ret_file)->used = ++sqlite->uses;
             return ERR_OK;
         }
-    if (mode == OPEN_PRESENT && !day_exists(sqlite, day))
+    if (mode == OPEN_PRESENT && is_missing(write, day))
         return ERR_MISSING;
     struct err_text text = {""};
     struct file *slot;
@@ -192,6 +207,7 @@ static enum err day_file(struct write *write, int64_t day, enum open_mode mode, 
     if (err != ERR_OK && err != ERR_MISSING)
         log_error("store", err, "%s", text.at);
     if (err == ERR_OK) {
+        write->n_missing = 0; /* it may be a new one */
         slot->used = ++sqlite->uses;
         *ret_file = slot;
     }
