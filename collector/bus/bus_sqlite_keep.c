@@ -154,6 +154,7 @@ void sqlite_keep_checkpoint(struct sqlite_bus *bus, bool idle)
     bus->checkpoint_at = bus->wal_pages + bus->checkpoint_pages / 4 + 1;
     if (idle && rc == SQLITE_OK) {
         bus->wal_pages = 0;
+        sqlite_checkpointer_restarted(bus->checkpointer);
         bus->checkpoint_at = bus->checkpoint_pages;
         sqlite_keep_measure(bus);
     }

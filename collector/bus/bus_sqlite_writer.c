@@ -221,6 +221,7 @@ static enum err open_again(struct sqlite_bus *bus, struct err_text *text)
         return err;
     sqlite3_wal_hook(bus->db, sqlite_note_wal, bus);
     bus->wal_pages = 1;
+    sqlite_checkpointer_restarted(bus->checkpointer);
     bus->checkpoint_at = bus->checkpoint_pages;
     err = sqlite_file_load(bus, text);
     if (err) {
