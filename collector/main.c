@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "config/config.h"
 #include "detect/detect.h"
+#include "ending.h"
 #include "enrich/enrich.h"
 #include "index/index.h"
 #include "ingest/ingest.h"
@@ -28,6 +29,7 @@ extern char **environ;
 
 static const char *config_file; /* NULL: none was named */
 
+#define PAST_DEADLINE_MS 1500 /* and then it ends, whatever hangs */
 #define RESTORED_ALERTS 1000
 
 enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
@@ -361,26 +363,39 @@ static enum err start(struct seismo *seismo, struct err_text *text)
     return err ? err : start_live(seismo, text);
 }
 
-/* Against the stream: first nothing new comes in, then each part finishes what it has. */
-static void stop(struct seismo *seismo)
+static int left_ms(int64_t until_ms, int least)
 {
+    int64_t left = until_ms - clock_mono_ms();
+    return left > least ? (int)left : least;
+}
+
+/* Against the stream: first nothing new comes in, then each part finishes what it has. One deadline for all, as neither
+ * a cluster nor a store that hangs must hold us up: what is left is on the bus. False: see bus_close. */
+static bool stop(struct seismo *seismo, int code)
+{
+    int grace_ms = (int)config_int(seismo->config, SETTING_DRAIN_GRACE_MS);
     int deadline_ms = (int)config_int(seismo->config, SETTING_DRAIN_DEADLINE_MS);
-    ingest_stop(seismo->ingest, (int)config_int(seismo->config, SETTING_DRAIN_GRACE_MS), deadline_ms);
+    int64_t until_ms = clock_mono_ms() + grace_ms + deadline_ms;
+    ending_begin(grace_ms + deadline_ms + PAST_DEADLINE_MS, code);
+    ingest_stop(seismo->ingest, grace_ms, deadline_ms);
     bus_marks_stop(seismo->marks);
     validate_sink_free(seismo->to_validate);
     enrich_sink_free(seismo->to_enrich);
-    bus_hurry(seismo->bus); /* neither a cluster nor a store that hangs must hold us up; what is left is on the bus */
+    int roles_ms = left_ms(until_ms, 1000) / 2; /* the rest is for goodbyes, and for what only then gives up */
+    bus_hurry(seismo->bus, roles_ms);
     if (seismo->store)
-        store_give_up(seismo->store, deadline_ms);
+        store_give_up(seismo->store, roles_ms);
+    index_halt(seismo->index); /* all at once, then one by one */
+    rollup_halt(seismo->rollup);
     index_stop(seismo->index);
     struct live *live = seismo->live;
     set_live(seismo, NULL);
     live_stop(live, 1000); /* it reads what rollup holds */
     rollup_stop(seismo->rollup);
     detect_free(seismo->detect);
-    alerts_close(seismo->alerts, 2000);
+    alerts_close(seismo->alerts, left_ms(until_ms, 500) < 2000 ? 500 : 2000);
     store_close(seismo->store);
-    bus_close(seismo->bus, deadline_ms);
+    return bus_close(seismo->bus, left_ms(until_ms, 1000));
 }
 
 static void say_addresses(const struct seismo *seismo)
@@ -472,10 +487,15 @@ static int command_run(const struct config *config, int argc, char **argv)
         say_addresses(&seismo);
         wait_for_the_end(&seismo);
     }
-    stop(&seismo);
+    int code = err == ERR_CONFIG ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
+    bool is_clean = stop(&seismo, code);
     if (err)
         complain("run", err, &text);
-    return err == ERR_CONFIG ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
+    if (!is_clean) {
+        fflush(stdout);
+        _exit(code);
+    }
+    return code;
 }
 
 static int version(void)
@@ -545,6 +565,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    ending_explain_abort();
     if (argc < 2)
         return usage(stderr);
     if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)

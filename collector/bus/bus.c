@@ -45,10 +45,9 @@ enum err bus_setup(const struct bus_options *options, struct err_text *text)
     return ops ? ops->setup(options, text) : ERR_BUS_OPEN;
 }
 
-void bus_close(struct bus *bus, int deadline_ms)
+bool bus_close(struct bus *bus, int deadline_ms)
 {
-    if (bus)
-        bus->ops->close(bus, deadline_ms);
+    return !bus || bus->ops->close(bus, deadline_ms);
 }
 
 enum err bus_publish(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx)
@@ -127,10 +126,10 @@ size_t bus_max_message(const struct bus *bus)
     return bus->ops->max_message(bus);
 }
 
-void bus_hurry(struct bus *bus)
+void bus_hurry(struct bus *bus, int within_ms)
 {
     if (bus && bus->ops->hurry)
-        bus->ops->hurry(bus);
+        bus->ops->hurry(bus, within_ms);
 }
 
 bool bus_is_ready(struct bus *bus)
@@ -179,7 +178,6 @@ void bus_cursor_init(struct bus_cursor *cursor, const struct bus_ops *ops, enum 
     memcpy(cursor->group, group, strlen(group) + 1);
     if (owner)
         cursor->owner = *owner;
-    cursor->lag = metric_get(METRIC_GAUGE, "seismo_bus_lag", "group", group, "records that the group has yet to read");
     cursor->lag_shown_ms = INT64_MIN;
 }
 
@@ -196,20 +194,33 @@ void bus_unsubscribe(struct bus_cursor *cursor)
         cursor->ops->unsubscribe(cursor);
 }
 
+/* A figure that is not known is not shown, or stays what it was: 0 would say that all is read. */
+static int64_t set_lag(struct bus_cursor *cursor)
+{
+    int64_t lag = cursor->ops->lag(cursor);
+    if (lag < 0)
+        return lag;
+    if (!cursor->lag)
+        cursor->lag = metric_get(METRIC_GAUGE, "seismo_bus_lag", "group", cursor->group,
+                                 "records that the group has yet to read, of the partitions that are ours");
+    metric_set(cursor->lag, lag);
+    return lag;
+}
+
 static void show_lag(struct bus_cursor *cursor)
 {
     int64_t now_ms = clock_mono_ms();
     if (cursor->lag_shown_ms != INT64_MIN && now_ms - cursor->lag_shown_ms < LAG_SHOW_MS)
         return;
     cursor->lag_shown_ms = now_ms;
-    metric_set(cursor->lag, cursor->ops->lag(cursor));
+    set_lag(cursor);
 }
 
 /* Marks come all the time: the figure is that of after a commit, so that who has read everything shows nothing. */
 static enum err shown(struct bus_cursor *cursor, enum err err)
 {
     if (!err)
-        metric_set(cursor->lag, cursor->ops->lag(cursor));
+        set_lag(cursor);
     return err;
 }
 
@@ -245,9 +256,7 @@ enum err bus_read_back(struct bus_cursor *cursor, enum topic topic, int32_t part
 
 int64_t bus_lag(struct bus_cursor *cursor)
 {
-    int64_t lag = cursor->ops->lag(cursor);
-    metric_set(cursor->lag, lag);
-    return lag;
+    return set_lag(cursor);
 }
 
 int64_t bus_end(struct bus_cursor *cursor, enum topic topic, int32_t partition)

@@ -47,11 +47,13 @@ typedef void bus_done_fn(void *ctx, enum err result);
 enum err bus_open(struct bus **ret_bus, const struct bus_options *options, struct err_text *text);
 /* Makes what is missing (topics; tables) and checks the rest; may be repeated. */
 enum err bus_setup(const struct bus_options *options, struct err_text *text);
-/* Delivers or fails all that is pending within the deadline, then frees. Cursors must be closed before. Takes NULL. */
-void bus_close(struct bus *bus, int deadline_ms);
-/* The program ends: a bus_transact that waits for a cluster that is away gives up within seconds, and so do later ones.
- * Any thread; takes NULL. */
-void bus_hurry(struct bus *bus);
+/* Delivers or fails all that is pending within the deadline, then frees. Cursors must be closed before. Takes NULL.
+ * False: threads of a client that does not end were left behind, so the program must end by _exit. */
+bool bus_close(struct bus *bus, int deadline_ms);
+/* The program ends: from within_ms on nothing waits for the cluster any more, and before that nothing for one that is
+ * known to be away. Cursors that are closed from now on end beside each other, and bus_close waits for them. Any
+ * thread; takes NULL. */
+void bus_hurry(struct bus *bus, int within_ms);
 
 /* Hands one message over. Any thread; never blocks. ERR_OK: done will be called. ERR_AGAIN: max_pending_bytes are
  * under way. ERR_FULL: the file is full. ERR_TOO_LARGE: over bus_max_message. On error done is not called. */
@@ -113,8 +115,8 @@ void bus_wake(struct bus_cursor *cursor);
 /* Makes the positions durable for the group. ERR_FENCED: the partition belongs to another member by now. */
 enum err bus_commit(struct bus_cursor *cursor, const struct position *positions, size_t n);
 /* Publishes all messages and commits all positions as one: all of it or nothing, seen by readers only then.
- * ERR_FENCED as above; ERR_AGAIN: nothing happened, try again. Blocks. Not held to max_file_bytes: what makes room must
- * not wait for room. */
+ * ERR_FENCED as above; ERR_AGAIN: nothing happened, try again; ERR_CLOSED: nor will it, after bus_hurry. Blocks. Not
+ * held to max_file_bytes: what makes room must not wait for room. */
 enum err bus_transact(struct bus_cursor *cursor, const struct bus_message *messages, size_t n_messages,
                       const struct position *positions, size_t n_positions);
 /* Reads one partition again from the first record published at or after `from_ms` up to where the group stands:
@@ -124,7 +126,8 @@ enum err bus_read_back(struct bus_cursor *cursor, enum topic topic, int32_t part
 /* Whether the other side answers, and all that it had at the last call was handed out: a lack of records is one then.
  * At most once a second; may block for a second. */
 bool bus_is_current(struct bus_cursor *cursor);
-/* Records between the group's place and the end, over owned partitions. */
+/* Records between the group's place and the end, over owned partitions; -1: not known (a member that is joining, or has
+ * not yet heard where the end is). */
 int64_t bus_lag(struct bus_cursor *cursor);
 /* The position behind the newest record of a partition, as known without asking; -1 unknown. */
 int64_t bus_end(struct bus_cursor *cursor, enum topic topic, int32_t partition);

@@ -14,8 +14,8 @@ struct bus_ops {
     bool is_shared; /* bus_is_shared */
     enum err (*open)(struct bus **ret_bus, const struct bus_options *options, struct err_text *text);
     enum err (*setup)(const struct bus_options *options, struct err_text *text);
-    void (*hurry)(struct bus *bus);                  /* NULL: nothing ever waits for long */
-    void (*close)(struct bus *bus, int deadline_ms); /* never NULL */
+    void (*hurry)(struct bus *bus, int within_ms);   /* NULL: nothing ever waits for long */
+    bool (*close)(struct bus *bus, int deadline_ms); /* never NULL */
     enum err (*publish)(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx);
     size_t (*max_message)(const struct bus *bus);
     bool (*is_ready)(struct bus *bus);
@@ -55,7 +55,7 @@ struct bus_cursor {
     enum topic topic;
     char group[BUS_GROUP_BYTES];
     struct bus_owner owner;
-    struct metric *lag;
+    struct metric *lag;   /* NULL: never known yet */
     int64_t lag_shown_ms; /* by the steady clock */
 };
 

@@ -15,6 +15,7 @@
 #include "bus/bus_kafka_int.h"
 
 #define SPOOL_AFTER_MS 1500
+#define GOODBYE_MS 1000        /* to a cluster that is away */
 #define ASK_WITH_SPOOL_MS 2000 /* nobody waits for the answer but the way back from the spool */
 
 /* librdkafka prefixes its lines with the client's name; level and text are enough. log_line bounds and escapes. */
@@ -184,11 +185,33 @@ void kafka_bus_free(struct kafka_bus *bus)
     free(bus);
 }
 
-static void close_kafka(struct kafka_bus *bus, int deadline_ms)
+static bool close_kafka(struct kafka_bus *bus, int deadline_ms)
 {
+    int64_t until_ms = clock_mono_ms() + deadline_ms;
     kafka_producer_stop(bus, deadline_ms);
     kafka_spool_close(bus, deadline_ms);
-    kafka_bus_free(bus);
+    if (atomic_load(&bus->down_since_ms) && until_ms > clock_mono_ms() + GOODBYE_MS)
+        until_ms = clock_mono_ms() + GOODBYE_MS; /* nobody hears it */
+    if (kafka_await_leavers(bus, until_ms)) {
+        kafka_bus_free(bus);
+        return true;
+    }
+    log_warn("bus", ERR_TIMED_OUT, "kafka: a member's goodbye is not waited for");
+    return false;
+}
+
+bool kafka_is_out_of_time(const struct kafka_bus *bus)
+{
+    int64_t hurry_ms = atomic_load(&bus->hurry_ms);
+    return hurry_ms && (atomic_load(&bus->down_since_ms) || clock_mono_ms() >= hurry_ms);
+}
+
+int kafka_patience_ms(const struct kafka_bus *bus, int most)
+{
+    int64_t hurry_ms = atomic_load(&bus->hurry_ms), left_ms = hurry_ms - clock_mono_ms();
+    if (!hurry_ms || left_ms > most)
+        return most;
+    return left_ms > 1 ? (int)left_ms : 1;
 }
 
 /* With a spool the cluster may be away: then what was known of it last time has to do, and it is asked again and again.
@@ -229,9 +252,9 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
     return err;
 }
 
-static void close_bus(struct bus *front, int deadline_ms)
+static bool close_bus(struct bus *front, int deadline_ms)
 {
-    close_kafka((struct kafka_bus *)front, deadline_ms);
+    return close_kafka((struct kafka_bus *)front, deadline_ms);
 }
 
 static size_t max_message(const struct bus *front)
@@ -244,9 +267,9 @@ static int partitions(struct bus *front, enum topic topic)
     return atomic_load(&((struct kafka_bus *)front)->n_partitions[topic]);
 }
 
-static void hurry(struct bus *front)
+static void hurry(struct bus *front, int within_ms)
 {
-    atomic_store(&((struct kafka_bus *)front)->hurried, true);
+    atomic_store(&((struct kafka_bus *)front)->hurry_ms, clock_mono_ms() + within_ms + 1);
 }
 
 const struct bus_ops bus_kafka_ops = {

@@ -14,6 +14,7 @@
 #include "bus/bus_kafka_int.h"
 
 #define IS_CURRENT_MS 1000
+#define COMMIT_LOOK_MS 200
 #define NAP_MS 200 /* at most, between looks at the queue */
 
 /* ---- birth and death ---- */
@@ -98,10 +99,10 @@ static void leave(struct kafka_cursor *cursor)
     }
     cursor->queue = NULL;
     cursor->consumer = NULL;
-    cursor->paused = false;
+    cursor->paused = cursor->is_member = false;
 }
 
-static void free_cursor(struct kafka_cursor *cursor)
+void kafka_cursor_free(struct kafka_cursor *cursor)
 {
     leave(cursor);
     if (cursor->event_fd >= 0)
@@ -122,15 +123,10 @@ enum err kafka_subscribe(struct bus *front, enum topic topic, const char *group,
     cursor->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     enum err err = cursor->event_fd < 0 ? err_set(text, ERR_BUS_OPEN, "bus: no eventfd") : join(cursor, text);
     if (err)
-        free_cursor(cursor);
+        kafka_cursor_free(cursor);
     else
         *ret_cursor = &cursor->cursor;
     return err;
-}
-
-void kafka_unsubscribe(struct bus_cursor *front)
-{
-    free_cursor((struct kafka_cursor *)front);
 }
 
 /* ---- fetching ---- */
@@ -285,7 +281,7 @@ static enum err stay_alive(struct kafka_cursor *cursor)
     if (message && message->err)
         note_event(cursor, message);
     else if (message && is_owned(cursor, message->partition))
-        rd_kafka_seek(message->rkt, message->partition, message->offset, KAFKA_ASK_MS);
+        rd_kafka_seek(message->rkt, message->partition, message->offset, kafka_patience_ms(cursor->bus, KAFKA_ASK_MS));
     if (message)
         rd_kafka_message_destroy(message);
     return ERR_OK;
@@ -370,15 +366,35 @@ void kafka_note_committed(struct kafka_cursor *cursor, const struct position *po
         cursor->parts[positions[i].partition].committed = positions[i].next;
 }
 
+/* Waits for the answer however long it takes, but not past the program's end. */
+static rd_kafka_resp_err_t commit_in_time(struct kafka_cursor *cursor, const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(cursor->consumer);
+    rd_kafka_event_t *event = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_commit_queue(cursor->consumer, list, queue, NULL, NULL);
+    while (!code && !event) {
+        event = rd_kafka_queue_poll(queue, COMMIT_LOOK_MS);
+        if (!event && kafka_is_out_of_time(cursor->bus))
+            code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    if (event) {
+        rd_kafka_topic_partition_list_t *done = rd_kafka_event_topic_partition_list(event);
+        code = rd_kafka_event_error(event);
+        for (int i = 0; done && i < done->cnt && !code; i++)
+            code = done->elems[i].err;
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(queue);
+    return code;
+}
+
 enum err kafka_commit(struct bus_cursor *front, const struct position *positions, size_t n)
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
     rd_kafka_topic_partition_list_t *list = cursor->consumer ? kafka_positions(cursor, positions, n) : NULL;
     if (!list)
         return ERR_FENCED;
-    rd_kafka_resp_err_t code = rd_kafka_commit(cursor->consumer, list, 0);
-    for (int i = 0; i < list->cnt && !code; i++)
-        code = list->elems[i].err;
+    rd_kafka_resp_err_t code = commit_in_time(cursor, list);
     rd_kafka_topic_partition_list_destroy(list);
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: kafka_note_committed(cursor, positions, n); return ERR_OK;
@@ -455,8 +471,12 @@ int64_t kafka_lag(struct bus_cursor *front)
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
     int64_t lag = 0;
-    for (int32_t p = 0; cursor->consumer && p < cursor->n_parts; p++) {
-        int64_t end = cursor->parts[p].owned ? end_of(cursor, p) : -1, place = end > 0 ? place_of(cursor, p) : 0;
+    if (!cursor->consumer || cursor->broken || !cursor->is_member)
+        return -1;
+    for (int32_t p = 0; p < cursor->n_parts; p++) {
+        int64_t end = cursor->parts[p].owned ? end_of(cursor, p) : 0, place = end > 0 ? place_of(cursor, p) : 0;
+        if (end < 0)
+            return -1;
         if (end > place)
             lag += end - place;
     }

@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "bus/bus_kafka_int.h"
 
+#define ASK_ONCE_MS 5000
+#define ASKS 6
+
 static struct kafka_part *part_of(struct kafka_cursor *cursor, int32_t partition)
 {
     if (partition >= cursor->n_parts) {
@@ -38,11 +41,22 @@ static void take_over(struct kafka_cursor *cursor, rd_kafka_topic_partition_t *g
     given->offset = position >= 0 ? position : RD_KAFKA_OFFSET_BEGINNING;
 }
 
-static void assign(struct kafka_cursor *cursor, rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list)
+/* One answer may take its time; in between it is seen when the program ends. */
+static rd_kafka_resp_err_t ask_positions(struct kafka_cursor *cursor, rd_kafka_t *consumer,
+                                         rd_kafka_topic_partition_list_t *list)
 {
-    rd_kafka_resp_err_t code = list->cnt ? rd_kafka_committed(consumer, list, 3 * KAFKA_ASK_MS) : 0;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int tries = 0; tries < ASKS && code == RD_KAFKA_RESP_ERR__TIMED_OUT && !kafka_is_out_of_time(cursor->bus);
+         tries++)
+        code = rd_kafka_committed(consumer, list, kafka_patience_ms(cursor->bus, ASK_ONCE_MS));
     for (int i = 0; i < list->cnt && !code; i++)
         code = list->elems[i].err;
+    return code;
+}
+
+static void assign(struct kafka_cursor *cursor, rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t code = list->cnt ? ask_positions(cursor, consumer, list) : 0;
     if (code) {
         /* Without knowing where the group stands, no beginning would be right: join again. */
         log_warn("bus", ERR_BUS_READ, "kafka: where %s stands: %s", cursor->cursor.group, rd_kafka_err2str(code));
@@ -98,13 +112,27 @@ static void revoke(struct kafka_cursor *cursor, rd_kafka_t *consumer, rd_kafka_t
         rd_kafka_assign(consumer, NULL);
 }
 
+void kafka_let_go_all(struct kafka_cursor *cursor)
+{
+    struct bus_owner owner = cursor->cursor.owner;
+    for (int32_t p = 0; p < cursor->n_parts; p++) {
+        if (cursor->parts[p].owned && owner.revoked)
+            owner.revoked(owner.ctx, cursor->cursor.topic, p, false);
+        cursor->parts[p].owned = false;
+    }
+    cursor->cursor.owner = (struct bus_owner){0};
+}
+
 void kafka_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *ctx)
 {
     struct kafka_cursor *cursor = ctx;
-    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         assign(cursor, consumer, list);
-    else
+        cursor->is_member = !cursor->broken;
+    } else {
         revoke(cursor, consumer, list);
+        cursor->is_member = false; /* until it is told what is ours instead */
+    }
     rd_kafka_topic_partition_list_t *now = NULL;
     if (cursor->paused && !rd_kafka_assignment(consumer, &now)) {
         rd_kafka_resume_partitions(consumer, now);

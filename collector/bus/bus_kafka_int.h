@@ -95,7 +95,8 @@ struct kafka_bus {
     atomic_llong down_since_ms;  /* steady clock; 0: the cluster answers */
     atomic_bool closing, fatal;  /* fatal: the producer is to be replaced */
     atomic_bool ended;
-    atomic_bool hurried;         /* bus_hurry */
+    atomic_llong hurry_ms;       /* bus_hurry: nothing waits longer, by the steady clock; 0: not asked */
+    int n_leaving;               /* cursors that end in threads of their own; under mutex */
     int64_t purged_ms, shown_ms; /* the reports thread's own */
     pthread_t reports_thread, drain_thread;
     bool reports_run, drain_runs;
@@ -120,6 +121,7 @@ struct kafka_cursor {
     rd_kafka_queue_t *queue;
     int event_fd; /* becomes readable when the queue fills or bus_wake asks */
     atomic_bool woken;
+    bool is_member; /* which partitions are ours has been told and holds */
     bool paused, broken, collecting;
     struct kafka_part *parts;
     int n_parts;
@@ -140,6 +142,10 @@ void kafka_topic_name(const struct kafka_bus *bus, enum topic topic, char ret_na
 /* What a bus_options becomes before anything is connected. */
 struct kafka_bus *kafka_bus_new(const struct bus_options *options);
 void kafka_bus_free(struct kafka_bus *bus); /* takes NULL and half-made ones; the threads have ended */
+/* Whether nothing may wait for the cluster any more; any thread. */
+bool kafka_is_out_of_time(const struct kafka_bus *bus);
+/* How long one call may wait that would wait for `most`, ms: no longer than the program has. */
+int kafka_patience_ms(const struct kafka_bus *bus, int most);
 
 /* ---- bus_kafka_setup.c ---- */
 enum err kafka_setup(const struct bus_options *options, struct err_text *text);
@@ -194,7 +200,7 @@ void kafka_drain_stop(struct kafka_bus *bus); /* `closing` is set */
 /* ---- bus_kafka_cursor.c ---- */
 enum err kafka_subscribe(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,
                          struct bus_cursor **ret_cursor, struct err_text *text);
-void kafka_unsubscribe(struct bus_cursor *cursor);
+void kafka_cursor_free(struct kafka_cursor *cursor); /* leaves the group */
 enum err kafka_fetch(struct bus_cursor *cursor, struct bus_record *ret_records, size_t max, size_t *ret_n, int wait_ms);
 void kafka_wake(struct bus_cursor *cursor);
 enum err kafka_commit(struct bus_cursor *cursor, const struct position *positions, size_t n);
@@ -208,7 +214,13 @@ void kafka_note_committed(struct kafka_cursor *cursor, const struct position *po
 struct bus_record kafka_record(enum topic topic, const rd_kafka_message_t *message);
 
 /* ---- bus_kafka_group.c: which partitions are ours ---- */
+void kafka_let_go_all(struct kafka_cursor *cursor); /* tells the owner, for the last time */
 void kafka_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *ctx);
+
+/* ---- bus_kafka_leave.c ---- */
+void kafka_unsubscribe(struct bus_cursor *cursor);
+/* Those that kafka_unsubscribe left to threads have ended. False: not in time, and the bus is still in use. */
+bool kafka_await_leavers(struct kafka_bus *bus, int64_t until_ms);
 
 /* ---- bus_kafka_transact.c ---- */
 enum err kafka_transact(struct bus_cursor *cursor, const struct bus_message *messages, size_t n_messages,

@@ -13,8 +13,7 @@
 #define TRANSACTION_MS "12000" /* what a member that stopped holds up, less than windows wait for it */
 #define DELIVERY_MS "10000"
 #define DEADLINE_MS 30000
-#define SLICE_MS 5000 /* after so long a call that waits looks whether the program ends */
-#define SHORT_MS 2500 /* a slice when it does */
+#define SLICE_MS 2000 /* after so long a call that waits looks whether the program ends */
 
 static bool is_fenced(rd_kafka_resp_err_t code)
 {
@@ -32,14 +31,14 @@ static bool is_fenced(rd_kafka_resp_err_t code)
 
 static int slice_ms(const struct kafka_cursor *cursor)
 {
-    return atomic_load(&cursor->bus->hurried) ? SHORT_MS : SLICE_MS;
+    return kafka_patience_ms(cursor->bus, SLICE_MS);
 }
 
 /* Whether a call that ended with error is made again: all that block for long can be. */
 static bool may_wait(const struct kafka_cursor *cursor, const rd_kafka_error_t *error, int64_t until_ms)
 {
     return error && rd_kafka_error_is_retriable(error) && clock_mono_ms() < until_ms &&
-           !atomic_load(&cursor->bus->hurried);
+           !kafka_is_out_of_time(cursor->bus);
 }
 
 void kafka_transact_done(struct kafka_cursor *cursor)
@@ -154,7 +153,9 @@ static enum err back_out(struct kafka_cursor *cursor, rd_kafka_error_t *error)
     rd_kafka_error_destroy(error);
     int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     error = NULL;
-    if (!fatal) {
+    if (!fatal && kafka_is_out_of_time(cursor->bus)) {
+        fatal = true; /* whoever begins next ends what is left of it */
+    } else if (!fatal) {
         do {
             rd_kafka_error_destroy(error);
             error = rd_kafka_abort_transaction(cursor->writer, slice_ms(cursor));
@@ -173,12 +174,13 @@ static enum err ask_outcome(struct kafka_cursor *cursor, const rd_kafka_topic_pa
     if (wanted->cnt == 0)
         return ERR_AGAIN;
     kafka_transact_done(cursor);
-    if (atomic_load(&cursor->bus->hurried))
+    if (kafka_is_out_of_time(cursor->bus))
         return ERR_FENCED; /* whoever begins next asks */
     if (need_writer(cursor))
         return ERR_FENCED; /* unknown to the end: the caller forgets what it has and begins at the bus's position */
     rd_kafka_topic_partition_list_t *is = rd_kafka_topic_partition_list_copy(wanted);
-    enum err err = rd_kafka_committed(cursor->consumer, is, DEADLINE_MS) ? ERR_FENCED : ERR_OK;
+    enum err err =
+        rd_kafka_committed(cursor->consumer, is, kafka_patience_ms(cursor->bus, KAFKA_ASK_MS)) ? ERR_FENCED : ERR_OK;
     for (int i = 0; i < is->cnt && !err; i++) {
         if (is->elems[i].err || is->elems[i].offset != wanted->elems[i].offset)
             err = is->elems[i].err ? ERR_FENCED : ERR_AGAIN;
@@ -215,7 +217,7 @@ enum err kafka_transact(struct bus_cursor *front, const struct bus_message *mess
     rd_kafka_topic_partition_list_t *list = cursor->consumer ? kafka_positions(cursor, positions, n_positions) : NULL;
     if (!list)
         return ERR_FENCED;
-    enum err err = need_writer(cursor);
+    enum err err = kafka_is_out_of_time(cursor->bus) ? ERR_CLOSED : need_writer(cursor);
     if (err)
         goto out;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(cursor->writer);

@@ -175,7 +175,7 @@ static enum err setup(const struct bus_options *options, struct err_text *text)
     return err;
 }
 
-static void close_bus(struct bus *front, int deadline_ms)
+static bool close_bus(struct bus *front, int deadline_ms)
 {
     struct sqlite_bus *bus = (struct sqlite_bus *)front;
     struct timespec at;
@@ -197,6 +197,7 @@ static void close_bus(struct bus *front, int deadline_ms)
     pthread_mutex_unlock(&bus->mutex);
     pthread_join(bus->thread, NULL);
     free_bus(bus);
+    return true;
 }
 
 static enum err publish(struct bus *front, const struct bus_message *message, bus_done_fn *done, void *ctx)

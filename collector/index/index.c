@@ -439,7 +439,7 @@ enum err index_start(struct index **ret_index, const struct index_options *optio
     return err;
 }
 
-void index_stop(struct index *index)
+void index_halt(struct index *index)
 {
     if (!index)
         return;
@@ -448,6 +448,13 @@ void index_stop(struct index *index)
     pthread_cond_signal(&index->stop);
     pthread_mutex_unlock(&index->mutex);
     bus_wake(index->cursor);
+}
+
+void index_stop(struct index *index)
+{
+    if (!index)
+        return;
+    index_halt(index);
     pthread_join(index->thread, NULL);
     free_index(index);
 }

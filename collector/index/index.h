@@ -26,6 +26,7 @@ struct index_options {
 };
 
 enum err index_start(struct index **ret_index, const struct index_options *options, struct err_text *text);
+void index_halt(struct index *index); /* tells it to stop and waits for nothing; takes NULL */
 void index_stop(struct index *index); /* ends after the write under way; takes NULL */
 
 #endif

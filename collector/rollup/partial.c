@@ -473,7 +473,7 @@ static enum err transact(struct partial *partial, const struct outgoing *out, co
     int64_t stopping_ms = 0;
     for (int pause_ms = 20;; pause_ms = pause_ms < 2000 ? pause_ms * 2 : 2000) {
         enum err err = bus_transact(partial->cursor, out->messages, out->n, positions, n_positions);
-        if (err == ERR_OK || err == ERR_FENCED)
+        if (err == ERR_OK || err == ERR_FENCED || err == ERR_CLOSED)
             return err;
         note_trouble(partial, err, "partial windows cannot be published");
         bool stopping = atomic_load(&partial->stage->stopping);

@@ -42,11 +42,17 @@ enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_optio
     return ERR_OK;
 }
 
+void rollup_halt(struct rollup_stage *stage)
+{
+    if (stage)
+        atomic_store(&stage->stopping, true);
+}
+
 void rollup_stop(struct rollup_stage *stage)
 {
     if (!stage)
         return;
-    atomic_store(&stage->stopping, true);
+    rollup_halt(stage);
     partial_stop(stage->partial);
     merge_stop(stage->merge);
     free(stage);

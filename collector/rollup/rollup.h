@@ -42,6 +42,7 @@ struct rollup_options {
 };
 
 enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_options *options, struct err_text *text);
+void rollup_halt(struct rollup_stage *stage); /* tells it to stop and waits for nothing; takes NULL */
 void rollup_stop(struct rollup_stage *stage); /* flushes, commits; takes NULL */
 /* Calls each with every open window of the given width that this instance owns: none without the merge stage. Any
  * thread; holds a lock meanwhile, so be quick. */

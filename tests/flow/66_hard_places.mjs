@@ -89,3 +89,15 @@ test('64 files, and a hundred connections that do nothing', { timeout: 60000 }, 
   await seismo.stop();
   assert.ok(existsSync(where.folder));
 });
+
+test('too little memory: it says so, whether it can end in order or not', { timeout: 60000 }, async () => {
+  for (const megabytes of [80, 90, 120, 150, 200]) {
+    const where = place(), seismo = begin(where, { prefix: ['prlimit', `--as=${megabytes * 1000000}`] });
+    const isReady = await seismo.ready.then(() => true, () => false);
+    await sleep(100);
+    await seismo.kill();
+    where.remove();
+    console.log(`# ${megabytes} MB: ${isReady ? 'ready' : seismo.log().trim().split('\n').at(-1)}`);
+    assert.ok(isReady || /memory|cannot allocate|shared librar/i.test(seismo.log()), `${megabytes} MB: not a word of why:\n${seismo.log()}`);
+  }
+});

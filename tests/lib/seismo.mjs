@@ -172,13 +172,16 @@ export async function exported(where, args = []) {
   return result.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
 }
 
-// A metric's value from /metrics, summed over labels that contain `label`.
-export async function metric(innerUrl, name, label = '') {
+// A metric's value from /metrics, summed over labels that contain `label`; `absent` when there is none.
+export async function metric(innerUrl, name, label = '', absent = 0) {
   const text = await (await fetch(`${innerUrl}/metrics`)).text();
-  let sum = 0;
+  let sum = 0, found = false;
   for (const line of text.split('\n')) {
     const match = /^([a-z_]+)(\{[^}]*\})? (-?[0-9.e+]+)$/.exec(line);
-    if (match && match[1] === name && (match[2] ?? '').includes(label)) sum += Number(match[3]);
+    if (match && match[1] === name && (match[2] ?? '').includes(label)) {
+      sum += Number(match[3]);
+      found = true;
+    }
   }
-  return sum;
+  return found ? sum : absent;
 }

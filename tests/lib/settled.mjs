@@ -40,9 +40,14 @@ function head(lines) {
   return lines.slice(0, shown).join('\n') + (lines.length > shown ? `\n... and ${lines.length - shown} more` : '');
 }
 
+// Of both groups; NaN until the members of each have told theirs: one that is joining does not know, and says nothing.
 async function lagOf(instances) {
-  const lags = await Promise.all(instances.map((each) => Promise.all(['index', 'rollup'].map((group) => metric(each.innerUrl, 'seismo_bus_lag', `group="${group}"`)))));
-  return lags.flat().reduce((sum, lag) => sum + lag, 0);
+  let all = 0;
+  for (const group of ['index', 'rollup']) {
+    const told = (await Promise.all(instances.map((each) => metric(each.innerUrl, 'seismo_bus_lag', `group="${group}"`, null)))).filter((lag) => lag !== null);
+    all += told.length ? told.reduce((sum, lag) => sum + lag, 0) : NaN;
+  }
+  return all;
 }
 
 // On the embedded bus these are the bytes that some reader still holds, open windows too; there they come to 0 only when all are closed.
