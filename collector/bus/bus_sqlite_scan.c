@@ -181,27 +181,37 @@ static bool can_follow(const struct run *a, const struct run *b)
     return a->end <= b->position && a->after <= b->before;
 }
 
-/* 3: continues a neighbour's rows; 2: begins a table that is empty so far; 1: lies in a gap; 0: does not fit. A single
- * row far from all others is no row. */
+/* How well a run fits to a table, between what stands before and behind its place. A single row far from all others is
+ * no row. */
+enum fit { NOT = 0, BEGINS = 1, IN_A_GAP = 2, OF_TOPIC = 4, CONTINUES = 8 };
+
 static int fit(const struct sqlite_scan *scan, const struct run *before, const struct run *run, const struct run *after)
 {
     int64_t farthest = (int64_t)dbpages_count(scan->pages) * MOST_ROWS_A_PAGE;
     if ((before && !can_follow(before, run)) || (after && !can_follow(run, after)))
-        return 0;
+        return NOT;
     if ((before && before->end == run->position && before->after == run->before) ||
         (after && run->end == after->position && run->after == after->before))
-        return 3;
+        return CONTINUES;
     bool far = (!before || run->position - before->end > farthest) && (!after || after->position - run->end > farthest);
-    return run->n == 1 && far && (before || after) ? 0 : before || after ? 1 : 2;
+    if (!before && !after)
+        return BEGINS;
+    return run->n == 1 && far ? NOT : IN_A_GAP;
 }
 
+/* By how its value begins: marks and records, rollups, and JSON. */
 static bool is_of_topic(struct sqlite_scan *scan, const struct run *run, size_t table)
 {
     struct dbrow row;
     if (!take_row(scan, run->page, run->cell, true, &row))
         return false;
-    bool event = slice_starts(row.values[3].bytes, "SR") || slice_starts(row.values[3].bytes, "SM");
-    return event == (table / (scan->n_tables / TOPIC_COUNT) == TOPIC_EVENTS);
+    struct slice value = row.values[3].bytes;
+    size_t topic = table / (scan->n_tables / TOPIC_COUNT);
+    if (slice_starts(value, "SR") || slice_starts(value, "SM"))
+        return topic == TOPIC_EVENTS;
+    if (slice_starts(value, "SP"))
+        return topic == TOPIC_ROLLUPS;
+    return topic != TOPIC_EVENTS && topic != TOPIC_ROLLUPS;
 }
 
 /* What stands around a place in the order, of one table. */
@@ -222,7 +232,7 @@ static void adopt(struct sqlite_scan *scan, size_t at, struct side *sides)
             side->next++;
         int fits = fit(scan, side->last, run, side->next < scan->n_runs ? scan->order[side->next] : NULL);
         if (fits)
-            fits = 2 * fits + is_of_topic(scan, run, t);
+            fits += fits < CONTINUES && is_of_topic(scan, run, t) ? OF_TOPIC : 0;
         if (fits > best) {
             best = fits;
             run->table = (int32_t)t;

@@ -56,7 +56,7 @@ static struct bus *open_queue(void)
     return bus;
 }
 
-/* "#17#......": found again in the file's bytes. */
+/* "SR#17#......", an event as far as the bus can tell: found again in the file's bytes. */
 static void make_queue(void)
 {
     static char texts[MANY][1200];
@@ -67,7 +67,7 @@ static void make_queue(void)
     for (int i = 0; i < MANY; i++) {
         size_t len = 100 + next_random(1000);
         memset(texts[i], '.', len);
-        int n = snprintf(texts[i], 16, "#%d#", i);
+        int n = snprintf(texts[i], 16, "SR#%d#", i);
         texts[i][n] = '.';
         messages[i] = (struct bus_message){TOPIC_EVENTS, 0, {texts[i], len}};
     }
@@ -154,7 +154,7 @@ static bool has_cell(const unsigned char *page, const char *mark, size_t n)
 static int page_of(const struct image *image, int number)
 {
     char mark[16];
-    int n = snprintf(mark, sizeof mark, "#%d#.", number); /* not "#5#" of a number in front of "#59#" */
+    int n = snprintf(mark, sizeof mark, "SR#%d#.", number);
     for (size_t page = image->n / PAGE; page-- > 1;)
         if (image->bytes[page * PAGE] == 13 && has_cell(image->bytes + page * PAGE, mark, (size_t)n))
             return (int)page;
@@ -179,7 +179,7 @@ static void note(void *ctx, const struct bus_record *record)
     int number = -1;
     if (slice_is(record->value, "news"))
         found->news++;
-    else if (record->value.len > 4 && sscanf(record->value.at, "#%d#", &number) == 1 && number >= 0 && number < MANY)
+    else if (record->value.len > 4 && sscanf(record->value.at, "SR#%d#", &number) == 1 && number >= 0 && number < MANY)
         found->seen[number] |= record->position == number;
 }
 
