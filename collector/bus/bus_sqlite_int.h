@@ -104,6 +104,8 @@ struct sqlite_bus {
     int64_t last_published_ms;
     int wal_pages, checkpoint_pages, checkpoint_at;
     int64_t idle_since_ms;
+    int64_t looked_wall_ms, looked_mono_ms; /* the two clocks when retention last looked */
+    int64_t unsteady_until_ms;              /* by the steady clock: until then no age is believed */
     bool moved; /* a group's position was committed since consumed_bytes was last computed */
 };
 

@@ -1,14 +1,19 @@
 /* What leaves the SQLite bus and what it weighs: retention, the bound, the WAL.
  *
  * A record may go when every known group of its topic has read it and it is older than the retention; once the file
- * is seven eighths full, its age no longer counts. Of a topic that is consumed by someone else's reading of the
- * store (alerts, rejects) and has no group, age alone decides; events and rollups wait for their first reader. */
+ * is seven eighths full, its age no longer counts. For an hour after the wall clock has leapt no age counts. Of a topic
+ * that is consumed by someone else's reading of the store (alerts, rejects) and has no group, age alone decides; events
+ * and rollups wait for their first reader. */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/metric.h"
 #include "bus/bus_sqlite_int.h"
 
 #define LOOK_MS 1000      /* while something is unread or young, look again then */
 #define SMALL_PAGES 128   /* of WAL, which the writer itself writes back */
+#define LEAP_MS 60000     /* further apart than that, one of the two clocks has leapt */
+#define STEADY_MS 3600000 /* after a leap, before an age is believed again */
 #define FUTURE_MS 3600000 /* further ahead than that, an arrival time is the fault of a clock and counts as old */
 
 int64_t sqlite_keep_limit(const struct sqlite_bus *bus, const struct sqlite_partition *part)
@@ -41,8 +46,20 @@ static bool is_crowded(struct sqlite_bus *bus)
     return bus->max_file_bytes && atomic_load(&bus->used_bytes) > bus->max_file_bytes / 8 * 7;
 }
 
+/* The wall clock may be wrong for a while after it has leapt, and what is removed by it does not come back. */
+static void look_at_clocks(struct sqlite_bus *bus)
+{
+    int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms();
+    if (llabs(wall_ms - bus->looked_wall_ms - (mono_ms - bus->looked_mono_ms)) > LEAP_MS)
+        bus->unsteady_until_ms = mono_ms + STEADY_MS;
+    bus->looked_wall_ms = wall_ms;
+    bus->looked_mono_ms = mono_ms;
+}
+
 static bool is_old(const struct sqlite_bus *bus, int64_t published_ms, int64_t now_ms)
 {
+    if (bus->retention_ms > 0 && bus->looked_mono_ms < bus->unsteady_until_ms)
+        return false;
     return published_ms <= now_ms - bus->retention_ms || published_ms > now_ms + FUTURE_MS;
 }
 
@@ -96,6 +113,7 @@ static bool remove_rows(struct sqlite_partition *part)
 bool sqlite_keep_step(struct sqlite_bus *bus, size_t budget, size_t *ret_removed)
 {
     int64_t now_ms = clock_mono_ms();
+    look_at_clocks(bus);
     *ret_removed = 0;
     for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions && *ret_removed < budget; i++) {
         struct sqlite_partition *part = &bus->parts[i];

@@ -607,6 +607,44 @@ static void test_read_back(void **state)
     bus_close(bus, 1000);
 }
 
+/* ---- clocks that leap ---- */
+
+#define HOUR_MS INT64_C(3600000)
+
+static int64_t read_after_a_look(struct bus *bus, struct bus_cursor *cursor)
+{
+    int64_t digits = 0;
+    for (int i = 0; i < 3; i++) /* removals ride with what is written */
+        assert_int_equal(publish_text(bus, TOPIC_ALERTS, 1, "look"), ERR_OK);
+    nap_ms(50);
+    assert_int_equal(bus_read_back(cursor, TOPIC_EVENTS, 1, 0, add_position, &digits), ERR_OK);
+    return digits;
+}
+
+/* An hour's retention, and a clock that goes five hours ahead at once: what is young by the steady clock stays, until
+ * the wall clock has been steady for an hour. */
+static void test_a_leap_removes_nothing(void **state)
+{
+    (void)state;
+    int64_t wall_ms = 1000 * HOUR_MS, mono_ms = 10 * HOUR_MS;
+    clock_fake(wall_ms, mono_ms);
+    struct bus_options options = options_of(2);
+    options.retention_ms = HOUR_MS;
+    struct bus *bus = open_with(&options);
+    struct bus_cursor *cursor = subscribe(bus, TOPIC_EVENTS, "rollup");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(publish_text(bus, TOPIC_EVENTS, 1, "leap"), ERR_OK);
+    assert_int_equal(commit_at(cursor, TOPIC_EVENTS, 1, 4), ERR_OK);
+    clock_fake(wall_ms + 5 * HOUR_MS, mono_ms + 2000);
+    assert_int_equal(read_after_a_look(bus, cursor), 123);
+    clock_fake(wall_ms + 5 * HOUR_MS + HOUR_MS / 2, mono_ms + HOUR_MS / 2);
+    assert_int_equal(read_after_a_look(bus, cursor), 123);
+    clock_fake(wall_ms + 6 * HOUR_MS + 3000, mono_ms + HOUR_MS + 5000);
+    assert_int_equal(read_after_a_look(bus, cursor), 0);
+    bus_unsubscribe(cursor);
+    bus_close(bus, 1000);
+}
+
 /* ---- kill -9 ---- */
 
 #define CHILD_THREADS 4
@@ -837,6 +875,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transact, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_leap_removes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transact_is_atomic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_publishers, setup, teardown),
