@@ -129,13 +129,15 @@ bool day_exists(const struct sqlite *sqlite, int64_t day);
 enum err sqlite_expire(struct store *store, int64_t now_ms);
 /* Moves a damaged file out of the way; ERR_CORRUPT when another process has the folder open. */
 enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside);
-/* Copies what can be read of the file set aside into the open, fresh one; logs how much that was. */
-void file_salvage(struct file *fresh, const char *aside);
 /* A reading connection from the pool or a new one; give it back in any case when it was ERR_OK. */
 enum err reader_take(struct sqlite *sqlite, int64_t day, struct file *ret_file);
 void reader_give(struct sqlite *sqlite, struct file *file);
 /* The idle ones of that day now, those in use when they are given back. */
 void readers_close(struct sqlite *sqlite, int64_t day);
+
+/* ---- store_sqlite_salvage.c ---- */
+/* Copies what can be read of the file set aside into the open, fresh one; logs how much that was. */
+void file_salvage(struct file *fresh, const char *aside);
 
 /* ---- store_sqlite_write.c ---- */
 bool day_begin(struct file *file);

@@ -849,6 +849,40 @@ static void damaged_day_is_set_aside_and_its_rows_saved(void **state)
     store_close(store);
 }
 
+/* Where in a day's file the beacons' tree begins, and how many pages there are. */
+static int64_t ask_day(const char *sql)
+{
+    char name[PATH_BYTES + 32];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *read = NULL;
+    snprintf(name, sizeof name, "%s/events-2026-11-20.db", folder);
+    assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &read, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(read), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(read, 0);
+    sqlite3_finalize(read);
+    sqlite3_close(db);
+    return value;
+}
+
+/* Nothing leads to the beacons any more: all of them are found, page by page. */
+static void beacons_below_a_damaged_page_are_saved(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    fill(store, 0, 60);
+    size_t all = read_all(store, (struct store_event_query){0});
+    store_close(store);
+    int64_t root = ask_day("SELECT rootpage FROM sqlite_schema WHERE name = 'beacons'");
+    assert_true(ask_day("PRAGMA page_count") > 6);
+    overwrite("events-2026-11-20.db", (long)(root - 1) * 16384, 16384);
+    store = open_store();
+    assert_int_equal(write_one(store, STORE_BEACON, make_simple("new", NOW_MS, 1)), 1);
+    assert_int_equal(files_like("events-2026-11-20.db.corrupt-"), 1);
+    assert_int_equal(read_all(store, (struct store_event_query){0}), all + 1);
+    store_close(store);
+}
+
 static void a_file_that_is_no_database_is_set_aside(void **state)
 {
     (void)state;
@@ -1033,6 +1067,7 @@ int main(void)
         TEST(many_old_days_are_dropped),
         TEST(newer_files_are_not_opened),
         TEST(damaged_day_is_set_aside_and_its_rows_saved),
+        TEST(beacons_below_a_damaged_page_are_saved),
         TEST(a_file_that_is_no_database_is_set_aside),
         TEST(damage_elsewhere_in_seismo_db_keeps_state_and_positions),
         TEST(another_process_keeps_a_damaged_file_where_it_is),
