@@ -285,6 +285,11 @@ stack_remove() {
   rm -rf "$stack_dir"
 }
 
+stack_c() {
+  cmake -S . -B build -DSEISMO_STACK_TESTS=ON >/dev/null && ninja -C build &&
+    counted ctest ctest --test-dir build -L stack --output-on-failure --no-tests=error --timeout 300 -j "$(nproc)"
+}
+
 # Steps find the addresses in the environment, as tests/stack/with-stack gives them.
 stack_steps() {
   local brokers=none address=none
@@ -295,6 +300,7 @@ stack_steps() {
   read -r _ brokers <"$stack_dir/kafka.address" || true
   read -r _ address <"$stack_dir/es.address" || true
   export KAFKA_BROKERS=$brokers ELASTIC_URL=http://$address SEISMO_TEST_STACK=1
+  suite 'C tests, Kafka and Elasticsearch' stack_c
   suite 'flows, Kafka and Elasticsearch' flows stack
   suite 'browser, Kafka and Elasticsearch' browser
   unset SEISMO_TEST_STACK KAFKA_BROKERS ELASTIC_URL
