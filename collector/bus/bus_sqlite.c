@@ -53,6 +53,7 @@ static void init_sync(struct sqlite_bus *bus)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&bus->work, &steady);
     pthread_cond_init(&bus->committed, &steady);
+    pthread_cond_init(&bus->called, &steady);
     for (size_t t = 0; t < TOPIC_COUNT; t++)
         pthread_cond_init(&bus->arrived[t], &steady);
     pthread_condattr_destroy(&steady);
@@ -93,6 +94,7 @@ static void free_bus(struct sqlite_bus *bus)
         close(bus->lock_fd);
     for (size_t t = 0; t < TOPIC_COUNT; t++)
         pthread_cond_destroy(&bus->arrived[t]);
+    pthread_cond_destroy(&bus->called);
     pthread_cond_destroy(&bus->committed);
     pthread_cond_destroy(&bus->work);
     pthread_mutex_destroy(&bus->mutex);

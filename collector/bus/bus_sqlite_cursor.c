@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bus/bus_sqlite_int.h"
 
@@ -15,6 +16,7 @@
 #define ARENA_BYTES 33554432
 #define FETCH_BYTES 8388608 /* one fetch's values; a single larger one still comes */
 #define READ_BACK_RECORDS 256
+#define GATHER_MS 10 /* at least, from a fetch that was not full to the next that waits */
 
 struct sqlite_cursor {
     struct bus_cursor cursor; /* first */
@@ -28,7 +30,9 @@ struct sqlite_cursor {
     int turn;
     unsigned epoch; /* of the file that db has open */
     bool assigned;
-    bool woken; /* under the bus's mutex */
+    bool woken;         /* under the bus's mutex */
+    bool had_all;       /* the last fetch left nothing */
+    int64_t fetched_ms; /* when it ended, by the steady clock */
     struct arena *arena;
 };
 
@@ -247,15 +251,35 @@ static bool is_behind(struct sqlite_cursor *cursor)
     return behind;
 }
 
+static void deadline(int ms, struct timespec *ret_at)
+{
+    clock_gettime(CLOCK_MONOTONIC, ret_at);
+    ret_at->tv_sec += ms / 1000;
+    ret_at->tv_nsec += ms % 1000 * 1000000L;
+    ret_at->tv_sec += ret_at->tv_nsec / 1000000000L;
+    ret_at->tv_nsec %= 1000000000L;
+}
+
+/* Who has caught up would wake with each commit, for a handful of records: a little later they are many, and the
+ * writer need not wake us meanwhile. Never longer than the caller waits. A spool's drain is somebody's way out. */
+static void gather(struct sqlite_cursor *cursor, int wait_ms)
+{
+    struct timespec at;
+    int64_t left = cursor->fetched_ms + GATHER_MS - clock_mono_ms();
+    if (!cursor->had_all || !cursor->bus->spool || left <= 0 || left > GATHER_MS || wait_ms < GATHER_MS)
+        return;
+    deadline((int)left, &at);
+    pthread_mutex_lock(&cursor->bus->mutex);
+    while (!cursor->woken && !pthread_cond_timedwait(&cursor->bus->called, &cursor->bus->mutex, &at))
+        ;
+    pthread_mutex_unlock(&cursor->bus->mutex);
+}
+
 /* Waits until there is something to read, somebody wakes us or the time is over. True: something is there. */
 static bool await(struct sqlite_cursor *cursor, int wait_ms)
 {
     struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += wait_ms / 1000;
-    at.tv_nsec += wait_ms % 1000 * 1000000L;
-    at.tv_sec += at.tv_nsec / 1000000000L;
-    at.tv_nsec %= 1000000000L;
+    deadline(wait_ms, &at);
     pthread_mutex_lock(&cursor->bus->mutex);
     bool behind = is_behind(cursor);
     while (!behind && !cursor->woken && wait_ms > 0) {
@@ -344,6 +368,7 @@ enum err sqlite_fetch(struct bus_cursor *front, struct bus_record *ret_records, 
     arena_reset(cursor->arena);
     if (!cursor->assigned)
         assign(cursor);
+    gather(cursor, wait_ms);
     if (!await(cursor, wait_ms))
         return ERR_OK;
     struct err_text text = {""};
@@ -353,6 +378,8 @@ enum err sqlite_fetch(struct bus_cursor *front, struct bus_record *ret_records, 
     else
         err = read_round(cursor, ret_records, max, ret_n);
     leave(cursor);
+    cursor->had_all = !err && *ret_n < max;
+    cursor->fetched_ms = clock_mono_ms();
     return err ? ERR_BUS_READ : ERR_OK;
 }
 
@@ -362,6 +389,7 @@ void sqlite_wake(struct bus_cursor *front)
     pthread_mutex_lock(&cursor->bus->mutex);
     cursor->woken = true;
     pthread_cond_broadcast(&cursor->bus->arrived[front->topic]);
+    pthread_cond_broadcast(&cursor->bus->called);
     pthread_mutex_unlock(&cursor->bus->mutex);
 }
 

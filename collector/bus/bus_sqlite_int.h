@@ -81,6 +81,7 @@ struct sqlite_bus {
     pthread_cond_t work;                 /* for the writer */
     pthread_cond_t committed;            /* for whoever waits for something durable */
     pthread_cond_t arrived[TOPIC_COUNT]; /* for cursors: there is more of the topic, or they are woken */
+    pthread_cond_t called;               /* for cursors that gather: they are woken */
     struct requests waiting;             /* under mutex, as are the next six */
     size_t pending_bytes;
     struct sqlite_group groups[SQLITE_BUS_MAX_GROUPS];
