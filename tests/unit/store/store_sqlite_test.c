@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dbpages.h"
 #include "store/store_sqlite.h"
 
 static char folder[64];
@@ -883,6 +884,57 @@ static void beacons_below_a_damaged_page_are_saved(void **state)
     store_close(store);
 }
 
+/* Beacons on the pages that are not hurt; a row of them is the only one with eight columns. */
+static size_t beacons_on_whole_pages(const bool *hurt, size_t n_hurt)
+{
+    char name[PATH_BYTES + 32];
+    struct dbpages *pages = NULL;
+    size_t n = 0;
+    snprintf(name, sizeof name, "%s/events-2026-11-20.db", folder);
+    assert_int_equal(dbpages_open(name, 16384, &pages), ERR_OK);
+    assert_true(dbpages_count(pages) <= n_hurt);
+    for (uint32_t page = 1; page <= dbpages_count(pages); page++) {
+        size_t cells = 0;
+        struct dbrow row;
+        bool leaf = dbpages_kind(pages, page, &cells) == DBPAGE_TABLE_LEAF && !hurt[page - 1];
+        for (size_t i = 0; leaf && i < cells; i++)
+            n += dbpages_row(pages, page, i, true, &row) && row.n == 8;
+    }
+    dbpages_close(pages);
+    return n;
+}
+
+/* Seeds: some pages of a day's file are overwritten, the first one and inner ones too. */
+static void beacons_on_whole_pages_are_saved(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 12; seed++) {
+        unsigned random = seed;
+        bool hurt[256] = {false};
+        struct store *store = open_store();
+        fill(store, 0, 60);
+        size_t all = read_all(store, (struct store_event_query){0});
+        store_close(store);
+        unsigned pages = (unsigned)ask_day("PRAGMA page_count");
+        unsigned chosen[3];
+        for (size_t i = 0; i < 3; i++) {
+            chosen[i] = (unsigned)rand_r(&random) % pages;
+            hurt[chosen[i]] = true;
+        }
+        size_t kept = beacons_on_whole_pages(hurt, 256);
+        for (size_t i = 0; i < 3; i++)
+            overwrite("events-2026-11-20.db", (long)chosen[i] * 16384, 16384);
+        store = open_store();
+        assert_int_equal(write_one(store, STORE_BEACON, make_simple("new", NOW_MS, 1)), 1);
+        size_t n = read_all(store, (struct store_event_query){0});
+        if (n < all / 60 * kept + 1)
+            fail_msg("seed %u: %zu events are read, %zu beacons were on whole pages", seed, n, kept);
+        store_close(store);
+        remove_folder(folder);
+        assert_int_equal(mkdir(folder, 0700), 0);
+    }
+}
+
 static void a_file_that_is_no_database_is_set_aside(void **state)
 {
     (void)state;
@@ -1068,6 +1120,7 @@ int main(void)
         TEST(newer_files_are_not_opened),
         TEST(damaged_day_is_set_aside_and_its_rows_saved),
         TEST(beacons_below_a_damaged_page_are_saved),
+        TEST(beacons_on_whole_pages_are_saved),
         TEST(a_file_that_is_no_database_is_set_aside),
         TEST(damage_elsewhere_in_seismo_db_keeps_state_and_positions),
         TEST(another_process_keeps_a_damaged_file_where_it_is),
