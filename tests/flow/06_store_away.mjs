@@ -86,7 +86,7 @@ test('nothing is lost or doubled while Elasticsearch is away', { timeout: 170000
   assert.ok(acknowledgedAway > 200, `${acknowledgedAway} beacons were acknowledged meanwhile`);
 
   const expected = [...acknowledged.values()].reduce((sum, n) => sum + n, 0);
-  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) === 0, { within: 60000, every: 500 })
+  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index', null)) === 0, { within: 60000, every: 500 })
     .catch((error) => assert.fail(`${error.message}\n${seismo.log()}`));
   let documents;
   await until('every acknowledged event stored', async () => {

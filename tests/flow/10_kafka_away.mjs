@@ -126,7 +126,7 @@ test('nothing is lost or doubled while Kafka is away', { timeout: 240000 + awayM
   let documents = [];
   await until('every acknowledged event stored', async () => {
     documents = await exported(where);
-    return documents.length >= expected && (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) === 0;
+    return documents.length >= expected && (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index', null)) === 0;
   }, { within: 60000, every: 500 }).catch(() => assert.fail(`${documents.length} documents, ${expected} were acknowledged\n${seismo.log()}`));
   console.log(`# ${acknowledged.size} beacons, ${expected} events, ${documents.length} documents`);
   const stored = new Map();

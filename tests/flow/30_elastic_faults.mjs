@@ -104,7 +104,7 @@ test('each fault of Elasticsearch, and nothing is lost or doubled', { timeout: 2
   going = false;
   await load;
 
-  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) === 0, { within: 60000, every: 200 });
+  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index', null)) === 0, { within: 60000, every: 200 });
   const accepted = sent.size * 5, refused = await metric(seismo.innerUrl, 'seismo_rejects_total');
   await call('POST', `/*-seismo.*-${where.name}/_refresh`);
   const rejects = await call('GET', `/logs-seismo.rejects-${where.name}/_search?size=10000&_source=seismo.reject,event.original`);

@@ -76,7 +76,7 @@ test('nothing is lost or doubled when Elasticsearch is killed', { timeout: 60000
   await until('documents arrive again', async () => (await metric(seismo.innerUrl, 'seismo_events_stored_total')) > 0, { within: 60000 });
   going = false;
   await load;
-  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index')) === 0, { within: 90000, every: 200 });
+  await until('the lag is gone', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index', null)) === 0, { within: 90000, every: 200 });
   const expected = acknowledged.size * 3;
   let documents = [];
   await until('every event is stored', async () => (documents = await exported(where)).length >= expected, { within: 20000, every: 1000 })

@@ -84,7 +84,7 @@ test('two of each role, restarted in turn and killed at random', { timeout: 1700
   assert.equal(lost, 0, 'nobody was late');
   for (const [name, process] of running) {
     assert.ok(process.isRunning(), `${name} runs`);
-    if (/^(index|rollup)/.test(name)) await until(`${name}: no lag`, async () => (await metric(process.innerUrl, 'seismo_bus_lag')) === 0, { within: 30000, every: 500 });
+    if (/^(index|rollup)/.test(name)) await until(`${name}: no lag`, async () => (await metric(process.innerUrl, 'seismo_bus_lag', '', null)) === 0, { within: 30000, every: 500 });
   }
   const live = running.get('live-1');
   const status = await (await fetch(`${live.innerUrl}/api/status`)).json();

@@ -7,7 +7,7 @@
 //   5. the metrics of the last process agree with the answers that it was seen to give
 import assert from 'node:assert/strict';
 import { differences, sumsOf, windowsOf } from './sums.mjs';
-import { exported, metric, onStack, until } from './seismo.mjs';
+import { exported, metric, onStack, sleep, until } from './seismo.mjs';
 
 const shown = 20;
 const weightMost = 2; // of one event in visitors.mjs: the inverse of its least rate
@@ -67,6 +67,18 @@ async function metricsDiff(instance, life, isWholeLife) {
   return { lines, stored, isWholeLife };
 }
 
+// Gives up only when none has come for that long: slow is not lost.
+async function awaitDocuments(where, expected, within) {
+  let documents = await exported(where), grew = Date.now();
+  while (documents.length < expected && Date.now() - grew < within) {
+    await sleep(1000);
+    const now = await exported(where);
+    if (now.length > documents.length) grew = Date.now();
+    documents = now;
+  }
+  return documents;
+}
+
 // options: instances (all that run; default the one), within, lateMs, metrics (false where several share the load), rollup (false to leave
 // the windows out). Gives { documents, raw }.
 export async function settled(where, seismo, load, { instances = [seismo], within = 60000, metrics = true, rollup = true } = {}) {
@@ -76,11 +88,8 @@ export async function settled(where, seismo, load, { instances = [seismo], withi
 
   await until('lag and spool are back at 0', async () => (await lagOf(instances)) === 0 && (await spoolOf(instances)) === 0, { within, every: 200 })
     .catch((error) => report(error.message.split('\n')[0], ['see the metrics of the log below']));
-  let documents = [], lines = [];
-  await until('every acknowledged event is stored', async () => {
-    documents = await exported(where);
-    return documents.length >= expected;
-  }, { within, every: 1000 }).catch(() => {});
+  let lines = [];
+  const documents = await awaitDocuments(where, expected, within);
   lines = ledgerDiff(load.entries, documents);
   report(`${documents.length} documents, ${expected} events acknowledged`, lines);
 
