@@ -48,7 +48,8 @@ test(`both away, ${rounds} times, seed ${seed}`, { timeout: 170000 + rounds * 60
     load.newLife();
     seismo = await start(where, { within: 40000 });
   };
-  await takes('both there', 3000);
+  await until('a broker that has just begun takes beacons', () => load.acknowledged() > 100, { within: 40000 });
+  say('both there');
 
   for (let round = 0; round < rounds; round++) {
     const dies = roll() < 0.5; // Kafka: it stands still, or it is killed
