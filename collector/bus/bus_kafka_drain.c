@@ -171,7 +171,8 @@ static bool send_load(struct kafka_bus *bus, struct kafka_lane *lane)
 {
     bool all = true;
     pthread_rwlock_rdlock(&bus->lock);
-    for (size_t i = 0; i < lane->n_records; i++) {
+    /* What a producer that is to be replaced has is taken from it: later ones must not arrive before those. */
+    for (size_t i = 0; i < lane->n_records && !atomic_load(&bus->fatal); i++) {
         if (lane->drained[i].result)
             send_one(bus, lane, i);
     }
