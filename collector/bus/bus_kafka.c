@@ -60,7 +60,8 @@ rd_kafka_conf_t *kafka_conf(const struct kafka_bus *bus, const char *const *sett
     rd_kafka_conf_set_log_cb(conf, pass_log);
     bool ok = set_one(conf, "bootstrap.servers", bus->brokers, text) && set_one(conf, "client.id", "seismo", text) &&
               set_one(conf, "socket.keepalive.enable", "true", text) &&
-              set_one(conf, "reconnect.backoff.max.ms", "2000", text);
+              set_one(conf, "reconnect.backoff.max.ms", "2000", text) && set_one(conf, "linger.ms", "0", text) &&
+              set_one(conf, "compression.codec", "lz4", text);
     for (char **property = bus->properties; ok && *property; property++)
         ok = set_property(conf, *property, text);
     for (; ok && settings && *settings; settings += 2)

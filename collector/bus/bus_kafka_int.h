@@ -45,13 +45,15 @@ struct kafka_sent {
 enum kafka_mode { KAFKA_DIRECT, KAFKA_HELD, KAFKA_SPOOLED, KAFKA_RETURNING };
 
 struct kafka_lane {
-    enum kafka_mode mode; /* under mutex, as are the next seven */
+    enum kafka_mode mode; /* under mutex, as are the next nine */
     struct kafka_sent *first, *last;
-    size_t n_out;        /* that librdkafka has */
-    size_t n_spooling;   /* handed to the spool's writer */
-    size_t n_draining;   /* drained, no report yet */
-    int64_t purge_at_ms; /* HELD: what librdkafka still has then is taken from it; steady clock */
-    int64_t spooled_ms;  /* when the oldest in the spool was taken; 0: it is empty; wall clock */
+    struct kafka_sent *gathered; /* DIRECT: the first that waits for the wave before it; from here on nothing is out */
+    int64_t wave_ms;             /* when the last wave left; steady clock */
+    size_t n_out;                /* that librdkafka has */
+    size_t n_spooling;           /* handed to the spool's writer */
+    size_t n_draining;           /* drained, no report yet */
+    int64_t purge_at_ms;         /* HELD: what librdkafka still has then is taken from it; steady clock */
+    int64_t spooled_ms;          /* when the oldest in the spool was taken; 0: it is empty; wall clock */
 
     /* the drain's own */
     struct bus_cursor *cursor;
@@ -84,6 +86,7 @@ struct kafka_bus {
     pthread_cond_t drain_work; /* for the drain */
     pthread_cond_t settled;    /* reports of drained ones are in; a lane is empty */
     struct kafka_lane lanes[TOPIC_COUNT];
+    bool reports_rest; /* the reports thread sleeps for longer than gathered ones may wait */
     struct kafka_sent *free;
     void *slabs; /* of struct kafka_sent */
 
@@ -166,6 +169,8 @@ bool kafka_is_ready(struct bus *bus);
 enum err kafka_publish(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx);
 /* What became of messages that librdkafka had; reports thread. */
 void kafka_lane_settle(struct kafka_bus *bus, const rd_kafka_message_t *const *messages, size_t n);
+/* Gathered messages whose turn it is go to librdkafka; reports thread, after each report and kafka_lane_tend. */
+void kafka_lane_send_gathered(struct kafka_bus *bus);
 /* Moves lanes on; reports thread, often. Returns how long to wait for the next time, ms. */
 int kafka_lane_tend(struct kafka_bus *bus);
 /* No new ones to librdkafka in any lane; what it has is taken from it now. Under mutex. */

@@ -1,6 +1,8 @@
 /* Which way a published message goes: to librdkafka, or into the spool.
  *
- * A lane is one topic's messages in the order in which they were taken. In DIRECT they go to librdkafka at once. When
+ * A lane is one topic's messages in the order in which they were taken. In DIRECT they go to librdkafka, in waves: the first
+ * at once, those that come meanwhile when it is confirmed or GATHER_MS later, all together (a batch costs far more than
+ * a message; librdkafka's own linger.ms polls without sleeping for the last part of a millisecond). When
  * one has no delivery report after spool_after_ms, when one fails, when the brokers are known to be down or three
  * quarters of max_pending_bytes are under way, the lane is HELD: new ones wait in it while librdkafka lets go of those
  * that it has (it is told to, rd_kafka_purge), and then all of them, oldest first, go into the spool. From then on the
@@ -22,6 +24,7 @@
 #define SLAB 256
 #define TEND_MS 100
 #define HELD_TEND_MS 5
+#define GATHER_MS 5  /* a broker that is slower than this does not make more wait */
 #define GRACE_MS 200 /* after one has failed, the others' reports are awaited that long */
 #define PURGE_AGAIN_MS 50
 
@@ -107,6 +110,7 @@ static void hold(struct kafka_bus *bus, struct kafka_lane *lane, int64_t purge_a
         lane->must_ask = true;
     }
     lane->mode = KAFKA_HELD;
+    lane->gathered = NULL; /* they wait with the others now */
 }
 
 void kafka_lane_hold_all(struct kafka_bus *bus)
@@ -129,6 +133,7 @@ void kafka_lane_go_direct(struct kafka_bus *bus, struct kafka_lane *lane)
             hold(bus, lane, clock_mono_ms() + GRACE_MS);
         }
     }
+    lane->wave_ms = clock_mono_ms();
 }
 
 bool kafka_lane_is_idle(const struct kafka_bus *bus)
@@ -178,8 +183,18 @@ static enum err enlist(struct kafka_bus *bus, struct kafka_lane *lane, struct ka
     if (lane->mode == KAFKA_DIRECT && pending > bus->max_pending_bytes / 4 * 3)
         hold(bus, lane, sent->steady_ms);
     append(lane, sent);
-    sent->is_out = lane->mode == KAFKA_DIRECT;
-    lane->n_out += sent->is_out;
+    if (lane->mode != KAFKA_DIRECT)
+        return ERR_OK;
+    sent->is_out = !lane->n_out && !lane->gathered;
+    if (sent->is_out) {
+        lane->n_out = 1;
+        lane->wave_ms = sent->steady_ms;
+    } else if (!lane->gathered) {
+        lane->gathered = sent;
+        if (bus->reports_rest)
+            rd_kafka_queue_yield(bus->reports);
+        bus->reports_rest = false;
+    }
     return ERR_OK;
 }
 
@@ -278,6 +293,68 @@ void kafka_lane_settle(struct kafka_bus *bus, const rd_kafka_message_t *const *m
     pthread_mutex_unlock(&bus->mutex);
 }
 
+/* ---- the next wave ---- */
+
+/* Marks what waits as out and returns its first; NULL: nothing waits, or not yet. */
+static struct kafka_sent *take_wave(struct kafka_bus *bus, struct kafka_lane *lane, struct kafka_sent **ret_last)
+{
+    int64_t now_ms = clock_mono_ms();
+    struct kafka_sent *first = NULL;
+    pthread_mutex_lock(&bus->mutex);
+    if (lane->gathered && !atomic_load(&bus->fatal) && (!lane->n_out || now_ms - lane->wave_ms >= GATHER_MS)) {
+        first = lane->gathered;
+        *ret_last = lane->last;
+        for (struct kafka_sent *sent = first; sent; sent = sent->next) {
+            sent->is_out = true;
+            lane->n_out++;
+        }
+        lane->gathered = NULL;
+        lane->wave_ms = now_ms;
+    }
+    pthread_mutex_unlock(&bus->mutex);
+    return first;
+}
+
+/* They wait again, behind one that librdkafka did not take; the lane is HELD. */
+static void put_back(struct kafka_bus *bus, struct kafka_sent *first, const struct kafka_sent *last)
+{
+    pthread_mutex_lock(&bus->mutex);
+    for (struct kafka_sent *sent = first; sent; sent = sent == last ? NULL : sent->next) {
+        sent->is_out = false;
+        lane_of(sent)->n_out--;
+    }
+    pthread_mutex_unlock(&bus->mutex);
+}
+
+/* What librdkafka has made of them is asked by this thread only: until then they stand in the lane. */
+static void send_wave(struct kafka_bus *bus, struct kafka_sent *first, const struct kafka_sent *last)
+{
+    for (struct kafka_sent *sent = first, *next; sent; sent = next) {
+        next = sent == last ? NULL : sent->next;
+        bus_done_fn *done = sent->done;
+        void *ctx = sent->ctx;
+        rd_kafka_resp_err_t code = kafka_produce(bus, sent);
+        if (!code)
+            continue;
+        enum err err = not_taken(bus, sent, code);
+        if (err) /* its owner was told that it is taken */
+            done(ctx, err == ERR_AGAIN ? ERR_BUS_WRITE : err);
+        if (bus->spool) {
+            put_back(bus, next, last);
+            return;
+        }
+    }
+}
+
+void kafka_lane_send_gathered(struct kafka_bus *bus)
+{
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        struct kafka_sent *last = NULL, *first = take_wave(bus, &bus->lanes[t], &last);
+        if (first)
+            send_wave(bus, first, last);
+    }
+}
+
 /* ---- from DIRECT to SPOOLED ---- */
 
 /* All that the lane holds, on its way into the spool; NULL: it holds nothing, and is SPOOLED from now on. */
@@ -346,12 +423,15 @@ int kafka_lane_tend(struct kafka_bus *bus)
                      topic_name((enum topic)t));
             hold(bus, lane, now_ms);
         }
+        if (lane->n_out && lane->mode == KAFKA_DIRECT)
+            wait_ms = GATHER_MS;
         if (lane->mode != KAFKA_HELD)
             continue;
         wait_ms = HELD_TEND_MS;
         hand[t] = lane->n_out == 0;
         purge = purge || (lane->n_out && now_ms >= lane->purge_at_ms);
     }
+    bus->reports_rest = wait_ms == TEND_MS;
     pthread_mutex_unlock(&bus->mutex);
     if (purge && now_ms - bus->purged_ms >= PURGE_AGAIN_MS) {
         rd_kafka_purge(bus->producer,

@@ -16,6 +16,8 @@
 #define DOWN_MS 10000 /* away for longer: not ready, without a spool */
 #define PROBE_MS 2000
 #define SHOW_MS 500
+#define NAP_NS 2000000 /* under load reports are taken together, and what comes meanwhile leaves together */
+#define BUSY 4         /* reports at a time that are called load */
 
 enum err kafka_err(rd_kafka_resp_err_t code)
 {
@@ -47,10 +49,6 @@ static rd_kafka_t *new_producer(struct kafka_bus *bus, struct err_text *text)
                                     "true",
                                     "acks",
                                     "all",
-                                    "linger.ms",
-                                    "5",
-                                    "compression.codec",
-                                    "lz4",
                                     "message.timeout.ms",
                                     DELIVERY_MS,
                                     "message.max.bytes",
@@ -178,12 +176,14 @@ static void note_error(struct kafka_bus *bus, rd_kafka_event_t *event)
     }
 }
 
-static void take_reports(struct kafka_bus *bus, rd_kafka_event_t *event)
+/* Returns how many there were. */
+static size_t take_reports(struct kafka_bus *bus, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *messages[KAFKA_DRAIN_RECORDS];
-    size_t n;
-    while ((n = rd_kafka_event_message_array(event, messages, KAFKA_DRAIN_RECORDS)) > 0)
+    size_t n, all = 0;
+    for (; (n = rd_kafka_event_message_array(event, messages, KAFKA_DRAIN_RECORDS)) > 0; all += n)
         kafka_lane_settle(bus, messages, n);
+    return all;
 }
 
 /* Without a spool nothing tells that the cluster is back while nothing is published: ask. */
@@ -204,10 +204,14 @@ static void *run(void *arg)
 {
     struct kafka_bus *bus = arg;
     int64_t probed_ms = 0;
+    bool is_busy = false;
     for (int wait_ms = 0; !atomic_load(&bus->ended); wait_ms = kafka_lane_tend(bus)) {
+        kafka_lane_send_gathered(bus);
+        if (is_busy && rd_kafka_queue_length(bus->reports) == 0)
+            nanosleep(&(struct timespec){0, NAP_NS}, NULL);
         rd_kafka_event_t *event = rd_kafka_queue_poll(bus->reports, wait_ms);
         switch (rd_kafka_event_type(event)) {
-        case RD_KAFKA_EVENT_DR: take_reports(bus, event); break;
+        case RD_KAFKA_EVENT_DR: is_busy = take_reports(bus, event) >= BUSY; break;
         case RD_KAFKA_EVENT_ERROR: note_error(bus, event); break;
         default: break;
         }

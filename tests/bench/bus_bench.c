@@ -1,6 +1,6 @@
 /* What a record costs on its way into the bus, without HTTP and validation:
  *
- *     build/bench_bus kafka HOST:PORT [UNDER_WAY]     to Kafka, acknowledged by its delivery report
+ *     build/bench_bus kafka HOST:PORT [UNDER_WAY [NAME=VALUE…]]  to Kafka, acknowledged by its delivery report
  *     build/bench_bus spool PATH [UNDER_WAY]          Kafka is away: into the spool's file, acknowledged by its fsync
  *     build/bench_bus sqlite PATH [UNDER_WAY]         the embedded bus
  *
@@ -107,6 +107,7 @@ int main(int argc, char **argv)
                                   .partitions = 4,
                                   .brokers = to_kafka ? argv[2] : "127.0.0.1:1",
                                   .prefix = "benchbus",
+                                  .properties = argc > 4 ? (const char *const *)argv + 4 : NULL,
                                   .max_pending_bytes = 64 << 20};
     limit = argc > 3 ? strtoul(argv[3], NULL, 10) : limit;
     limit = limit < 1 ? 1 : limit > 4096 ? 4096 : limit;

@@ -240,6 +240,21 @@ static void set_rtt(int ms)
         rd_kafka_mock_broker_set_rtt(mock, i, ms);
 }
 
+/* Slower than new ones wait for those before them: many waves are out at a time, none overtakes another. */
+static void test_waves(void **state)
+{
+    (void)state;
+    struct bus *bus = open_with_spool();
+    struct read read = {0};
+    set_rtt(40);
+    for (int i = 0; i < 10; i++)
+        publish_numbered(bus, 10 * i, 10 * i + 10);
+    set_rtt(0);
+    publish_numbered(bus, 100, 200);
+    read_all(200, true, &read);
+    bus_close(bus, 5000);
+}
+
 /* Neither down nor in time: acknowledged by the spool; what arrives twice is a repeat. */
 static void test_slow(void **state)
 {
@@ -483,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_remembers, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_must_know, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_never_seen, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_waves, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_slow, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_refused_for_now, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_fatal, begin_spool, end_spool),
