@@ -1,12 +1,12 @@
 /* Which way a published message goes: to librdkafka, or into the spool.
  *
- * A lane is one topic's messages in the order in which they were taken. In DIRECT they go to librdkafka, in waves: the first
- * at once, those that come meanwhile when it is confirmed or GATHER_MS later, all together (a batch costs far more than
- * a message; librdkafka's own linger.ms polls without sleeping for the last part of a millisecond). When
- * one has no delivery report after spool_after_ms, when one fails, when the brokers are known to be down or three
- * quarters of max_pending_bytes are under way, the lane is HELD: new ones wait in it while librdkafka lets go of those
- * that it has (it is told to, rd_kafka_purge), and then all of them, oldest first, go into the spool. From then on the
- * lane is SPOOLED: what comes goes behind what the spool has. bus_kafka_drain.c brings it back.
+ * A lane is one topic's messages in the order in which they were taken. In DIRECT they go to librdkafka, in waves: the
+ * first at once, those that come meanwhile when it is confirmed or GATHER_MS later, all together (a batch costs far
+ * more than a message; librdkafka's own linger.ms polls without sleeping for the last part of a millisecond). When one
+ * has no delivery report after spool_after_ms, when one fails, when the brokers are known to be down or three quarters
+ * of max_pending_bytes are under way, the lane is HELD: new ones wait in it while librdkafka lets go of those that it
+ * has (it is told to, rd_kafka_purge), and then all of them, oldest first, go into the spool. From then on the lane is
+ * SPOOLED: what comes goes behind what the spool has. bus_kafka_drain.c brings it back.
  *
  * Guarantees
  *  1. A message is called durable by its delivery report or by the spool's commit, whichever is its way, and once.
