@@ -52,7 +52,8 @@ test("a visitor's journey through the shop", async () => {
     const click = await eventOf(stage, (one) => one.kind === "click" && one.selector === selector);
     if (name) assert.equal(click.name, name);
   }
-  for (const secret of ["s3cr3t", "ada@example.org", "4111"]) assert.ok(!stage.raw.join().includes(secret), secret);
+  // Of the card two groups in any spelling: four digits alone stand in many a clock's time.
+  for (const secret of [/s3cr3t/, /ada@example\.org/, /4111\W?1111/]) assert.doesNotMatch(stage.raw.join(), secret);
 });
 
 test("robots buy by the page's own fetch until they are switched off", async () => {
