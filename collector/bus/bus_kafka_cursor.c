@@ -16,6 +16,8 @@
 #define IS_CURRENT_MS 1000
 #define COMMIT_LOOK_MS 200
 #define NAP_MS 200 /* at most, between looks at the queue */
+#define NUDGE_MS 5
+#define NUDGE_WITHIN_MS 100
 
 /* ---- birth and death ---- */
 
@@ -303,6 +305,50 @@ static enum err join_again(struct kafka_cursor *cursor)
     return err ? ERR_BUS_READ : ERR_OK;
 }
 
+/* Asks where the ends are, all partitions in one question. */
+static bool ask_ends(struct kafka_cursor *cursor, int within_ms)
+{
+    char name[KAFKA_TOPIC_BYTES];
+    kafka_topic_name(cursor->bus, cursor->cursor.topic, name);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(cursor->n_parts);
+    for (int32_t p = 0; p < cursor->n_parts; p++)
+        if (cursor->parts[p].owned)
+            rd_kafka_topic_partition_list_add(list, name, p)->offset = RD_KAFKA_OFFSET_END;
+    bool ok = list->cnt == 0 || !rd_kafka_offsets_for_times(cursor->consumer, list, within_ms);
+    for (int i = 0; i < list->cnt && ok; i++) {
+        cursor->parts[list->elems[i].partition].asked_end = list->elems[i].offset;
+        ok = !list->elems[i].err;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+/* Records are at the broker, known of and not asked for. */
+static bool is_stalled(struct kafka_cursor *cursor)
+{
+    char name[KAFKA_TOPIC_BYTES];
+    int64_t low, high;
+    kafka_topic_name(cursor->bus, cursor->cursor.topic, name);
+    for (int32_t p = 0; p < cursor->n_parts; p++) {
+        const struct kafka_part *part = &cursor->parts[p];
+        if (part->owned && !part->at_end && part->delivered >= 0 &&
+            !rd_kafka_get_watermark_offsets(cursor->consumer, name, p, &low, &high) && high > part->delivered)
+            return true;
+    }
+    return false;
+}
+
+/* librdkafka before 2.2 sleeps for up to a second once its queue was full, however soon that was emptied
+ * (librdkafka#2879); any question to the same broker wakes it. */
+static void nudge(struct kafka_cursor *cursor)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (now_ms - cursor->nudged_ms < NUDGE_MS || !is_stalled(cursor))
+        return;
+    ask_ends(cursor, NUDGE_WITHIN_MS);
+    cursor->nudged_ms = clock_mono_ms();
+}
+
 enum err kafka_fetch(struct bus_cursor *front, struct bus_record *ret_records, size_t max, size_t *ret_n, int wait_ms)
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
@@ -325,6 +371,7 @@ enum err kafka_fetch(struct bus_cursor *front, struct bus_record *ret_records, s
         if (err || cursor->n_lent || cursor->broken || atomic_exchange(&cursor->woken, false) ||
             clock_mono_ms() >= until_ms)
             break;
+        nudge(cursor);
         nap(cursor, until_ms);
     }
     for (size_t i = 0; i < cursor->n_lent; i++)
@@ -424,24 +471,6 @@ static int64_t end_of(struct kafka_cursor *cursor, int32_t partition)
     return high;
 }
 
-/* Asks where the ends are, all partitions in one question. */
-static bool ask_ends(struct kafka_cursor *cursor)
-{
-    char name[KAFKA_TOPIC_BYTES];
-    kafka_topic_name(cursor->bus, cursor->cursor.topic, name);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(cursor->n_parts);
-    for (int32_t p = 0; p < cursor->n_parts; p++)
-        if (cursor->parts[p].owned)
-            rd_kafka_topic_partition_list_add(list, name, p)->offset = RD_KAFKA_OFFSET_END;
-    bool ok = list->cnt == 0 || !rd_kafka_offsets_for_times(cursor->consumer, list, IS_CURRENT_MS);
-    for (int i = 0; i < list->cnt && ok; i++) {
-        cursor->parts[list->elems[i].partition].asked_end = list->elems[i].offset;
-        ok = !list->elems[i].err;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return ok;
-}
-
 bool kafka_is_current(struct bus_cursor *front)
 {
     struct kafka_cursor *cursor = (struct kafka_cursor *)front;
@@ -451,7 +480,7 @@ bool kafka_is_current(struct bus_cursor *front)
         int64_t seen = part->at_end && part->end > part->delivered ? part->end : part->delivered;
         current = !part->owned || (part->asked_end >= 0 && seen >= part->asked_end);
     }
-    return cursor->consumer && !cursor->broken && ask_ends(cursor) && current;
+    return cursor->consumer && !cursor->broken && ask_ends(cursor, IS_CURRENT_MS) && current;
 }
 
 /* Where the group stands; without a commit, at the oldest record kept as far as that is known. */

@@ -124,7 +124,8 @@ struct kafka_cursor {
     rd_kafka_queue_t *queue;
     int event_fd; /* becomes readable when the queue fills or bus_wake asks */
     atomic_bool woken;
-    bool is_member; /* which partitions are ours has been told and holds */
+    bool is_member;    /* which partitions are ours has been told and holds */
+    int64_t nudged_ms; /* steady clock */
     bool paused, broken, collecting;
     struct kafka_part *parts;
     int n_parts;
