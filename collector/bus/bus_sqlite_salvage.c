@@ -118,6 +118,7 @@ static enum err scan_pages(struct salvage *salvage)
         salvage->roots[i] = (uint32_t)number_of(
             salvage->from, "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1", name, 0, 0);
     }
+    /* sqlite_salvage frees the roots, as the scan borrows them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     return sqlite_scan_open(salvage->path, salvage->roots, n, &salvage->scan);
 }
 

@@ -6,6 +6,7 @@
  * hold removed rows and fit nowhere. Of a table's runs the heaviest ascending chain is believed, so a garbled row is
  * left out and takes nothing with it. Several damaged tables may claim the same run: first the one whose rows it
  * continues, then the one of its topic, then any. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,6 +244,7 @@ static void adopt(struct sqlite_scan *scan, size_t at, struct side *sides)
 /* Ascending, so that what stands before a run is settled when it is looked at. */
 static bool adopt_all(struct sqlite_scan *scan, bool proven)
 {
+    assert(scan->n_tables > 0);
     struct side *sides = calloc(scan->n_tables, sizeof *sides);
     for (size_t i = 0; i < scan->n_runs && sides; i++) {
         struct run *run = scan->order[i];
