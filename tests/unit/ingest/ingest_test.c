@@ -61,7 +61,8 @@ static enum err push(struct sink *sink, struct batch *batch)
     enum mode mode = fake.mode;
     enum err err = fake.err;
     assert_true(fake.pushed < MAX_HELD);
-    fake.held[fake.pushed++] = mode == HOLD ? batch : NULL;
+    fake.held[fake.pushed] = mode == HOLD ? batch : NULL; /* before the count that others wait for */
+    fake.pushed++;
     pthread_mutex_unlock(&fake.mutex);
     if (mode == REFUSE)
         return err;
