@@ -3,43 +3,12 @@
 // Elasticsearch out of reach for 20 s under load: beacons are acknowledged all the same, and when it is back each event is
 // stored, and stored once. Its address is a door of the test's own that can be shut. Without KAFKA_BROKERS the bus is the embedded one.
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { test } from 'node:test';
+import { door } from '../lib/away.mjs';
 import { beacon, exported, metric, place, post, sleep, start, until } from '../lib/seismo.mjs';
 
 const awayMs = 20000;
 const clients = 8;
-
-// A way to the real one. Shut in the two ways of real networks: refused, or taken and never answered.
-function door(address) {
-  const { hostname, port } = new URL(address);
-  const sockets = new Set();
-  let state = 'open';
-  const hold = (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => sockets.delete(socket));
-  };
-  const server = net.createServer((inside) => {
-    hold(inside);
-    if (state === 'silent') return;
-    if (state === 'refusing') return void inside.destroy();
-    const outside = net.connect(Number(port), hostname);
-    hold(outside);
-    inside.pipe(outside).pipe(inside);
-    inside.on('close', () => outside.destroy());
-    outside.on('close', () => inside.destroy());
-  });
-  const set = (next) => {
-    state = next;
-    for (const socket of sockets) socket.destroy();
-  };
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve({
-    url: `http://127.0.0.1:${server.address().port}`,
-    set,
-    close: () => (set('refusing'), new Promise((done) => server.close(done))),
-  })));
-}
 
 test('nothing is lost or doubled while Elasticsearch is away', { timeout: 170000 }, async (t) => {
   assert.ok(process.env.ELASTIC_URL, 'ELASTIC_URL names a real Elasticsearch');
