@@ -231,6 +231,8 @@ static unsigned long count_stored(const struct index *index)
 static bool write_all(struct index *index)
 {
     enum err err;
+    if (index->n_items) /* a store that hangs holds us here: what is in hand shows as not yet read */
+        bus_lag(index->cursor);
     for (unsigned tries = 0;; tries++) {
         err = store_write(index->options.store, index->items, index->n_items, GROUP, NULL, 0, note_refusal, index);
         if (!err)
