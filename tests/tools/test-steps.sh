@@ -2,9 +2,14 @@
 #
 # A step that fails does not stop those after it; a tool or a test that is missing, and a test that was skipped, counts as failed. The
 # last line adds up: every test of a runner that tells its tests, and one for each step that does not.
+#
+# A test program, flow or browser file that failed runs once more, alone. One that passes then is unsteady: it counts as passed, and the
+# end names it with what it said when it failed, since a test or the product is wrong about time there.
 
 passed=0
 failed=0
+findings=() # lines of the tests that failed, for the end
+unsteady=() # names
 times=() # "SECONDS NAME" of each step and each flow
 
 # check NAME COMMAND...: a step that is one test. A line `said: TEXT` of its log is added to the step's line.
@@ -17,6 +22,7 @@ check() {
   set -e
   if [ "$code" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
   times+=("$((SECONDS - began)) $1")
+  [ "$code" = 0 ] || findings+=("$1")
 }
 
 # suite NAME COMMAND...: a step whose COMMAND calls `counted`. A suite that failed counts at least one failed test.
@@ -33,6 +39,24 @@ suite() {
   failed=$((failed + counts[1]))
   times+=("$((SECONDS - began)) $1")
   note_parts "$1"
+  note_findings "$1" "$code"
+}
+
+# Out of a log: who failed, and the line that says where.
+findings_of() {
+  grep -aE '^(  [|] *|first time: )*(not ok|.*\[  (ERROR|FAILED)  +\]|.*\[   LINE   \]|.*(ERROR|WARNING|SUMMARY): [A-Za-z]+Sanitizer|.*runtime error:|.*Assertion .* failed| *error: | *(expected|actual): |.*\*\*\*(Failed|Timeout|Exception))' "$1" | cut -c1-240 | head -n 60
+}
+note_findings() {
+  local line
+  while read -r line; do unsteady+=("$line ($1)"); done < <(sed -n 's/^unsteady: //p' "$step_log")
+  if [ "$2" != 0 ] || grep -q '^unsteady: ' "$step_log"; then
+    findings+=("$1:")
+    while IFS= read -r line; do findings+=("  $line"); done < <(findings_of "$step_log")
+  fi
+}
+say_findings() {
+  [ "${#findings[@]}" = 0 ] || printf '%s\n' 'what failed:' "${findings[@]/#/  }"
+  [ "${#unsteady[@]}" = 0 ] || printf '%s\n' 'unsteady, passed only when run again alone:' "${unsteady[@]/#/  }"
 }
 
 # The times of single flows and test programs out of the step's log.
@@ -74,14 +98,15 @@ counted() {
 }
 
 count_ctest() {
-  awk '/tests passed, .* tests failed out of/ { for (i = 1; i < NF; i++) if ($(i + 1) == "tests" && $(i + 2) == "failed") f += $i; all += $NF }
+  awk '/^[0-9]+% tests passed, .* tests failed out of/ { for (i = 1; i < NF; i++) if ($(i + 1) == "tests" && $(i + 2) == "failed") f += $i; all += $NF }
        /^[ \t]*[0-9]+ - .*\((Skipped|Disabled)\)/ { skipped++ }
+       /^unsteady: / { f-- }
        END { print all - f - skipped, f + skipped }'
 }
 count_node() {
   awk '($1 == "#" || $1 == "ℹ") && NF == 3 { n[$2] += $3 } END { print n["pass"] + 0, n["fail"] + n["cancelled"] + n["skipped"] + n["todo"] }'
 }
-count_tap() { awk '/^ok / { p++ } /^not ok / { f++ } END { print p + 0, f + 0 }'; }
+count_tap() { awk '/^ok / { p++ } /^not ok / { f++ } /^unsteady: / { p++; f-- } END { print p + 0, f + 0 }'; }
 
 # ---- what is needed ---------------------------------------------------------------------------------------------------------------
 
@@ -137,7 +162,21 @@ unit_js() {
 }
 
 sanitized() { build_with "build-$1" -DCMAKE_BUILD_TYPE=Debug -DSEISMO_TESTS=ON "-DSEISMO_SANITIZE=$2"; }
-run_ctest() { ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 120 -j "$(nproc)"; }
+# run_ctest DIR [OPTION...]: what failed runs once more, alone. Its own output is set off, so that it is not counted.
+run_ctest() {
+  local dir=$1 name
+  local options=(--test-dir "$dir" --output-on-failure --timeout 120)
+  shift
+  $ctest_under ctest "${options[@]}" --no-tests=error -j "$(nproc)" "$@" && return
+  [ -s "$dir/Testing/Temporary/LastTestsFailed.log" ] || return 1
+  sed 's/^[0-9]*://' "$dir/Testing/Temporary/LastTestsFailed.log" >"$dir/failed-once"
+  if $ctest_under ctest "${options[@]}" "$@" --rerun-failed | sed 's/^/again: /'; then
+    while read -r name; do echo "unsteady: $name"; done <"$dir/failed-once"
+  else
+    return 1
+  fi
+}
+ctest_under= # a command that runs it
 unit_c() { sanitized dev address,undefined && counted ctest run_ctest build-dev; }
 
 # Every executable tests/flow/NN_name, each with its own log; a flow of the other kind of parts says `only: embedded` or `only: stack` in
@@ -152,8 +191,10 @@ run_flows() {
     if only_for_other "$flow" "$1"; then continue; fi
     if says "$flow" 'alone: yes'; then alone+=("$flow"); else many+=("$flow"); fi
   done
+  : >"var/log/flow-$1/failed-once"
   flows_at_once "$(nproc)" "$1" "${many[@]}"
   flows_at_once 1 "$1" "${alone[@]}"
+  while read -r flow; do flow_again "$flow" "$1"; done <"var/log/flow-$1/failed-once"
 }
 says() { head -n 20 "$1" | grep -q "$2"; }
 # flows_at_once N KIND FLOW...
@@ -162,9 +203,19 @@ flows_at_once() {
   shift 2
   for flow; do
     while [ "$(jobs -rp | wc -l)" -ge "$most" ]; do wait -n || true; done
-    (text=$(one_flow "$flow" "var/log/flow-$kind/$(basename "$flow").log"); echo "$text") &
+    (
+      text=$(one_flow "$flow" "var/log/flow-$kind/$(basename "$flow").log")
+      echo "$text"
+      if grep -q '^not ok ' <<<"$text"; then echo "$flow" >>"var/log/flow-$kind/failed-once"; fi
+    ) &
   done
   wait
+}
+flow_again() {
+  local text
+  text=$(one_flow "$1" "var/log/flow-$2/$(basename "$1").again.log")
+  sed 's/^/again: /' <<<"$text"
+  if ! grep -q '^not ok ' <<<"$text"; then echo "unsteady: ${1##*/}"; fi
 }
 only_for_other() {
   local only
@@ -180,12 +231,20 @@ one_flow() {
 }
 
 # One file after the other: two cores, and each starts a browser and a collector.
-browser() {
-  local tests=(tests/browser/[0-9][0-9]_*.test.mjs)
-  [ -f "${tests[0]}" ] || { echo "tests/browser has no test"; return 1; }
+browser() { counted node run_browser; }
+run_browser() {
+  local file log code=0
   [ -x build/seismo ] || { echo "build/seismo is missing"; return 1; }
-  counted node timeout --kill-after=15 900 node --test --test-concurrency=1 "${tests[@]}"
+  mkdir -p var/log/browser
+  for file in tests/browser/[0-9][0-9]_*.test.mjs; do
+    log=var/log/browser/${file##*/}.log
+    if one_browser_file "$file" >"$log" 2>&1; then cat "$log"; continue; fi
+    sed 's/^/first time: /' "$log"
+    if one_browser_file "$file"; then echo "unsteady: ${file##*/}"; else code=1; fi
+  done
+  return $code
 }
+one_browser_file() { timeout --kill-after=15 300 node --test "$1" </dev/null; }
 
 daily_steps() {
   check 'format' check_format
@@ -226,7 +285,7 @@ not_for_threads='^(bus_bus_kafka|http_|detect_|enrich_|validate_|event_)'
 unit_threads() {
   sanitized tsan thread
   [ ! -f tests/tools/tsan.supp ] || export TSAN_OPTIONS="suppressions=$home/tests/tools/tsan.supp"
-  counted ctest unscattered ctest --test-dir build-tsan --output-on-failure --no-tests=error --timeout 240 -j "$(nproc)" -E "$not_for_threads"
+  ctest_under=unscattered counted ctest run_ctest build-tsan --timeout 240 -E "$not_for_threads"
 }
 
 # The program that the sanitizers watch, as a whole.
@@ -287,7 +346,7 @@ stack_remove() {
 
 stack_c() {
   cmake -S . -B build -DSEISMO_STACK_TESTS=ON >/dev/null && ninja -C build &&
-    counted ctest ctest --test-dir build -L stack --output-on-failure --no-tests=error --timeout 300 -j "$(nproc)"
+    counted ctest run_ctest build -L stack --timeout 300
 }
 
 # Steps find the addresses in the environment, as tests/stack/with-stack gives them.
@@ -337,6 +396,7 @@ run_tests() {
   daily_steps
   [ -z "$all" ] || all_steps
   say_slowest
+  say_findings
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
