@@ -72,6 +72,8 @@ export function newAgent(config: Config): Agent {
     isOurs: (address) => address.startsWith(ours),
     onExit: (work) => enlist(exits, work),
     onFlush: (work) => enlist(drains, work),
+    began() {},
+    failed() {},
     report(event, { view, key, isUse } = {}) {
       const id = session.id(isUse);
       if (!active || shareOf(id) >= config.rate) return;

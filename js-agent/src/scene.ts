@@ -26,4 +26,8 @@ export interface Scene {
   isOurs(address: string): boolean;
   /** Calls in flight and the last sign of work, by which a route knows that the page is quiet. */
   busy: { calls: number; last: number };
+  /** A call of the page has begun. */
+  began(): void;
+  /** An error was raised, or a call that began then has failed. [performance.now()] */
+  failed(since: number): void;
 }

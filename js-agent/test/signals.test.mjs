@@ -207,6 +207,62 @@ test("click: selector, name, role; masked and typed text stays home", async () =
   await page.context().close();
 });
 
+/* What is there to click, what a person does with it, and what that was. */
+const AFTERMATHS = [
+  ["a button that changes the page", "<button onclick='this.append(1)'>x</button>", 1, undefined],
+  ["a button that does nothing", "<button>x</button>", 1, "dead"],
+  ["four clicks on it", "<button>x</button>", 4, "rage,dead"],
+  ["one that answers the first of four only", "<button onclick='this.once||this.append(this.once=1)'>x</button>", 4, "rage"],
+  ["a stepper", "<button onclick='this.textContent=+this.textContent+1'>0</button>", 5, undefined],
+  ["a call without a sign of it", "<button onclick='fetch(\"/api/echo\")'>x</button>", 1, undefined],
+  ["a call that fails", "<button onclick='fetch(\"/api/fail\")'>x</button>", 1, "error"],
+  ["a call that fails late", "<button onclick='fetch(\"/api/gone\")'>x</button>", 1, "error"],
+  ["an exception", "<button onclick='undefined.x'>x</button>", 1, "dead,error"],
+  ["a rejection", "<button onclick='this.append(1);Promise.reject(new Error(1))'>x</button>", 1, "error"],
+  ["an answer after half a second", "<button onclick='setTimeout(()=>this.append(1),500)'>x</button>", 1, undefined],
+  ["an attribute", "<button onclick='this.ariaPressed=true'>x</button>", 1, undefined],
+  ["scrolling", "<button onclick='window.scrollTo(0,50)'>x</button><div style='height:9000px'></div>", 1, undefined],
+  ["a popover", "<button popovertarget=p>x</button><div id=p popover>y</div>", 1, undefined],
+  ["a dialog", "<button onclick='d.showModal()'>x</button><dialog id=d>y</dialog>", 1, undefined],
+  ["a form that is not valid", "<form><input required><button>x</button></form>", 1, undefined],
+  ["a jump within the page", "<a class=at href='#end'>x</a><p id=end>", 1, undefined],
+  ["a link that is no use", "<a class=at href='javascript:void 0'>x</a>", 1, undefined],
+  ["a check box", "<input class=at type=checkbox>", 4, undefined],
+  ["a text field, to select all", "<input class=at value='a b c'>", 3, undefined],
+  ["a list", "<select class=at><option>1<option>2</select>", 1, undefined],
+  ["details", "<details><summary class=at>x</summary>y</details>", 2, undefined],
+  ["words, to select them", "<p class=at>one two three</p>", 3, undefined],
+  ["a thing that looks as if", "<div class=at style='cursor:pointer'>x</div>", 1, "dead"],
+  ["a drawing", "<canvas class=at onclick='1'></canvas>", 3, undefined],
+  ["a change in a shadow tree", "<div class=at id=host></div><script>{const r=host.attachShadow({mode:'open'});r.innerHTML='<button>x</button>';r.firstChild.onclick=()=>r.append(1)}</script>", 1, undefined],
+];
+
+test("clicks: rage, dead and error, and none on what is in order", async () => {
+  for (const [what, body, clicks, flags] of AFTERMATHS) {
+    const page = await visit(stage, { body });
+    await page.click(body.includes("at ") || body.includes("class=at") ? ".at" : "button", { clickCount: clicks, delay: 10 });
+    const click = await eventOf(stage, (one) => one.kind === "click");
+    assert.equal(click.flags, flags, what);
+    const counted = stage.events().filter((one) => one.kind === "click").reduce((n, one) => n + (one.count ?? 1), 0);
+    if (!/class=at/.test(body)) assert.equal(counted, clicks, `${what}: none is lost`);
+    await page.context().close();
+  }
+});
+
+test("clicks: one that leaves the page arrives, unjudged; a failure goes to the click that it came of", async () => {
+  const page = await visit(stage, { body: "<a href='/two'>x</a><button id=first onclick='setTimeout(()=>fetch(`/api/fail`),1)'>1</button><button id=second onclick='this.append(1)'>2</button>", flush: 600000 });
+  await page.click("#first");
+  await pause(100);
+  await page.click("#second");
+  await page.click("a");
+  const left = await eventOf(stage, (one) => one.kind === "click" && one.role === "link");
+  assert.equal(left.flags, undefined);
+  assert.equal(left.page, "/");
+  assert.equal((await eventOf(stage, (one) => one.selector === "#first")).flags, "error");
+  assert.equal((await eventOf(stage, (one) => one.selector === "#second")).flags, undefined);
+  await page.context().close();
+});
+
 test("errors: thrown, rejected, reported; equal ones are counted", async () => {
   const page = await visit(stage);
   await page.evaluate(() => {

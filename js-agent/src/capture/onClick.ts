@@ -2,6 +2,7 @@
 // was typed, nothing of where the pointer was. Clicks that scripts make are not a visitor's and are passed over.
 
 import type { Scene } from "../scene";
+import { openAftermath } from "../lib/aftermath";
 import { now } from "../lib/clock";
 import { responderOf, roleOf, targetOf } from "../lib/dom";
 import { listen } from "../lib/guard";
@@ -12,24 +13,27 @@ import { selectorOf } from "../lib/selector";
 const SAME_MS = 20;
 
 export function onClick(scene: Scene): () => void {
+  const aftermath = openAftermath(scene);
   let labelled = { selector: "", time: 0 };
 
-  return listen<MouseEvent>(
+  const undo = listen<MouseEvent>(
     window,
     "click",
-    (event) => {
-      const target = targetOf(event);
-      if (!target || !event.isTrusted) return;
+    (click) => {
+      const target = targetOf(click);
+      if (!target || !click.isTrusted) return;
       const { element, answers } = responderOf(target);
       const selector = selectorOf(element);
       const time = performance.now();
       if (selector === labelled.selector && time - labelled.time < SAME_MS) return;
       labelled = { selector: element.contains(target) ? "" : selector, time };
-      scene.report(
-        { kind: "click", at: now(), selector, name: nameOf(element, answers) || undefined, role: roleOf(element) },
-        { isUse: true },
-      );
+      scene.place.page();
+      aftermath.follow(click, element, { kind: "click", at: now(), selector, name: nameOf(element, answers) || undefined, role: roleOf(element) }, answers);
     },
     { capture: true, passive: true },
   );
+  return () => {
+    undo();
+    aftermath.stop();
+  };
 }

@@ -42,6 +42,7 @@ export function reportError(scene: Scene, source: string, thrown: unknown, where
     line: line || undefined,
     column: column || undefined,
   };
+  scene.failed(performance.now());
   scene.report(event, { key: `${source}|${event.type}|${event.message}|${trace ?? ""}` });
 }
 

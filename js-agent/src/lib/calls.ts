@@ -92,6 +92,7 @@ export function openCalls(scene: Scene): Calls {
       const call: Call = { event, href: href.split("#")[0]!, since: performance.now(), view: { ...scene.place.view() } };
       open.push(call);
       scene.busy.calls++;
+      scene.began();
       return call;
     },
     end(call, status, outcome) {
@@ -100,6 +101,7 @@ export function openCalls(scene: Scene): Calls {
       call.ended = scene.busy.last = performance.now();
       call.event.status = status;
       call.event.outcome = outcome;
+      if (outcome === "failure") scene.failed(call.since);
       if (!status || call.timing || !observer) finish(call);
       else call.timer = setTimeout(guard(() => finish(call)), TIMING_MS);
     },
