@@ -56,6 +56,10 @@ enum err options_of_bus(const struct config *c, struct bus_options *ret_options,
         .max_file_bytes = (size_t)config_int(c, SETTING_BUS_MAX_FILE_BYTES),
         .retention_ms = config_int(c, SETTING_BUS_RETENTION_MS),
         .spool_after_ms = (int)config_int(c, SETTING_KAFKA_SPOOL_AFTER_MS),
+        .any_partitions = config_int(c, SETTING_BUS_PARTITIONS) == 0,
+        .replication = (int)config_int(c, SETTING_KAFKA_REPLICATION),
+        .min_insync = (int)config_int(c, SETTING_KAFKA_MIN_INSYNC_REPLICAS),
+        .topic_retention_ms = config_int(c, SETTING_KAFKA_RETENTION_MS),
     };
     /* One process reads all partitions of the embedded bus: more of them only make its commits touch more pages. */
     if (ret_options->partitions == 0)
@@ -106,30 +110,54 @@ const char *instance_of(const struct config *config)
 
 /* ---- setup, check-config ---- */
 
+/* Says on stdout, a line each with its code, what was left as it is. */
+static enum err say_differences(const struct bus_options *bus, int *ret_n, struct err_text *text)
+{
+    struct buf lines;
+    buf_init(&lines, 65536);
+    enum err err = bus_differences(bus, &lines, ret_n, text);
+    for (struct slice left = buf_slice(&lines); !err && left.len;) {
+        const char *end = memchr(left.at, '\n', left.len);
+        printf("bus %s: %s %.*s\n", bus->kind, err_code(ERR_BUS_DIFFERS), (int)(end - left.at), left.at);
+        left = (struct slice){end + 1, left.len - (size_t)(end + 1 - left.at)};
+    }
+    buf_done(&lines);
+    return err;
+}
+
+static enum err setup_bus(const struct config *config, int *ret_differences, struct err_text *text)
+{
+    struct bus_options bus;
+    enum err err = options_of_bus(config, &bus, text);
+    if (!err)
+        err = bus_setup(&bus, text);
+    if (!err) {
+        printf("bus %s: ready%s%s\n", bus.kind, text->at[0] ? "; " : "", text->at);
+        text->at[0] = '\0';
+        err = say_differences(&bus, ret_differences, text);
+    }
+    return err;
+}
+
 int command_setup(const struct config *config, int argc, char **argv)
 {
-    (void)argv;
     struct err_text text = {""};
-    struct bus_options bus;
     struct store_options store;
-    if (argc) {
-        fputs("usage: seismo setup [--config FILE]\n", stderr);
+    int differences = 0;
+    bool is_strict = argc == 1 && strcmp(argv[0], "--strict") == 0;
+    if (argc && !is_strict) {
+        fputs("usage: seismo setup [--config FILE] [--strict]\n", stderr);
         return EXIT_USAGE;
     }
-    enum err err = options_of_bus(config, &bus, &text);
+    enum err err = setup_bus(config, &differences, &text);
     if (!err)
-        err = bus_setup(&bus, &text);
-    if (!err) {
-        printf("bus %s: ready%s%s\n", bus.kind, text.at[0] ? "; " : "", text.at);
-        text.at[0] = '\0';
         err = options_of_store(config, &store, &text);
-    }
     if (!err)
         err = store_setup(&store, &text);
     if (err)
         return complain("setup", err, &text);
     printf("store %s: ready%s%s\n", store.kind, text.at[0] ? "; " : "", text.at);
-    return EXIT_OK;
+    return is_strict && differences ? EXIT_FAILED : EXIT_OK;
 }
 
 int command_check_config(const struct config *config, int argc, char **argv)

@@ -510,7 +510,8 @@ static const struct command {
     const char *sentence;
 } commands[] = {
     {"run", command_run, "[--roles LIST]: take beacons in, store them, show them, tell people"},
-    {"setup", command_setup, "make what the bus and the store need: topics, templates, tables; may be repeated"},
+    {"setup", command_setup,
+     "[--strict]: make what the bus and the store need: topics, templates, tables; may be repeated"},
     {"check-config", command_check_config, "[--print]: check the configuration and stop"},
     {"export", command_export,
      "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},

@@ -45,6 +45,15 @@ enum err bus_setup(const struct bus_options *options, struct err_text *text)
     return ops ? ops->setup(options, text) : ERR_BUS_OPEN;
 }
 
+enum err bus_differences(const struct bus_options *options, struct buf *lines, int *ret_n, struct err_text *text)
+{
+    const struct bus_ops *ops = find(options->kind, text);
+    if (ops && ops->differences)
+        return ops->differences(options, lines, ret_n, text);
+    *ret_n = 0;
+    return ops ? ERR_OK : ERR_BUS_OPEN;
+}
+
 bool bus_close(struct bus *bus, int deadline_ms)
 {
     return !bus || bus->ops->close(bus, deadline_ms);

@@ -9,6 +9,7 @@
 #ifndef SEISMO_BUS_BUS_H
 #define SEISMO_BUS_BUS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "event/position.h"
@@ -29,6 +30,9 @@ struct bus_options {
     size_t max_file_bytes;         /* sqlite: size at which publish answers ERR_FULL; 0 = no bound */
     int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
     int spool_after_ms;            /* kafka: no delivery report for that long: to the spool; 0: 1500 */
+    bool any_partitions;           /* kafka: a topic that exists may have another number of them */
+    int replication, min_insync;   /* kafka, for setup: 0: what the cluster gives */
+    int64_t topic_retention_ms;    /* the same */
     bool must_know;                /* kafka: fails without the cluster, unless this folder has seen it before */
     bool is_inner;                 /* sqlite: part of another bus, which shows the figures */
 };
@@ -47,6 +51,9 @@ typedef void bus_done_fn(void *ctx, enum err result);
 enum err bus_open(struct bus **ret_bus, const struct bus_options *options, struct err_text *text);
 /* Makes what is missing (topics; tables) and checks the rest; may be repeated. */
 enum err bus_setup(const struct bus_options *options, struct err_text *text);
+/* What exists and is otherwise than the options want, or than the promises need: a line each ("…\n"), appended to
+ * lines; *ret_n: how many. Changes nothing. Only Kafka's topics can differ. Blocks. */
+enum err bus_differences(const struct bus_options *options, struct buf *lines, int *ret_n, struct err_text *text);
 /* Delivers or fails all that is pending within the deadline, then frees. Cursors must be closed before. Takes NULL.
  * False: threads of a client that does not end were left behind, so the program must end by _exit. */
 bool bus_close(struct bus *bus, int deadline_ms);

@@ -8,12 +8,15 @@ struct metric;
 
 #define BUS_GROUP_BYTES 64 /* longest name of a group, NUL included */
 
-/* Every member but hurry is required. Contracts are those of bus.h; what the front adds is said here. */
+/* Every member but hurry and differences is required. Contracts are those of bus.h; what the front adds is said here.
+ */
 struct bus_ops {
     const char *name;
     bool is_shared; /* bus_is_shared */
     enum err (*open)(struct bus **ret_bus, const struct bus_options *options, struct err_text *text);
     enum err (*setup)(const struct bus_options *options, struct err_text *text);
+    enum err (*differences)(const struct bus_options *options, struct buf *lines, int *ret_n,
+                            struct err_text *text);  /* NULL: never any */
     void (*hurry)(struct bus *bus, int within_ms);   /* NULL: nothing ever waits for long */
     bool (*close)(struct bus *bus, int deadline_ms); /* never NULL */
     enum err (*publish)(struct bus *bus, const struct bus_message *message, bus_done_fn *done, void *ctx);

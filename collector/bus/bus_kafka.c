@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "bus/bus_kafka_int.h"
+#include "bus/bus_kafka_compare.h"
 
 #define SPOOL_AFTER_MS 1500
 #define GOODBYE_MS 1000        /* to a cluster that is away */
@@ -278,6 +278,7 @@ const struct bus_ops bus_kafka_ops = {
     .is_shared = true,
     .open = open_bus,
     .setup = kafka_setup,
+    .differences = kafka_differences,
     .hurry = hurry,
     .close = close_bus,
     .publish = kafka_publish,

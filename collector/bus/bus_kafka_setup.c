@@ -4,9 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bus/bus_kafka_int.h"
-
-#define TOPIC_MAX_MESSAGE "4325376" /* RECORD_MAX_BYTES and room for a batch's header */
+#include "bus/bus_kafka_compare.h"
 
 static enum err client_of(struct kafka_bus *bus, rd_kafka_t **ret_client, struct err_text *text)
 {
@@ -18,16 +16,28 @@ static enum err client_of(struct kafka_bus *bus, rd_kafka_t **ret_client, struct
 
 /* ---- making ---- */
 
-static rd_kafka_NewTopic_t *new_topic(struct kafka_bus *bus, enum topic topic, int partitions)
+static void configure(rd_kafka_NewTopic_t *made, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    rd_kafka_NewTopic_set_config(made, name, text);
+}
+
+static rd_kafka_NewTopic_t *new_topic(struct kafka_bus *bus, enum topic topic, const struct bus_options *options)
 {
     char name[KAFKA_TOPIC_BYTES], why[128];
     kafka_topic_name(bus, topic, name);
-    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(name, partitions, -1, why, sizeof why);
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(
+        name, options->partitions, options->replication ? options->replication : -1, why, sizeof why);
     if (!made)
         return NULL;
     /* The broker's clock says when a record arrived, as bus.h promises; a client's may be wrong. */
     rd_kafka_NewTopic_set_config(made, "message.timestamp.type", "LogAppendTime");
-    rd_kafka_NewTopic_set_config(made, "max.message.bytes", TOPIC_MAX_MESSAGE);
+    configure(made, "max.message.bytes", KAFKA_TOPIC_MAX_MESSAGE);
+    if (options->min_insync)
+        configure(made, "min.insync.replicas", options->min_insync);
+    if (options->topic_retention_ms)
+        configure(made, "retention.ms", options->topic_retention_ms);
     return made;
 }
 
@@ -51,30 +61,32 @@ static enum err check_created(rd_kafka_event_t *event, struct err_text *text)
     return ERR_OK;
 }
 
-static enum err create(struct kafka_bus *bus, rd_kafka_t *client, int partitions, struct err_text *text)
+static enum err create(struct kafka_bus *bus, rd_kafka_t *client, const struct bus_options *options,
+                       struct err_text *text)
 {
     rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *admin = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     char why[128];
     size_t n = 0;
     enum err err = ERR_OK;
-    rd_kafka_AdminOptions_set_request_timeout(options, KAFKA_ASK_MS, why, sizeof why);
-    rd_kafka_AdminOptions_set_operation_timeout(options, KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_AdminOptions_set_request_timeout(admin, KAFKA_ASK_MS, why, sizeof why);
+    rd_kafka_AdminOptions_set_operation_timeout(admin, KAFKA_ASK_MS, why, sizeof why);
     for (; n < TOPIC_COUNT && !err; n++) {
-        if (!(topics[n] = new_topic(bus, (enum topic)n, partitions))) {
-            err = err_set(text, ERR_BUS_OPEN, "bus: kafka: %d partitions or the prefix are not allowed", partitions);
+        if (!(topics[n] = new_topic(bus, (enum topic)n, options))) {
+            err = err_set(text, ERR_BUS_OPEN, "bus: kafka: %d partitions or the prefix are not allowed",
+                          options->partitions);
             break;
         }
     }
     if (!err) {
-        rd_kafka_CreateTopics(client, topics, n, options, queue);
+        rd_kafka_CreateTopics(client, topics, n, admin, queue);
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ASK_MS + 1000);
         err = check_created(event, text);
         rd_kafka_event_destroy(event);
     }
     rd_kafka_NewTopic_destroy_array(topics, n);
-    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_AdminOptions_destroy(admin);
     rd_kafka_queue_destroy(queue);
     return err;
 }
@@ -85,7 +97,7 @@ enum err kafka_setup(const struct bus_options *options, struct err_text *text)
     rd_kafka_t *client = NULL;
     enum err err = client_of(bus, &client, text);
     if (!err)
-        err = create(bus, client, options->partitions, text);
+        err = create(bus, client, options, text);
     if (client)
         rd_kafka_destroy(client);
     if (!err)
@@ -130,22 +142,6 @@ static enum err look_up_topic(struct kafka_bus *bus, rd_kafka_t *client, enum to
     return err_set(text, ERR_BUS_OPEN, "bus: kafka has no topic %s; `seismo setup` makes it", name);
 }
 
-static size_t max_message_of(rd_kafka_event_t *event)
-{
-    size_t n = 0, n_entries = 0;
-    const rd_kafka_DescribeConfigs_result_t *result = event ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
-    const rd_kafka_ConfigResource_t **resources = result ? rd_kafka_DescribeConfigs_result_resources(result, &n) : NULL;
-    const rd_kafka_ConfigEntry_t **entries = n && !rd_kafka_ConfigResource_error(resources[0])
-                                                 ? rd_kafka_ConfigResource_configs(resources[0], &n_entries)
-                                                 : NULL;
-    for (size_t i = 0; i < n_entries; i++) {
-        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-        if (value && strcmp(rd_kafka_ConfigEntry_name(entries[i]), "max.message.bytes") == 0)
-            return (size_t)strtoul(value, NULL, 10);
-    }
-    return 0;
-}
-
 static void set_max(struct kafka_bus *bus, size_t max)
 {
     max = max > 2 * KAFKA_FRAME_BYTES ? max - KAFKA_FRAME_BYTES : KAFKA_FRAME_BYTES;
@@ -168,23 +164,16 @@ static bool is_max_given(struct kafka_bus *bus)
 /* What the events' topic takes; when the cluster will not say, what every cluster takes by default. */
 static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
 {
-    char name[KAFKA_TOPIC_BYTES], why[128];
+    char name[KAFKA_TOPIC_BYTES];
+    struct kafka_topic_found found;
     kafka_topic_name(bus, TOPIC_EVENTS, name);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
-    rd_kafka_AdminOptions_set_request_timeout(options, 3000, why, sizeof why);
-    rd_kafka_DescribeConfigs(client, &resource, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 4000);
-    size_t max = max_message_of(event);
-    if (max == 0)
+    kafka_topic_found_init(&found, name);
+    if (!kafka_ask_topic(client, &found) || found.max_message <= 0) {
         log_info("bus", "kafka does not tell the largest message of %s; %d bytes are assumed", name,
                  KAFKA_DEFAULT_MAX_MESSAGE);
-    set_max(bus, max ? max : KAFKA_DEFAULT_MAX_MESSAGE);
-    rd_kafka_event_destroy(event);
-    rd_kafka_ConfigResource_destroy(resource);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_queue_destroy(queue);
+        found.max_message = KAFKA_DEFAULT_MAX_MESSAGE;
+    }
+    set_max(bus, (size_t)found.max_message);
 }
 
 enum err kafka_look_up(struct kafka_bus *bus, struct err_text *text)

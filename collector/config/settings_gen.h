@@ -44,6 +44,9 @@
     X(BUS_PREFIX, "bus.prefix", STRING, "seismo", 0, 0, "", "", false, "First part of the topics' names, as in seismo.events.") \
     X(KAFKA_BROKERS, "kafka.brokers", STRING, "", 0, 0, "", "", false, "Brokers to begin with, host:port joined by commas.") \
     X(KAFKA_SPOOL_AFTER_MS, "kafka.spool_after_ms", MS, "1500", 100, 60000, "ms", "", false, "What Kafka has not confirmed after that goes to the spool, a file in data_dir, and to Kafka when it answers again.") \
+    X(KAFKA_REPLICATION, "kafka.replication", INT, "0", 0, 100, "copies", "", false, "Copies of each record in topics that seismo setup makes; 0: the cluster's default.") \
+    X(KAFKA_MIN_INSYNC_REPLICAS, "kafka.min_insync_replicas", INT, "0", 0, 100, "copies", "", false, "Copies that must be written before a beacon is answered, in topics that seismo setup makes; 0: the cluster's default.") \
+    X(KAFKA_RETENTION_MS, "kafka.retention_ms", MS, "0", 0, 31536000000, "ms", "", false, "How long topics that seismo setup makes keep records; 0: the cluster's default.") \
     X(KAFKA_PROPERTIES, "kafka.properties", LIST, "", 0, 0, "", "", true, "Further properties of librdkafka, name=value each; they may hold passwords.") \
     X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", "sqlite|elastic", false, "sqlite for one instance with nothing to install, or elastic.") \
     X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", "", false, "How long documents are kept.") \
