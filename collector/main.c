@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "alert/alerts.h"
@@ -31,11 +32,13 @@ static const char *config_file; /* NULL: none was named */
 
 #define PAST_DEADLINE_MS 1500 /* and then it ends, whatever hangs */
 #define RESTORED_ALERTS 1000
+#define WAITER_LOOK_NS 50000000
 
 enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
 
 /* What a role opens. The bus without the store, and the store without the bus, is all that some machines can reach. */
 #define NEED_BUS (ROLE_INGEST | ROLE_INDEX | ROLE_ROLLUP | ROLE_DETECT)
+#define NEED_PARTITIONS (ROLE_ROLLUP | ROLE_DETECT) /* whose tables are as large as the topics have partitions */
 #define NEED_STORE (ROLE_INDEX | ROLE_DETECT | ROLE_LIVE)
 
 /* Everything that runs, in the order in which data meets it. */
@@ -53,6 +56,11 @@ struct seismo {
     struct rollup_stage *rollup;
     struct window_sink *detect;
     struct alerts *alerts;
+    pthread_t waiter; /* starts rollup and detect once Kafka says how many partitions there are */
+    bool waiter_runs;
+    atomic_bool waiter_stops, windows_run; /* windows_run: rollup, detect and alerts are there */
+    _Atomic enum err late_err;             /* of the waiter; late_text is written before */
+    struct err_text late_text;
     pthread_mutex_t live_lock; /* live starts last and stops before those that tell it what has changed */
     struct live *live;
     const struct application *applications;
@@ -66,23 +74,66 @@ static bool beacons_are_welcome(void *ctx)
     return bus_is_ready(((struct seismo *)ctx)->bus);
 }
 
+static bool windows_wait(struct seismo *seismo)
+{
+    return seismo->roles & NEED_PARTITIONS && !atomic_load(&seismo->windows_run);
+}
+
 static bool all_is_ready(void *ctx)
 {
     struct seismo *seismo = ctx;
     return (!seismo->bus || bus_is_ready(seismo->bus)) && (!seismo->store || store_is_ready(seismo->store)) &&
-           !atomic_load(&seismo->index_is_paused);
+           !atomic_load(&seismo->index_is_paused) && !windows_wait(seismo);
 }
+
+static const char store_is_away[] = "the store has not answered for ten seconds, or refuses the credentials (SE-3104)";
+static const char windows_are_away[] = "it waits for kafka to say how many partitions there are (SE-3001)";
+static const char index_pauses[] = "indexing pauses, since most of the last documents were refused (SE-3105)";
 
 static const char *why_not_ready(void *ctx)
 {
     struct seismo *seismo = ctx;
     if (seismo->bus && !bus_is_ready(seismo->bus))
         return "the bus takes no records";
+    if (windows_wait(seismo))
+        return windows_are_away;
     if (seismo->store && !store_is_ready(seismo->store))
-        return "the store has not answered for ten seconds, or refuses the credentials (SE-3104)";
-    return atomic_load(&seismo->index_is_paused)
-               ? "indexing pauses, since most of the last documents were refused (SE-3105)"
-               : "not ready yet";
+        return store_is_away;
+    return atomic_load(&seismo->index_is_paused) ? index_pauses : "not ready yet";
+}
+
+static void add_part(struct buf *buf, const char *name, bool is_ready, const char *reason)
+{
+    if (buf->at[buf->len - 1] != '{')
+        buf_char(buf, ',');
+    buf_char(buf, '"');
+    buf_text(buf, name);
+    buf_text(buf, is_ready ? "\":{\"ready\":true" : "\":{\"ready\":false");
+    if (reason)
+        buf_json_field(buf, "reason", slice_of(reason));
+    buf_char(buf, '}');
+}
+
+/* For /readyz: what people ask first when something is missing. */
+static void add_parts(void *ctx, struct buf *buf)
+{
+    struct seismo *seismo = ctx;
+    buf_char(buf, '{');
+    if (seismo->bus)
+        add_part(buf, "bus", bus_is_ready(seismo->bus), bus_trouble(seismo->bus));
+    if (seismo->store) {
+        bool is_ready = store_is_ready(seismo->store);
+        add_part(buf, "store", is_ready, is_ready ? NULL : store_is_away);
+    }
+    if (seismo->roles & ROLE_INDEX) {
+        bool is_paused = atomic_load(&seismo->index_is_paused);
+        add_part(buf, "index", !is_paused, is_paused ? index_pauses : NULL);
+    }
+    if (seismo->roles & ROLE_ROLLUP)
+        add_part(buf, "rollup", !windows_wait(seismo), windows_wait(seismo) ? windows_are_away : NULL);
+    if (seismo->roles & ROLE_DETECT)
+        add_part(buf, "detect", !windows_wait(seismo), windows_wait(seismo) ? windows_are_away : NULL);
+    buf_char(buf, '}');
 }
 
 static void tell_live(struct seismo *seismo)
@@ -118,7 +169,9 @@ static void alerts_have_changed(void *ctx)
 
 static void open_windows(void *ctx, int32_t width_s, void (*each)(void *, const struct rollup *), void *each_ctx)
 {
-    rollup_open_windows(((struct seismo *)ctx)->rollup, width_s, each, each_ctx);
+    struct seismo *seismo = ctx;
+    if (atomic_load(&seismo->windows_run))
+        rollup_open_windows(seismo->rollup, width_s, each, each_ctx);
 }
 
 /* ---- the parts, one function each ---- */
@@ -130,7 +183,6 @@ static enum err open_bus(struct seismo *seismo, struct err_text *text)
     if (err)
         return err;
     options.instance = seismo->instance = instance_of(seismo->config);
-    options.must_know = seismo->roles & ROLE_ROLLUP; /* whose tables are as large as the topics have partitions */
     return bus_open(&seismo->bus, &options, text);
 }
 
@@ -326,6 +378,7 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .open_ctx = seismo,
         .ready = all_is_ready,
         .unready = why_not_ready,
+        .parts = add_parts,
         .ready_ctx = seismo,
         .host_names = inner_names(seismo),
         .public_url = public_url(seismo),
@@ -339,6 +392,58 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
 
 /* ---- all of it ---- */
 
+/* Rollup, and detect with the alerts behind it: when it is known how many partitions there are. */
+static enum err start_windows(struct seismo *seismo, struct err_text *text)
+{
+    enum err err = ERR_OK;
+    if (seismo->roles & ROLE_DETECT) {
+        err = start_alerts(seismo, text);
+        if (!err)
+            start_detect(seismo);
+    }
+    if (!err)
+        err = start_rollup(seismo, text);
+    if (!err)
+        atomic_store(&seismo->windows_run, true);
+    return err;
+}
+
+/* Kafka was never seen from this folder and is away. The bus asks for it, with pauses that grow. */
+static void *wait_for_partitions(void *arg)
+{
+    struct seismo *seismo = arg;
+    while (!bus_is_known(seismo->bus) && !atomic_load(&seismo->waiter_stops))
+        nanosleep(&(struct timespec){0, WAITER_LOOK_NS}, NULL);
+    if (atomic_load(&seismo->waiter_stops))
+        return NULL;
+    enum err err = start_windows(seismo, &seismo->late_text);
+    if (err) {
+        atomic_store(&seismo->late_err, err);
+        kill(getpid(), SIGTERM); /* which says why, as a start that fails does */
+    } else {
+        log_info("main", "kafka is there: rollup and detect have begun");
+    }
+    return NULL;
+}
+
+static enum err start_windows_in_time(struct seismo *seismo, struct err_text *text)
+{
+    if (bus_is_known(seismo->bus))
+        return start_windows(seismo, text);
+    log_warn("main", ERR_BUS_OPEN, "rollup and detect begin when kafka says how many partitions there are");
+    if (pthread_create(&seismo->waiter, NULL, wait_for_partitions, seismo))
+        return err_set(text, ERR_NO_MEMORY, "no thread");
+    seismo->waiter_runs = true;
+    return ERR_OK;
+}
+
+static void stop_waiter(struct seismo *seismo)
+{
+    atomic_store(&seismo->waiter_stops, true);
+    if (seismo->waiter_runs)
+        pthread_join(seismo->waiter, NULL);
+}
+
 static enum err start(struct seismo *seismo, struct err_text *text)
 {
     enum err err = applications_of(seismo->config, seismo->roles & ROLE_INGEST, &seismo->applications,
@@ -347,13 +452,8 @@ static enum err start(struct seismo *seismo, struct err_text *text)
         err = open_bus(seismo, text);
     if (!err && seismo->roles & NEED_STORE)
         err = open_store(seismo, text);
-    if (!err && seismo->roles & ROLE_DETECT) {
-        err = start_alerts(seismo, text);
-        if (!err)
-            start_detect(seismo);
-    }
-    if (!err && seismo->roles & (ROLE_ROLLUP | ROLE_DETECT))
-        err = start_rollup(seismo, text);
+    if (!err && seismo->roles & NEED_PARTITIONS)
+        err = start_windows_in_time(seismo, text);
     if (!err && seismo->roles & ROLE_INDEX)
         err = start_index(seismo, text);
     if (!err && seismo->roles & ROLE_INGEST)
@@ -385,6 +485,7 @@ static bool stop(struct seismo *seismo, int code)
     bus_hurry(seismo->bus, roles_ms);
     if (seismo->store)
         store_give_up(seismo->store, roles_ms);
+    stop_waiter(seismo);
     index_halt(seismo->index); /* all at once, then one by one */
     rollup_halt(seismo->rollup);
     index_stop(seismo->index);
@@ -487,6 +588,8 @@ static int command_run(const struct config *config, int argc, char **argv)
         say_addresses(&seismo);
         wait_for_the_end(&seismo);
     }
+    if (!err && (err = atomic_load(&seismo.late_err)))
+        text = seismo.late_text;
     int code = err == ERR_CONFIG ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
     bool is_clean = stop(&seismo, code);
     if (err)

@@ -162,7 +162,10 @@ static enum err load(struct alerts *alerts, struct err_text *text)
     struct buf bytes;
     uint64_t version = 0;
     buf_init(&bytes, STORE_STATE_BYTES);
-    enum err err = store_state_get(alerts->options.store, ALERTS_KEY, &bytes, &version);
+    /* One that is known to be away would only hold up the start. */
+    enum err err = store_is_ready(alerts->options.store)
+                       ? store_state_get(alerts->options.store, ALERTS_KEY, &bytes, &version)
+                       : ERR_AGAIN;
     if (err == ERR_OK) {
         err = book_read(buf_slice(&bytes), &alerts->book);
         if (err != ERR_OK)

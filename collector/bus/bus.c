@@ -166,6 +166,16 @@ int64_t bus_oldest_waiting_ms(struct bus *bus)
     return bus->ops->oldest_waiting_ms(bus);
 }
 
+bool bus_is_known(struct bus *bus)
+{
+    return !bus->ops->is_known || bus->ops->is_known(bus);
+}
+
+const char *bus_trouble(struct bus *bus)
+{
+    return bus->ops->trouble(bus);
+}
+
 int bus_partitions(struct bus *bus, enum topic topic)
 {
     assert(topic < TOPIC_COUNT);

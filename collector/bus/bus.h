@@ -33,7 +33,6 @@ struct bus_options {
     bool any_partitions;           /* kafka: a topic that exists may have another number of them */
     int replication, min_insync;   /* kafka, for setup: 0: what the cluster gives */
     int64_t topic_retention_ms;    /* the same */
-    bool must_know;                /* kafka: fails without the cluster, unless this folder has seen it before */
     bool is_inner;                 /* sqlite: part of another bus, which shows the figures */
 };
 
@@ -76,6 +75,12 @@ uint64_t bus_spool_bytes(struct bus *bus);
  * epoch; 0: there is none. What reads a time from the bus holds it back to this. Any thread. */
 int64_t bus_oldest_waiting_ms(struct bus *bus);
 int bus_partitions(struct bus *bus, enum topic topic);
+/* Whether bus_partitions is what the cluster says, or said when it was last there. Else it is as configured until the
+ * cluster answers, which it is asked for again and again. Any thread. */
+bool bus_is_known(struct bus *bus);
+/* What is wrong with it, in a static sentence for a person; NULL: nothing is. It may be ready all the same, as what it
+ * takes waits in the spool. Any thread. */
+const char *bus_trouble(struct bus *bus);
 /* Whether other processes may publish to it and read from it. */
 bool bus_is_shared(const struct bus *bus);
 

@@ -8,7 +8,8 @@ struct metric;
 
 #define BUS_GROUP_BYTES 64 /* longest name of a group, NUL included */
 
-/* Every member but hurry and differences is required. Contracts are those of bus.h; what the front adds is said here.
+/* Every member but hurry, differences and is_known is required. Contracts are those of bus.h; what the front adds is
+ * said here.
  */
 struct bus_ops {
     const char *name;
@@ -25,6 +26,8 @@ struct bus_ops {
     uint64_t (*spool_bytes)(struct bus *bus);
     int64_t (*oldest_waiting_ms)(struct bus *bus);
     int (*partitions)(struct bus *bus, enum topic topic);
+    bool (*is_known)(struct bus *bus); /* NULL: always */
+    const char *(*trouble)(struct bus *bus);
     enum err (*subscribe)(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,
                           struct bus_cursor **ret_cursor, struct err_text *text);
     void (*unsubscribe)(struct bus_cursor *cursor); /* never NULL */

@@ -217,14 +217,14 @@ int kafka_patience_ms(const struct kafka_bus *bus, int most)
 
 /* With a spool the cluster may be away: then what was known of it last time has to do, and it is asked again and again.
  * What is wrong with the configuration itself is found before. */
-static enum err meet_cluster(struct kafka_bus *bus, bool must_know, struct err_text *text)
+static enum err meet_cluster(struct kafka_bus *bus, struct err_text *text)
 {
-    bool seen = kafka_known_read(bus);
+    bus->was_seen = kafka_known_read(bus);
     enum err err = kafka_look_up(bus, text);
     atomic_store(&bus->is_known, err == ERR_OK);
     if (!err)
         kafka_known_write(bus);
-    if (!err || !bus->spool || (must_know && !seen))
+    if (!err || !bus->spool)
         return err;
     log_warn("bus", err, "%s; what is accepted goes to the spool until it answers", text->at);
     atomic_store(&bus->down_since_ms, clock_mono_ms());
@@ -239,7 +239,7 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
     if (!err)
         err = kafka_spool_open(bus, text);
     if (!err)
-        err = meet_cluster(bus, options->must_know, text);
+        err = meet_cluster(bus, text);
     if (!err)
         err = kafka_producer_connect(bus, text);
     if (!err)
@@ -268,6 +268,28 @@ static int partitions(struct bus *front, enum topic topic)
     return atomic_load(&((struct kafka_bus *)front)->n_partitions[topic]);
 }
 
+static bool is_known(struct bus *front)
+{
+    struct kafka_bus *bus = (struct kafka_bus *)front;
+    return bus->was_seen || atomic_load(&bus->is_known);
+}
+
+static const char *trouble(struct bus *front)
+{
+    struct kafka_bus *bus = (struct kafka_bus *)front;
+    pthread_mutex_lock(&bus->mutex);
+    bool is_direct = bus->lanes[TOPIC_EVENTS].mode == KAFKA_DIRECT;
+    pthread_mutex_unlock(&bus->mutex);
+    if (!kafka_is_ready(front))
+        return bus->spool ? "kafka takes no records and the spool is full or cannot be written (SE-2003)"
+                          : "kafka does not answer (SE-3002)";
+    if (!atomic_load(&bus->is_known) && !is_known(front))
+        return "kafka, or its topics, have not been there since the start and are asked for again and again (SE-3001)";
+    if (atomic_load(&bus->down_since_ms))
+        return "kafka does not answer; what is accepted goes to the spool (SE-3002)";
+    return is_direct ? NULL : "records go to kafka through the spool, until that is empty";
+}
+
 static void hurry(struct bus *front, int within_ms)
 {
     atomic_store(&((struct kafka_bus *)front)->hurry_ms, clock_mono_ms() + within_ms + 1);
@@ -287,6 +309,8 @@ const struct bus_ops bus_kafka_ops = {
     .spool_bytes = kafka_spool_bytes,
     .oldest_waiting_ms = kafka_oldest_waiting_ms,
     .partitions = partitions,
+    .is_known = is_known,
+    .trouble = trouble,
     .subscribe = kafka_subscribe,
     .unsubscribe = kafka_unsubscribe,
     .fetch = kafka_fetch,

@@ -77,6 +77,7 @@ struct kafka_bus {
     atomic_size_t max_message;
     atomic_int n_partitions[TOPIC_COUNT]; /* until is_known: as remembered or as configured */
     atomic_bool is_known;                 /* the cluster was asked */
+    bool was_seen;                        /* n_partitions are as remembered */
     int ask_ms, spool_after_ms;
     int spool_lock_fd;
     struct bus *spool; /* NULL: none, and what Kafka does not take fails */

@@ -256,6 +256,11 @@ static int partitions(struct bus *front, enum topic topic)
     return ((struct sqlite_bus *)front)->n_partitions;
 }
 
+static const char *trouble(struct bus *front)
+{
+    return bus_is_ready(front) ? NULL : "the bus's file is full or cannot be written (SE-2003)";
+}
+
 const struct bus_ops bus_sqlite_ops = {
     .name = "sqlite",
     .open = open_bus,
@@ -268,6 +273,7 @@ const struct bus_ops bus_sqlite_ops = {
     .oldest_waiting_ms = oldest_waiting_ms,
     .is_current = is_current,
     .partitions = partitions,
+    .trouble = trouble,
     .subscribe = sqlite_subscribe,
     .unsubscribe = sqlite_unsubscribe,
     .fetch = sqlite_fetch,

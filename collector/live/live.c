@@ -49,11 +49,25 @@ static void reply_metrics(struct serve_request *request)
 static void reply_ready(const struct live *live, struct serve_request *request)
 {
     const struct live_options *options = &live->options;
-    if (options->ready && !options->ready(options->ready_ctx))
-        live_reply_error(request, 503, ERR_AGAIN,
-                         options->unready ? options->unready(options->ready_ctx) : "not ready yet");
+    bool is_ready = !options->ready || options->ready(options->ready_ctx);
+    struct buf buf;
+    buf_init(&buf, 16384);
+    if (is_ready)
+        buf_text(&buf, "{");
     else
-        live_reply(request, 200, "text/plain", SLICE("ready\n"));
+        live_error_json(&buf, ERR_AGAIN, options->unready ? options->unready(options->ready_ctx) : "not ready yet");
+    if (!is_ready) { /* the object goes on */
+        buf.len -= 1;
+        buf.at[buf.len - 1] = ',';
+    }
+    buf_text(&buf, is_ready ? "\"ready\":true" : "\"ready\":false");
+    if (options->parts) {
+        buf_text(&buf, ",\"parts\":");
+        options->parts(options->ready_ctx, &buf);
+    }
+    buf_text(&buf, "}");
+    live_reply(request, is_ready ? 200 : 503, "application/json", buf_slice(&buf));
+    buf_done(&buf);
 }
 
 /* The page's own files hold nothing secret; what they would show does. */

@@ -6,6 +6,7 @@
 #ifndef SEISMO_LIVE_LIVE_H
 #define SEISMO_LIVE_LIVE_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "event/rollup.h"
@@ -33,6 +34,8 @@ struct live_options {
     void *open_ctx;
     bool (*ready)(void *ctx);          /* may be NULL */
     const char *(*unready)(void *ctx); /* why it is not, a literal; may be NULL */
+    /* Writes {"PART":{"ready":…,"reason":…},…}, how each part is; may be NULL. Any thread, quick. */
+    void (*parts)(void *ctx, struct buf *buf);
     void *ready_ctx;
     const char *public_url, *demo_key; /* for the tag that an empty page shows */
 };

@@ -363,7 +363,8 @@ static void *run(void *ctx)
 static enum err check_states(struct merge *merge, struct err_text *text)
 {
     enum err err = ERR_OK;
-    int n = bus_partitions(merge->stage->options.bus, TOPIC_ROLLUPS);
+    struct store *store = merge->stage->options.store;
+    int n = !store || store_is_ready(store) ? bus_partitions(merge->stage->options.bus, TOPIC_ROLLUPS) : 0;
     for (int32_t i = 0; err == ERR_OK && i < n; i++) {
         struct merge_part *part = new_part(merge, i);
         err = merge_state_load(merge, part);

@@ -205,7 +205,9 @@ static enum err elastic_open(struct store **ret_store, const struct store_option
     enum err err = elastic_new(&elastic, options, text);
     if (err != ERR_OK)
         return err;
+    elastic->is_starting = true;
     err = elastic_set_up(elastic, false, text);
+    elastic->is_starting = false;
     if (is_for_later(err)) {
         log_warn("store", err, "elastic: %s does not answer; what comes in waits until it does", elastic->nodes[0].url);
         err = ERR_OK;

@@ -86,6 +86,7 @@ struct elastic {
     _Atomic int64_t good_ms;    /* when a node last gave an answer, by the monotonic clock; 0: never */
     _Atomic uint64_t generation;
     pthread_t pinger;
+    bool is_starting;      /* the process waits: answers are not waited for as long */
     bool has_pinger, stop; /* stop: under ping_mutex */
     pthread_mutex_t ping_mutex;
     pthread_cond_t ping_wake;

@@ -12,6 +12,7 @@
 
 #define FIRST_MS \
     5000 /* until it has answered once: a node that takes calls and says nothing must not hold up the start */
+#define STARTING_MS 2500 /* the same at the start itself, which is to take less than 5 s with Kafka silent too */
 #define DEAD_MS 1000
 #define DEAD_MOST_MS 60000
 
@@ -167,7 +168,7 @@ enum err elastic_send_by(struct elastic *elastic, struct http_client *client, co
     assert(!buf_failed(&url));
     struct http_request request = {.method = method, .url = url.at, .body = body};
     if (!atomic_load(&elastic->good_ms))
-        request.timeout_ms = FIRST_MS;
+        request.timeout_ms = elastic->is_starting ? STARTING_MS : FIRST_MS;
     if (body.len)
         request.content_type = strstr(path, "/_bulk") ? "application/x-ndjson" : "application/json";
     enum err err = http_send(client, &request, response, text);

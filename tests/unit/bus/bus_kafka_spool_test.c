@@ -197,20 +197,27 @@ static void test_remembers(void **state)
     bus_close(bus, 1000);
 }
 
-/* Who must know the partitions starts without the cluster only when they are remembered. */
-static void test_must_know(void **state)
+/* Without the cluster the partitions are known when they are remembered; else from when it answers. */
+static void test_is_known(void **state)
 {
     (void)state;
     struct bus_options options = spool_options();
     struct err_text text = {""};
     struct bus *bus = NULL;
-    options.must_know = true;
-    set_brokers(false);
-    assert_int_equal(bus_open(&bus, &options, &text), ERR_BUS_OPEN);
-    set_brokers(true);
-    bus_close(open_with_spool(), 1000);
     set_brokers(false);
     assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    assert_false(bus_is_known(bus));
+    assert_non_null(strstr(bus_trouble(bus), "SE-3001"));
+    assert_true(bus_is_ready(bus));
+    set_brokers(true);
+    await_mode(bus, KAFKA_DIRECT);
+    assert_true(bus_is_known(bus));
+    assert_null(bus_trouble(bus));
+    bus_close(bus, 1000);
+    set_brokers(false);
+    assert_int_equal(bus_open(&bus, &options, &text), ERR_OK);
+    assert_true(bus_is_known(bus));
+    assert_non_null(strstr(bus_trouble(bus), "SE-3002"));
     bus_close(bus, 1000);
 }
 
@@ -496,7 +503,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_down_in_the_middle, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_down_at_start, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_remembers, begin_spool, end_spool),
-        cmocka_unit_test_setup_teardown(test_must_know, begin_spool, end_spool),
+        cmocka_unit_test_setup_teardown(test_is_known, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_never_seen, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_waves, begin_spool, end_spool),
         cmocka_unit_test_setup_teardown(test_slow, begin_spool, end_spool),

@@ -104,12 +104,19 @@ static bool says(const char *text)
 
 /* ---- the listener ---- */
 
+static void parts(void *ctx, struct buf *buf)
+{
+    (void)ctx;
+    buf_text(buf, "{\"bus\":{\"ready\":true}}");
+}
+
 static enum err start_with(struct live_options options, struct err_text *text)
 {
     options.store = store;
     options.assets = assets;
     options.n_assets = sizeof assets / sizeof *assets;
     options.ready = ready;
+    options.parts = parts;
     options.ready_ctx = &is_ready;
     options.public_url = "http://127.0.0.1:8080";
     options.demo_key = "demo";
@@ -427,8 +434,11 @@ static void addresses_and_methods(void **state)
     assert_says("allow: GET, HEAD");
     assert_int_equal(get("/healthz"), 200);
     assert_int_equal(get("/readyz"), 200);
+    assert_string_equal(answer.body, "{\"ready\":true,\"parts\":{\"bus\":{\"ready\":true}}}");
     is_ready = false;
     assert_int_equal(get("/readyz"), 503);
+    assert_says("{\"code\":\"SE-2001\",");
+    assert_says(".md\",\"ready\":false,\"parts\":{\"bus\":{\"ready\":true}}}");
     assert_int_equal(get("/healthz"), 200);
     assert_int_equal(get("/metrics"), 200);
     end = strstr(answer.text, "# TYPE seismo_");
