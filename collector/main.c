@@ -359,6 +359,13 @@ static const char *const *inner_names(const struct seismo *seismo)
     return *host ? names : NULL;
 }
 
+static void alerts_were_remarked(void *ctx)
+{
+    struct seismo *seismo = ctx;
+    if (seismo->alerts)
+        alerts_look(seismo->alerts);
+}
+
 /* The inner listener: every instance has its figures and its health there, the one with role live also the page. */
 static enum err start_live(struct seismo *seismo, struct err_text *text)
 {
@@ -376,6 +383,8 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .n_assets = has_page ? sizeof assets / sizeof *assets : 0,
         .open_windows = seismo->roles & ROLE_DETECT ? open_windows : NULL,
         .open_ctx = seismo,
+        .remarked = alerts_were_remarked,
+        .remarked_ctx = seismo,
         .ready = all_is_ready,
         .unready = why_not_ready,
         .parts = add_parts,

@@ -205,6 +205,7 @@ static void start(struct alerts *alerts)
     pthread_condattr_destroy(&steady);
     hash_random(&alerts->owner, sizeof alerts->owner);
     alerts->touched_ms = clock_mono_ms();
+    alerts->must_look = true;
     state_metric(ALERT_FIRING);
     state_metric(ALERT_RESOLVED);
     if (pthread_create(&alerts->thread, NULL, alerts_run, alerts))
@@ -214,6 +215,7 @@ static void start(struct alerts *alerts)
 static void release(struct alerts *alerts)
 {
     book_done(&alerts->book);
+    remarks_done(&alerts->remarks);
     free(alerts->webhook);
     free(alerts->live_url);
     free(alerts);

@@ -28,6 +28,8 @@ struct finding_sink *alerts_sink(struct alerts *alerts);
 /* These series are decided about by this process from now on. Waits, at most wait_ms, until the store's book says so
  * and what others have decided is known here. False: not yet, ask again. For the thread that findings come on. */
 bool alerts_own(struct alerts *alerts, const struct ownership *taken, size_t n, int wait_ms);
+/* Silences have changed in the store: heeded at once and not only at the next telling. Any thread. */
+void alerts_look(struct alerts *alerts);
 void alerts_close(struct alerts *alerts, int deadline_ms); /* takes NULL */
 
 #endif

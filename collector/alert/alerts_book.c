@@ -2,7 +2,8 @@
  *
  * Bytes, version 2: u8 version | varint n firing x entry | varint n outbox x entry
  *                   | varint n x { u32 partition, u64 epoch, u64 owner }; version 1 ends before them
- *   entry: u8 flags (1 announced) | u8 todo | u64 claimed_by | i64 claimed_until_ms | string (alert_write's form)
+ *   entry: u8 flags (1 announced, 2 hushed) | u8 todo | u64 claimed_by | i64 claimed_until_ms | string (alert_write's
+ * form)
  *
  * An alert's life: opened by a finding it stands in `firing`, and a change in `outbox` that is to be stored, published
  * and told; resolved it leaves `firing`, and a second change follows the first. Changes leave the outbox when all is
@@ -14,6 +15,7 @@
 
 #define VERSION 2
 #define ANNOUNCED 1
+#define HUSHED 2
 
 void book_init(struct book *book)
 {
@@ -130,7 +132,7 @@ static void write_entries(const struct entries *entries, struct buf *buf)
     buf_varint(buf, entries->n);
     for (size_t i = 0; i < entries->n; i++) {
         const struct entry *entry = entries->list[i];
-        buf_u8(buf, entry->announced ? ANNOUNCED : 0);
+        buf_u8(buf, (uint8_t)((entry->announced ? ANNOUNCED : 0) | (entry->is_hushed ? HUSHED : 0)));
         buf_u8(buf, entry->todo);
         buf_u64(buf, entry->claimed_by);
         buf_u64(buf, (uint64_t)entry->claimed_until_ms);
@@ -162,6 +164,7 @@ static enum err read_entry(struct reader *reader, struct entries *entries)
         return err;
     struct entry *entry = entry_new(&alert);
     entry->announced = flags & ANNOUNCED;
+    entry->is_hushed = flags & HUSHED;
     entry->todo = todo & (TODO_STORE | TODO_BUS | TODO_TELL);
     entry->claimed_by = claimed_by;
     entry->claimed_until_ms = claimed_until_ms;
@@ -224,6 +227,7 @@ static void take_theirs(struct book *book, struct entries *ours, struct entries 
         struct entry *own = entries_find(ours, other->alert.id, other->alert.state);
         if (own) {
             own->announced = own->announced || other->announced;
+            own->is_hushed = other->is_hushed; /* of two that notice an end, one tells it */
             own->todo &= other->todo;
             own->claimed_by = other->claimed_by;
             own->claimed_until_ms = other->claimed_until_ms;

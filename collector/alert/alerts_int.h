@@ -24,6 +24,7 @@ struct entry {
     bool announced; /* firing: people were told */
     bool is_mine;   /* this process decided it, or took it over */
     bool is_kept;   /* the store has it */
+    bool is_hushed; /* firing: under a silence; it is told again when that ends */
     uint8_t todo;   /* of a change in the outbox */
     uint64_t claimed_by;
     int64_t claimed_until_ms; /* by the wall clock: another process must understand it */
@@ -62,6 +63,8 @@ void book_finish(struct book *book, struct entries *from, struct entry *entry);
 /* The later epoch stays. */
 void book_set_owner(struct book *book, struct owner_row row);
 uint64_t book_owner(const struct book *book, int32_t partition); /* 0: unknown */
+/* Whether the series is known to be decided about by somebody else than `me`. */
+bool book_is_anothers(const struct book *book, const struct alert *alert, uint64_t me, int n_partitions);
 void book_write_owners(const struct book *book, struct buf *buf);
 void book_read_owners(struct reader *reader, struct book *book);
 /* Forgets what is new, not kept, and about series of another owner than `me`. */

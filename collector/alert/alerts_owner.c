@@ -66,8 +66,10 @@ void book_read_owners(struct reader *reader, struct book *book)
     }
 }
 
-static bool is_anothers(const struct book *book, const struct alert *alert, uint64_t me, int n_partitions)
+bool book_is_anothers(const struct book *book, const struct alert *alert, uint64_t me, int n_partitions)
 {
+    if (n_partitions <= 0)
+        return false;
     uint64_t owner = book_owner(book, series_partition(&alert->key, n_partitions));
     return owner && owner != me;
 }
@@ -86,7 +88,7 @@ static void forsake_in(struct book *book, struct entries *entries, uint64_t me, 
 {
     for (size_t i = entries->n; i-- > 0;) {
         struct entry *entry = entries->list[i];
-        if (entry->is_kept || !is_anothers(book, &entry->alert, me, n_partitions))
+        if (entry->is_kept || !book_is_anothers(book, &entry->alert, me, n_partitions))
             continue;
         METRIC_ADD("seismo_alerts_forsaken_total", "decisions about series that were another instance's by then", 1);
         take_back_end(book, &entry->alert);

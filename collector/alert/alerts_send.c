@@ -6,8 +6,9 @@
  *      kept book says is claimed by us is POSTed, and only while the claim is young: a process that was stopped in
  *      between leaves it to whoever claims next.
  *
- * A crash before 3's POST sends it after the restart, once the claim has run out; one after the POST and before the
- * mark sends it twice: that window cannot be closed with a receiver that does not know what it has received. */
+ * What is under a silence (alerts_hush.c) is not told. A crash before 3's POST sends it after the restart, once the
+ * claim has run out; one after the POST and before the mark sends it twice: that window cannot be closed with a
+ * receiver that does not know what it has received. */
 #include "alert/alerts_thread.h"
 
 #include <stdlib.h>
@@ -248,6 +249,16 @@ static bool may_claim(const struct alerts *alerts, const struct entry *entry)
     return entry->is_kept && wants_telling(alerts, entry) && claimed_for(alerts, entry) == 0;
 }
 
+static bool has_to_tell(struct alerts *alerts)
+{
+    bool has = false;
+    pthread_mutex_lock(&alerts->mutex);
+    for (size_t i = 0; i < alerts->book.outbox.n && !has; i++)
+        has = may_claim(alerts, alerts->book.outbox.list[i]);
+    pthread_mutex_unlock(&alerts->mutex);
+    return has;
+}
+
 /* Takes the oldest; all that wait when there are many, or when the receiver has asked for patience. */
 static void claim(struct round *round, struct batch_of_changes *batch)
 {
@@ -348,6 +359,13 @@ static bool tell(struct round *round)
     struct batch_of_changes batch = {.n = 0};
     if (!alerts->notifier || clock_mono_ms() < round->tell_at_ms)
         return false;
+    if (!has_to_tell(alerts))
+        return false;
+    if (!hush_read(alerts)) {
+        round->tell_at_ms = clock_mono_ms() + http_backoff_ms(round->tell_attempts++, BASE_PAUSE_MS, CAP_PAUSE_MS, -1);
+        return false;
+    }
+    hush_apply(alerts);
     int64_t claimed_ms = clock_mono_ms();
     claim(round, &batch);
     if (batch.n == 0)
@@ -383,6 +401,8 @@ static int64_t next_time(const struct round *round)
     int64_t now_ms = clock_mono_ms(), at_ms = now_ms + IDLE_MS;
     if (alerts->is_dirty)
         at_ms = round->keep_at_ms;
+    if (hush_next(alerts) < at_ms)
+        at_ms = hush_next(alerts);
     for (size_t i = 0; i < alerts->book.outbox.n; i++) {
         const struct entry *entry = alerts->book.outbox.list[i];
         int64_t due_ms = at_ms;
@@ -429,6 +449,7 @@ void *alerts_run(void *ctx)
         .connect_timeout_ms = POST_TIMEOUT_MS / 2, .timeout_ms = POST_TIMEOUT_MS, .max_response = 65536};
     struct round round = {.alerts = alerts, .client = http_client_new(&options)};
     do {
+        hush_look(alerts);
         bool kept = keep(&round);
         if (kept && file_all(&round))
             keep(&round);

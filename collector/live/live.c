@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -20,6 +21,33 @@ static const struct {
     {"/api/sessions", live_answer_sessions}, {"/api/session", live_answer_session}, {"/api/errors", live_answer_errors},
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
 };
+
+/* What is asked for with POST. */
+static const struct {
+    const char *path;
+    live_answer_fn *change;
+} changes[] = {
+    {"/api/alerts/acknowledge", live_change_acknowledge},
+    {"/api/alerts/silence", live_change_silence},
+    {"/api/alerts/unsilence", live_change_unsilence},
+};
+
+static live_answer_fn *change_of(struct slice path)
+{
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (slice_is(path, changes[i].path))
+            return changes[i].change;
+    return NULL;
+}
+
+static void make_change(struct live *live, struct serve_request *request, live_answer_fn *fn)
+{
+    struct arena *arena = arena_new(1024, 65536);
+    struct live_query query = {.is_change = true,
+                               .body = arena_copy(arena, serve_body(request)),
+                               .peer = arena_copy(arena, serve_peer(request))};
+    live_jobs_push(live->jobs, request, fn, &query, arena);
+}
 
 static void answer(struct live *live, struct serve_request *request, live_answer_fn *fn)
 {
@@ -99,6 +127,11 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         live_streams_open(live->streams, request);
         return;
     }
+    live_answer_fn *change = change_of(path);
+    if (change) {
+        make_change(live, request, change);
+        return;
+    }
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         if (slice_is(path, answers[i].path)) {
             answer(live, request, answers[i].answer);
@@ -106,6 +139,13 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         }
     }
     live_reply_error(request, 404, ERR_NOT_FOUND, NULL);
+}
+
+static bool is_json(struct slice type)
+{
+    static const char wanted[] = "application/json";
+    size_t n = sizeof wanted - 1;
+    return type.len >= n && strncasecmp(type.at, wanted, n) == 0 && (type.len == n || type.at[n] == ';');
 }
 
 /* Why the request is refused before anything is looked at; ERR_OK if it is not. */
@@ -120,7 +160,16 @@ static enum err check(const struct live *live, struct serve_request *request, in
         *ret_what = "requests from pages of other origins are not answered";
         return ERR_FORBIDDEN;
     }
+    bool is_post = slice_is(serve_method(request), "POST"), is_change = change_of(serve_path(request)) != NULL;
+    /* A page of another origin cannot send this type without asking first, and nobody says yes. */
+    if (is_post && is_change && !is_json(serve_header(request, "content-type"))) {
+        *ret_what = "what changes something is sent as application/json";
+        *ret_status = 415;
+        return ERR_FORBIDDEN;
+    }
     *ret_status = 405;
+    if (is_change)
+        return is_post ? ERR_OK : ERR_BAD_METHOD;
     if (!slice_is(serve_method(request), "GET") && !slice_is(serve_method(request), "HEAD"))
         return ERR_BAD_METHOD;
     return ERR_OK;
@@ -228,7 +277,7 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
     struct serve_options serve = {
         .address = live->options.address,
         .loops = 1,
-        .max_body = 1024,
+        .max_body = 8192,
         .max_connections = MAX_CONNECTIONS,
         .request_timeout_ms = REQUEST_TIMEOUT_MS,
     };

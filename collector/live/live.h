@@ -32,6 +32,8 @@ struct live_options {
     void (*open_windows)(void *ctx, int32_t width_s, void (*each)(void *each_ctx, const struct rollup *rollup),
                          void *each_ctx);
     void *open_ctx;
+    void (*remarked)(void *ctx); /* somebody has acknowledged or silenced an alert; any thread; may be NULL */
+    void *remarked_ctx;
     bool (*ready)(void *ctx);          /* may be NULL */
     const char *(*unready)(void *ctx); /* why it is not, a literal; may be NULL */
     /* Writes {"PART":{"ready":…,"reason":…},…}, how each part is; may be NULL. Any thread, quick. */

@@ -7,6 +7,7 @@
  *   live_jobs.c      the workers: blocking reads away from the loops, answers kept for a moment
  *   live_stream.c    server-sent events
  *   live_audit.c     who looked at whose timeline
+ *   live_remarks.c   what people do about alerts, and what they have done
  *   live_windows.c   final windows of the store and the open ones, each once
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
@@ -40,7 +41,9 @@ struct live_query {
     int32_t width_s;                /* of the windows that are read */
     int64_t step_ms;                /* of the chart's points: a multiple of the width */
     size_t limit;
-    bool is_timed; /* from or to was given, not only a range */
+    struct slice body, peer; /* of a change: what was sent, and from where */
+    bool is_change;          /* a POST: never answered from what is kept */
+    bool is_timed;           /* from or to was given, not only a range */
 };
 enum err live_query_read(struct serve_request *request, struct arena *arena, int64_t now_ms,
                          struct live_query *ret_query, struct err_text *text);
@@ -162,6 +165,15 @@ json_t *live_document(struct slice json);
 /* Text member of a document (NULL allowed); len 0 when absent. Borrowed from the document. */
 struct slice live_member(const json_t *document, const char *name);
 double live_member_number(const json_t *document, const char *name); /* NAN when absent */
+
+/* ---- remarks: event/remarks.h ---- */
+struct remarks;
+live_answer_fn live_change_acknowledge, live_change_silence, live_change_unsilence;
+/* To be given to remarks_done whatever comes back. */
+enum err live_remarks_get(struct live *live, struct remarks *ret_remarks, uint64_t *ret_version);
+/* The fields "acknowledged" and "silence" of one alert; "silences", all that hold. */
+void live_write_remarks(struct buf *buf, const struct remarks *remarks, const struct alert *alert, int64_t now_ms);
+void live_write_silences(struct buf *buf, const struct remarks *remarks, int64_t now_ms);
 
 /* ---- audit ---- */
 /* Notes in the log who opened whose timeline. The loop's thread. */

@@ -121,7 +121,7 @@ static void keep(struct live_jobs *jobs, const struct job *job, struct slice bod
 
 static void run(struct live_jobs *jobs, struct job *job)
 {
-    if (reply_kept(jobs, job))
+    if (!job->query.is_change && reply_kept(jobs, job))
         return;
     struct buf buf;
     struct err_text text = {{0}};
@@ -131,6 +131,11 @@ static void run(struct live_jobs *jobs, struct job *job)
     enum err err = job->answer(jobs->live, &job->query, &buf, &text);
     if (err == ERR_OK && buf_failed(&buf))
         err = ERR_TOO_LARGE;
+    if (err == ERR_OK && job->query.is_change) {
+        live_ticket_reply(job->ticket, 200, buf_slice(&buf));
+        buf_done(&buf);
+        return;
+    }
     if (err == ERR_OK) {
         keep(jobs, job, buf_slice(&buf), generation, began_ms);
     } else {

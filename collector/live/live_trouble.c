@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "event/remarks.h"
 #include "live/live_int.h"
 
 #define MAX_FIRING 100
 #define MAX_ALERTS 200
+#define MAX_SEARCHED 1000 /* for one of them, or for a long list */
 
 /* ---- alerts ---- */
 
@@ -16,6 +18,7 @@ struct alert_list {
     struct buf *buf;
     size_t n, limit;
     enum alert_state state;
+    const struct remarks *remarks;
 };
 
 static void write_time(struct buf *buf, const char *name, int64_t ms)
@@ -30,9 +33,11 @@ static void write_time(struct buf *buf, const char *name, int64_t ms)
     buf_json_string(buf, slice_of(text));
 }
 
-static bool is_wanted(const struct live_query *query, const struct series_key *key)
+static bool is_wanted(const struct live_query *query, const struct alert *alert)
 {
-    return (!query->service.len || slice_equal(query->service, key->service)) &&
+    const struct series_key *key = &alert->key;
+    return (!query->id.len || slice_is(query->id, alert->id)) &&
+           (!query->service.len || slice_equal(query->service, key->service)) &&
            (!query->environment.len || slice_equal(query->environment, key->environment));
 }
 
@@ -50,7 +55,7 @@ static bool write_alert(void *ctx, const struct alert *alert)
 {
     struct alert_list *list = ctx;
     struct buf *buf = list->buf;
-    if (alert->state != list->state || !is_wanted(list->query, &alert->key))
+    if (alert->state != list->state || !is_wanted(list->query, alert))
         return true;
     buf_text(buf, buf->at[buf->len - 1] == '[' ? "{" : ",{");
     buf_json_field(buf, "id", slice_of(alert->id));
@@ -66,23 +71,34 @@ static bool write_alert(void *ctx, const struct alert *alert)
     buf_json_number(buf, "events", round(alert->events));
     buf_json_int(buf, "history_s", alert->history_s);
     buf_json_name(buf, "young");
-    buf_text(buf, alert->young ? "true}" : "false}");
+    buf_text(buf, alert->young ? "true" : "false");
+    live_write_remarks(buf, list->remarks, alert, list->query->now_ms);
+    buf_char(buf, '}');
     return ++list->n < list->limit;
 }
 
 enum err live_answer_alerts(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
 {
-    struct alert_list list = {.query = query, .buf = buf, .limit = MAX_FIRING, .state = ALERT_FIRING};
+    struct remarks remarks;
+    uint64_t version;
+    struct alert_list list = {
+        .query = query, .buf = buf, .limit = MAX_FIRING, .state = ALERT_FIRING, .remarks = &remarks};
+    bool is_long = query->id.len || query->limit > MAX_ALERTS / 2;
     buf_text(buf, "{\"rows\":[");
-    enum err err = store_read_alerts(live->options.store, query->application, true, MAX_FIRING, write_alert, &list);
+    enum err err = live_remarks_get(live, &remarks, &version);
+    if (err == ERR_OK)
+        err = store_read_alerts(live->options.store, query->application, true, MAX_FIRING, write_alert, &list);
     size_t firing = list.n;
     list.state = ALERT_RESOLVED;
     list.limit = firing + query->limit;
     if (err == ERR_OK)
-        err = store_read_alerts(live->options.store, query->application, false, MAX_ALERTS, write_alert, &list);
+        err = store_read_alerts(live->options.store, query->application, false, is_long ? MAX_SEARCHED : MAX_ALERTS,
+                                write_alert, &list);
     buf_char(buf, ']');
+    live_write_silences(buf, &remarks, query->now_ms);
     buf_json_int(buf, "firing", (int64_t)firing);
     buf_text(buf, "}\n");
+    remarks_done(&remarks);
     return err == ERR_OK ? err : err_set(text, err, "the alerts cannot be read: %s", err_sentence(err));
 }
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "bus/bus.h"
+#include "event/remarks.h"
 #include "store/store.h"
 #include "unit/alert/slack_rules.h"
 
@@ -452,6 +453,84 @@ static void kills_lose_nothing(void **state)
     slack_stop(&slack);
 }
 
+/* As the live page of another process does it. */
+static void remark(struct house *house, const struct remark_silence *silence, const char *end)
+{
+    struct remarks remarks;
+    struct buf bytes;
+    uint64_t version;
+    buf_init(&bytes, STORE_STATE_BYTES);
+    enum err err = store_state_get(house->store, REMARKS_KEY, &bytes, &version);
+    if (err == ERR_OK)
+        err = remarks_read(buf_slice(&bytes), &remarks);
+    else
+        remarks_init(&remarks);
+    assert_true(err == ERR_OK || err == ERR_MISSING);
+    if (silence)
+        assert_int_equal(remarks_silence(&remarks, silence, clock_wall_ms()), ERR_OK);
+    if (end)
+        assert_true(remarks_unsilence(&remarks, end, clock_wall_ms()));
+    buf_clear(&bytes);
+    remarks_write(&remarks, &bytes);
+    assert_int_equal(store_state_put(house->store, REMARKS_KEY, buf_slice(&bytes), version, &version), ERR_OK);
+    remarks_done(&remarks);
+    buf_done(&bytes);
+}
+
+static int64_t silenced_total(void)
+{
+    return metric_value(metric_get(METRIC_COUNTER, "seismo_alerts_silenced_total", NULL, NULL, ""));
+}
+
+static void wait_until_silenced(int64_t n)
+{
+    for (int i = 0; i < 3000 && silenced_total() < n; i++)
+        pause_ms(10);
+    assert_int_equal(silenced_total(), n);
+}
+
+/* One is under a silence from the beginning, one from the middle; both are told when it ends, in the next life of the
+ * program, and the one that was over by then is not. */
+static void a_silence_holds_its_tongue_and_its_end_speaks(void **state)
+{
+    (void)state;
+    struct slack slack = {0};
+    struct house house;
+    slack_start(&slack);
+    open_house(&house, slack.port, 10);
+    find(&house, "GET /before", ALERT_FIRING, 500);
+    wait_for(&slack, "GET /before", 200, 1);
+    struct remark_silence silence = {.id = "S-1",
+                                     .application = "shop",
+                                     .service = "web",
+                                     .by = "Ada",
+                                     .reason = "a test of load",
+                                     .from_ms = clock_wall_ms() - 1000,
+                                     .until_ms = clock_wall_ms() + 3600000};
+    int64_t before = silenced_total();
+    remark(&house, &silence, NULL);
+    find(&house, "GET /during", ALERT_FIRING, 500);
+    wait_until_silenced(before + 1);
+    find(&house, "GET /over", ALERT_FIRING, 500);
+    wait_until_silenced(before + 2);
+    find(&house, "GET /over", ALERT_RESOLVED, 0);
+    for (int i = 0; i < 3000 && stored(&house, true) != 2; i++)
+        pause_ms(10);
+    close_house(&house, 5000);
+    assert_int_equal(posts(&slack), 1);
+    open_house(&house, slack.port, 10);
+    find(&house, "GET /during", ALERT_FIRING, 600);
+    remark(&house, NULL, "S-1");
+    alerts_look(house.alerts);
+    wait_for(&slack, "GET /during", 200, 1);
+    wait_for(&slack, "GET /before", 200, 2);
+    find(&house, "GET /during", ALERT_RESOLVED, 0);
+    wait_for(&slack, "GET /during", 200, 2);
+    close_house(&house, 5000);
+    assert_int_equal(count_of(&slack, "GET /over", 200), 0);
+    slack_stop(&slack);
+}
+
 static void nobody_to_tell_is_no_trouble(void **state)
 {
     (void)state;
@@ -494,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(alerts_are_bounded, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_restart_tells_what_was_not_told, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(kills_lose_nothing, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_silence_holds_its_tongue_and_its_end_speaks, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(nobody_to_tell_is_no_trouble, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_newer_state_stops_the_start, make_folder, drop_folder),
     };

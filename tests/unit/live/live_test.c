@@ -679,7 +679,65 @@ static void firing_alerts_come_first(void **state)
     assert_says("\"firing\":1}");
     assert_says("\"resolved\":null");
     assert_int_equal(get("/api/alerts?service=other"), 200);
-    assert_says("{\"rows\":[],\"firing\":0}");
+    assert_says("{\"rows\":[],\"silences\":[],\"firing\":0}");
+}
+
+static int post(const char *path, const char *fields, const char *body)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%sContent-Length: %zu\r\n\r\n%s", fields, strlen(body), body);
+    text[strlen(text)] = '\0';
+    int fd = send_request("POST", path, NULL, text);
+    read_answer(fd, 5000);
+    close(fd);
+    return answer.status;
+}
+
+#define JSON "Content-Type: application/json\r\n"
+#define SILENCE "{\"id\":\"A-000000000001\",\"by\":\"Ada\",\"minutes\":60,\"reason\":\"<b>known</b>\"}"
+
+static void count_remark(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+/* Acknowledged, silenced, and all of it there after a restart; refused from other pages and where it makes no sense. */
+static void people_say_what_they_do_about_an_alert(void **state)
+{
+    (void)state;
+    int remarked = 0;
+    const struct live_options options = {.remarked = count_remark, .remarked_ctx = &remarked};
+    struct slice value = make_alert("A-000000000001", ALERT_FIRING, NOW_MS);
+    put(STORE_ALERT, value);
+    make_free(value);
+    start(options);
+    assert_int_equal(post("/api/alerts/acknowledge", "Content-Type: text/plain\r\n", "{}"), 415);
+    assert_int_equal(post("/api/alerts/acknowledge", JSON "Origin: http://evil.test\r\n", "{}"), 403);
+    assert_int_equal(get("/api/alerts/acknowledge"), 405);
+    assert_int_equal(post("/api/alerts/acknowledge", JSON, "[1"), 400);
+    assert_int_equal(post("/api/alerts/acknowledge", JSON, "{\"id\":\"A-000000000001\"}"), 400);
+    assert_says("by: expected a text");
+    assert_int_equal(post("/api/alerts/acknowledge", JSON, "{\"id\":\"A-0\",\"by\":\"Ada\"}"), 404);
+    assert_int_equal(post("/api/alerts/silence", JSON, "{\"id\":\"A-000000000001\",\"by\":\"Ada\"}"), 400);
+    assert_int_equal(remarked, 0);
+    assert_int_equal(get("/api/alerts"), 200);
+    assert_says("\"acknowledged\":null,\"silence\":null");
+    assert_int_equal(post("/api/alerts/acknowledge", JSON, "{\"id\":\"A-000000000001\",\"by\":\"Ada\"}"), 200);
+    assert_int_equal(post("/api/alerts/silence", JSON, SILENCE), 200);
+    assert_int_equal(remarked, 2);
+    live_stop(live, 1000);
+    start(options);
+    assert_int_equal(get("/api/alerts?id=A-000000000001"), 200);
+    assert_says("\"acknowledged\":{\"by\":\"Ada\",\"at\":\"");
+    assert_says("\"reason\":\"<b>known</b>\"");
+    char end[128] = "{\"by\":\"Bob\",\"id\":\"";
+    strncat(end, strstr(answer.text, "S-"), 14);
+    strcat(end, "\"}");
+    assert_int_equal(post("/api/alerts/unsilence", JSON, end), 200);
+    assert_int_equal(post("/api/alerts/unsilence", JSON, end), 404);
+    assert_int_equal(get("/api/alerts"), 200);
+    assert_says("\"silence\":null");
+    assert_says("\"silences\":[]");
 }
 
 static void status_tells_what_metrics_tell(void **state)
@@ -803,6 +861,7 @@ int main(void)
         ON_LIVE(what_is_pasted_is_found),
         ON_LIVE(opened_timelines_are_counted_once),
         ON_LIVE(firing_alerts_come_first),
+        ON_LIVE(people_say_what_they_do_about_an_alert),
         ON_LIVE(status_tells_what_metrics_tell),
         ON_LIVE(nothing_stored_is_no_figure),
         ON_LIVE(changes_are_coalesced),

@@ -6,15 +6,17 @@ import { asTables, forgetDetached } from "./lib/chart";
 import { getBefore } from "./lib/compare";
 import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
+import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
 import type { Alerts, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
+import { showAlert } from "./view/alert";
+import { showAlerts } from "./view/alerts";
 import { showEmpty, showLocked } from "./view/empty";
 import { showError } from "./view/error";
 import { showHeader } from "./view/header";
 import { toggleKeys } from "./view/keys";
 import { overviewWords, showOverview } from "./view/overview";
-import { trouble } from "./view/parts";
-import { seriesWords } from "./view/parts";
+import { alertLink, seriesWords, trouble } from "./view/parts";
 import { showSeries } from "./view/series";
 import { showSession } from "./view/session";
 
@@ -111,7 +113,27 @@ async function refreshError(asked: State): Promise<void> {
   showError(main, asked, detail);
 }
 
-const VIEWS = { overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
+async function refreshAlerts(asked: State): Promise<void> {
+  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readStatus()]);
+  if (asked !== state) return;
+  tell(alerts);
+  title("Alerts");
+  showAlerts(main, asked, alerts, Date.now());
+}
+
+async function refreshAlert(asked: State): Promise<void> {
+  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
+  const alert = alerts.rows[0];
+  if (!alert) throw new ApiError(404, "", "No alert of this name is stored here.");
+  const around = alertLink(asked, alert, Date.now());
+  if (alert.state === "firing") around.to = new Date().toISOString();
+  const series = await get<Series>(`/api/series?${scopeQuery(around, { kind: around.kind, name: around.name, detail: around.detail })}`);
+  if (asked !== state) return;
+  title(`${alert.state === "firing" ? "! " : ""}${seriesWords(alert.series, alert.name, alert.detail)}`);
+  showAlert(main, asked, alert, series, Date.now());
+}
+
+const VIEWS = { alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;
@@ -191,6 +213,11 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
+  if (isRemark(event.target)) {
+    event.preventDefault();
+    void remark(event.target).then(() => feed.now());
+    return;
+  }
   if (!(event.target instanceof HTMLFormElement) || !event.target.hasAttribute("data-search")) return;
   event.preventDefault();
   void find(document.getElementById("search") as HTMLInputElement);
@@ -211,6 +238,7 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLTextAreaElement) return;
   if (event.target instanceof HTMLInputElement) {
     if (event.key === "Enter" && event.target.id === "token") unlock();
     if (event.key === "Escape") event.target.blur();

@@ -24,13 +24,15 @@ export interface Overview extends Span {
   left_out: number;
 }
 
+export interface Silence { id: string; by: string; reason: string; from: string; until: string; application: string; service: string; environment: string; name: string; detail: string }
 export interface Alert {
   id: string; kind: "latency" | "errors" | "traffic"; state: "firing" | "resolved";
   application: string; service: string; environment: string; series: string; name: string; detail: string;
   since: string | null; opened: string | null; resolved: string | null;
   observed: number | null; expected: number | null; sessions: number; events: number; young: boolean; history_s: number;
+  acknowledged: { by: string; at: string } | null; silence: Silence | null;
 }
-export interface Alerts { rows: Alert[]; firing: number }
+export interface Alerts { rows: Alert[]; silences: Silence[]; firing: number }
 
 export interface Session {
   id: string; user?: string; application?: string; service?: string; environment?: string; browser?: string; os?: string; device?: string;

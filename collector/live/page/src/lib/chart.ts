@@ -13,6 +13,7 @@ export interface ChartData {
   height: number;
   axis: boolean; // whether the times stand below
   mark?: [number, number]; // a stretch of time to shade
+  band?: [number, number]; // values that are usual
   label: string; // the same in words
 }
 
@@ -84,12 +85,18 @@ function shade(holder: Holder): uPlot.Plugin {
   return {
     hooks: {
       drawClear: (chart) => {
-        const mark = holder.last?.mark;
-        if (!mark) return;
-        const left = chart.valToPos(mark[0] / 1000, "x", true), right = chart.valToPos(mark[1] / 1000, "x", true);
+        const { mark, band } = holder.last ?? {};
         chart.ctx.save();
-        chart.ctx.fillStyle = color("--mark");
-        chart.ctx.fillRect(left, chart.bbox.top, right - left, chart.bbox.height);
+        if (mark) {
+          const left = Math.max(chart.bbox.left, chart.valToPos(mark[0] / 1000, "x", true)), right = Math.min(chart.bbox.left + chart.bbox.width, chart.valToPos(mark[1] / 1000, "x", true));
+          chart.ctx.fillStyle = color("--mark");
+          chart.ctx.fillRect(left, chart.bbox.top, Math.max(0, right - left), chart.bbox.height);
+        }
+        if (band) {
+          const low = chart.valToPos(band[0], "y", true), high = chart.valToPos(band[1], "y", true);
+          chart.ctx.fillStyle = color("--band");
+          chart.ctx.fillRect(chart.bbox.left, high, chart.bbox.width, Math.max(2, low - high));
+        }
         chart.ctx.restore();
       },
     },

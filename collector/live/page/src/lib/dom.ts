@@ -54,7 +54,7 @@ function patchAttributes(now: Element, wanted: Element): void {
   for (const { name } of [...now.attributes]) if (name !== "style" && name !== "open" && !wanted.hasAttribute(name)) now.removeAttribute(name);
   for (const { name, value } of [...wanted.attributes]) if (name !== "style" && now.getAttribute(name) !== value) now.setAttribute(name, value);
   if (now instanceof HTMLElement && wanted instanceof HTMLElement && now.style.cssText !== wanted.style.cssText) now.style.cssText = wanted.style.cssText;
-  if (now instanceof HTMLSelectElement && wanted instanceof HTMLSelectElement && now !== document.activeElement) now.value = wanted.value;
+  if (now instanceof HTMLSelectElement && wanted instanceof HTMLSelectElement && now !== document.activeElement && !now.form) now.value = wanted.value;
 }
 
 // Makes `now` look like `wanted` while keeping nodes: focus, selection, scroll and opened details stay where they are.

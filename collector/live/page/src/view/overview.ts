@@ -22,26 +22,17 @@ function when(state: State): string {
 
 /* ---- alerts ---- */
 
-function alertLink(state: State, alert: Alert, now: number): State {
-  const since = Date.parse(alert.since ?? alert.opened ?? ""), end = alert.resolved ? Date.parse(alert.resolved) : now;
-  return {
-    ...kept(state), application: alert.application, service: alert.service, environment: alert.environment, view: "series",
-    kind: alert.series, name: alert.name, detail: alert.detail,
-    from: new Date(since - 900000).toISOString(), to: new Date(end + 300000).toISOString(),
-  };
-}
-
 function alertCard(state: State, alert: Alert, now: number): HTMLElement {
   const [words, figures] = alertWords(alert);
   const since = alert.since ?? alert.opened ?? "";
   const people = sessionsWords(alert.sessions);
   return h("li", { class: "alert", "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
-    link(alertLink(state, alert, now), { class: "alert-link" },
+    link({ ...kept(state), view: "alert", id: alert.id }, { class: "alert-link" },
       h("span", { class: "alert-icon" }, icon("alert")),
       h("span", { class: "alert-text" },
         h("span", { class: "alert-title" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
         h("span", { class: "alert-more" }, `${figures} · `, time(since, `since ${dateTime(Date.parse(since))}`), `, for ${span(now - Date.parse(since))}`,
-          people && ` · ${people}`, alert.service && ` · ${alert.service}`, alert.young && " · little history to compare with")),
+          people && ` · ${people}`, alert.acknowledged && ` · acknowledged by ${alert.acknowledged.by}`, alert.silence && " · silenced", alert.service && ` · ${alert.service}`, alert.young && " · little history to compare with")),
       h("span", { class: "alert-go" }, "Look", icon("next"))));
 }
 
@@ -53,11 +44,12 @@ function alertsSection(state: State, alerts: Alerts | null, now: number): HTMLEl
     calm
       ? h("p", { class: "calm-line" }, chip("good", alerts ? "No open alerts" : "Alerts are being read"))
       : h("ul", { class: "plain" }, firing.map((alert) => alertCard(state, alert, now))),
+    link({ ...kept(state), view: "alerts" }, { class: "all-alerts" }, "All alerts"),
     over.length > 0 && h("details", { class: "over" }, h("summary", null, `${plural(over.length, "alert")} lately, over now`),
       h("ul", { class: "plain" }, over.map((alert) => {
         const [words, figures] = alertWords(alert), end = alert.resolved ?? alert.opened ?? "";
         return h("li", { "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
-          link(alertLink(state, alert, now), { class: "over-link" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
+          link({ ...kept(state), view: "alert", id: alert.id }, { class: "over-link" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
           h("span", { class: "muted" }, ` ${figures} · over since `, time(end, dateTime(Date.parse(end)))));
       }))));
 }

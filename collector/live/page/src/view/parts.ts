@@ -69,6 +69,16 @@ export function alertWords(alert: Alert): [string, string] {
   return [`${now ? "has" : "had"} ${less ? "less" : "more"} traffic than usual`, `${count(Math.round(observed ?? 0))} a minute where ${count(Math.round(expected ?? 0))} is usual`];
 }
 
+/* The series of an alert around its time. */
+export function alertLink(state: State, alert: Alert, now: number): State {
+  const since = Date.parse(alert.since ?? alert.opened ?? ""), end = alert.resolved ? Date.parse(alert.resolved) : now;
+  return {
+    ...kept(state), application: alert.application, service: alert.service, environment: alert.environment, view: "series",
+    kind: alert.series, name: alert.name, detail: alert.detail,
+    from: new Date(since - 900000).toISOString(), to: new Date(end + 300000).toISOString(),
+  };
+}
+
 export function sessionsWords(n: number): string {
   return n >= 1 ? `about ${plural(Math.round(n), "session")}` : "";
 }
