@@ -25,37 +25,7 @@ static rd_kafka_t *new_consumer(struct kafka_cursor *cursor, struct err_text *te
 {
     char group[KAFKA_TOPIC_BYTES];
     snprintf(group, sizeof group, "%s-%s", cursor->bus->prefix, cursor->cursor.group);
-    const char *const settings[] = {"group.id",
-                                    group,
-                                    "enable.auto.commit",
-                                    "false",
-                                    "enable.auto.offset.store",
-                                    "false",
-                                    "auto.offset.reset",
-                                    "earliest",
-                                    "isolation.level",
-                                    "read_committed",
-                                    "enable.partition.eof",
-                                    "true",
-                                    "partition.assignment.strategy",
-                                    "range",
-                                    "max.poll.interval.ms",
-                                    "600000",
-                                    "session.timeout.ms", /* what a killed member holds is another's that soon */
-                                    "10000",
-                                    "heartbeat.interval.ms",
-                                    "2500",
-                                    "queued.max.messages.kbytes",
-                                    "8192",
-                                    "fetch.wait.max.ms",
-                                    "100",
-                                    NULL};
-    rd_kafka_conf_t *conf = kafka_conf(cursor->bus, settings, text);
-    if (!conf)
-        return NULL;
-    rd_kafka_conf_set_opaque(conf, cursor);
-    rd_kafka_conf_set_rebalance_cb(conf, kafka_rebalance);
-    return kafka_client(RD_KAFKA_CONSUMER, conf, text);
+    return kafka_consumer(cursor->bus, KAFKA_MEMBER, group, cursor, text);
 }
 
 static enum err join(struct kafka_cursor *cursor, struct err_text *text)

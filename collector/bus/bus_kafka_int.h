@@ -204,6 +204,12 @@ void kafka_known_write(struct kafka_bus *bus);
 enum err kafka_drain_start(struct kafka_bus *bus, struct err_text *text);
 void kafka_drain_stop(struct kafka_bus *bus); /* `closing` is set */
 
+/* ---- bus_kafka_consumer.c: what consumers are set to, and what they may hold ---- */
+enum kafka_consumer { KAFKA_MEMBER, KAFKA_READER };
+/* A member tells kafka_rebalance(opaque) what it owns; a reader is assigned by its caller. NULL: see text. */
+rd_kafka_t *kafka_consumer(const struct kafka_bus *bus, enum kafka_consumer kind, const char *group, void *opaque,
+                           struct err_text *text);
+
 /* ---- bus_kafka_cursor.c ---- */
 enum err kafka_subscribe(struct bus *bus, enum topic topic, const char *group, const struct bus_owner *owner,
                          struct bus_cursor **ret_cursor, struct err_text *text);

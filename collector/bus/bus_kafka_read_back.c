@@ -5,27 +5,6 @@
 #define ASK_ONCE_MS 5000
 #define SILENCE_MS 30000 /* nothing comes for that long: the cluster is away */
 
-static rd_kafka_t *new_reader(struct kafka_bus *bus)
-{
-    static const char *const settings[] = {"group.id",
-                                           "seismo-read-back",
-                                           "enable.auto.commit",
-                                           "false",
-                                           "enable.auto.offset.store",
-                                           "false",
-                                           "auto.offset.reset",
-                                           "earliest",
-                                           "isolation.level",
-                                           "read_committed",
-                                           "enable.partition.eof",
-                                           "true",
-                                           "queued.max.messages.kbytes",
-                                           "16384",
-                                           NULL};
-    struct err_text text;
-    return kafka_client(RD_KAFKA_CONSUMER, kafka_conf(bus, settings, &text), &text);
-}
-
 /* One of librdkafka's questions about one partition: what comes back is an offset. */
 typedef rd_kafka_resp_err_t question_fn(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, int timeout_ms);
 
@@ -87,7 +66,8 @@ enum err kafka_read_back(struct bus_cursor *front, enum topic topic, int32_t par
         return ERR_BUS_READ;
     if (end <= 0)
         return ERR_OK;
-    rd_kafka_t *reader = new_reader(cursor->bus);
+    struct err_text text;
+    rd_kafka_t *reader = kafka_consumer(cursor->bus, KAFKA_READER, "seismo-read-back", NULL, &text);
     if (!reader)
         return ERR_BUS_READ;
     enum err err = ask(rd_kafka_offsets_for_times, reader, ask_ms, name, partition, from_ms, &from);
