@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "contradictions.h"
 #include "enrich/enrich.h"
 #include "reload.h"
 
@@ -174,6 +175,8 @@ int command_check_config(const struct config *config, int argc, char **argv)
         fwrite(buf.at, 1, buf.len, stdout);
         buf_done(&buf);
     }
+    if (contradictions_say(config))
+        return EXIT_CONFIG;
     struct ingest_rules rules;
     struct err_text text = {""};
     enum err err = rules_of(config, &rules, &text);

@@ -32,6 +32,34 @@ for (const [name, yaml, message] of wrong)
     assert.match(result.stderr, /SE-4001/);
   });
 
+const contradictions = [
+  ['PROXY protocol of nobody', 'listen:\n  proxy_protocol: required\n', /seismo\.yaml:2:\d+: listen\.proxy_protocol is required and ingest\.trusted_proxies names nobody/],
+  ['half a certificate', 'listen:\n  tls_certificate: /x.pem\n', /tls_key belong together/],
+  ['an open inner listener', 'listen:\n  inner: 0.0.0.0:8081\n', /inner\.token is needed/],
+  ['Kafka nowhere', 'bus:\n  kind: kafka\n', /kafka\.brokers is empty/],
+  ['Elasticsearch nowhere', 'store:\n  kind: elastic\n', /elastic\.url and elastic\.cloud_id are empty/],
+  ['more in sync than copies', 'kafka:\n  replication: 2\n  min_insync_replicas: 3\n', /no record would be taken/],
+  ['half a login', 'elastic:\n  user: seismo\n', /elastic\.password belong together/],
+  ['a country header of nobody', 'ingest:\n  country_header: cf-ipcountry\n', /warning: SE-4001: \S+seismo\.yaml:2:\d+: ingest\.country_header is believed/],
+  ['brokers that are not used', 'kafka:\n  brokers: k:9092\n', /warning: .*bus\.kind is not kafka/],
+  ['an address that is not used', 'elastic:\n  url: http://e:9200\n', /warning: .*store\.kind is not elastic/],
+  ['a password in clear text', 'store:\n  kind: elastic\nelastic:\n  url: http://e:9200\n  api_key: x\n', /warning: .*in clear text/],
+  ['two logins', 'store:\n  kind: elastic\nelastic:\n  url: https://e:9200\n  api_key: x\n  user: u\n  password: p\n', /warning: .*the key is used/],
+];
+for (const [name, yaml, message] of contradictions)
+  test(`a contradiction: ${name}`, async () => {
+    const result = await check(yaml);
+    assert.match(result.stderr, message);
+    assert.match(result.stderr, /SE-4001/);
+    assert.equal(result.code, result.stderr.includes('warning') ? 0 : 78, result.stderr);
+  });
+
+test('what is the same with what it needs is no contradiction', async () => {
+  const result = await check('listen:\n  proxy_protocol: required\ningest:\n  trusted_proxies: [10.0.0.0/8]\n  country_header: cf-ipcountry\nbus:\n  kind: kafka\nkafka:\n  brokers: k:9092\nstore:\n  kind: elastic\nelastic:\n  url: http://127.0.0.1:9200\n  user: u\n  password: p\n');
+  assert.equal(result.code, 0, result.stderr);
+  assert.equal(result.stderr, '');
+});
+
 test('a right one, with durations, sizes, environment and a secret out of a file', async () => {
   const secret = join(where.folder, 'webhook');
   writeFileSync(secret, 'https://hooks.slack.example/services/T/B/x\n');
