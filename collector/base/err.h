@@ -62,6 +62,7 @@
     X(BUS_READ, 3003, "the bus cannot be read") \
     X(BUS_AUTH, 3004, "the bus refuses the credentials") \
     X(BUS_DIFFERS, 3005, "a topic is set up otherwise than wanted") \
+    X(BUS_RETIRED, 3006, "a reader of the bus has not come back for long and is given up") \
     X(STORE_OPEN, 3101, "the store cannot be opened") \
     X(STORE_WRITE, 3102, "the store did not take a document") \
     X(STORE_READ, 3103, "the store cannot be read") \

@@ -29,6 +29,7 @@ struct bus_options {
     size_t max_pending_bytes;      /* accepted and not yet durable; past it ERR_AGAIN */
     size_t max_file_bytes;         /* sqlite: size at which publish answers ERR_FULL; 0 = no bound */
     int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
+    int64_t retire_ms;             /* sqlite: a group without a cursor for that long holds no records; 0: never */
     int spool_after_ms;            /* kafka: no delivery report for that long: to the spool; 0: 1500 */
     bool any_partitions;           /* kafka: a topic that exists may have another number of them */
     int replication, min_insync;   /* kafka, for setup: 0: what the cluster gives */

@@ -69,6 +69,8 @@ static struct sqlite_bus *new_bus(const struct bus_options *options)
     bus->max_pending_bytes = options->max_pending_bytes;
     bus->max_file_bytes = options->max_file_bytes;
     bus->retention_ms = options->retention_ms;
+    bus->retire_ms = options->is_inner ? 0 : options->retire_ms;
+    bus->opened_ms = clock_mono_ms();
     bus->looked_wall_ms = clock_wall_ms();
     bus->looked_mono_ms = clock_mono_ms();
     if (!options->is_inner)

@@ -154,6 +154,7 @@ static enum err take_group(struct sqlite_bus *bus, enum topic topic, const char 
             bus->n_groups++;
         }
         group->taken = true;
+        group->retired = false;
         bus->cursors++;
         *ret_group = group;
     }
@@ -166,6 +167,7 @@ static void give_group(struct sqlite_bus *bus, struct sqlite_group *group)
     pthread_mutex_lock(&bus->mutex);
     assert(group);
     group->taken = false;
+    group->seen_ms = clock_wall_ms();
     bus->cursors--;
     pthread_mutex_unlock(&bus->mutex);
 }

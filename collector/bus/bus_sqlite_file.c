@@ -4,7 +4,8 @@
  *   partition(topic, number, oldest, bytes, floor)
  *                                                one row a partition: the first position kept, the bytes before it, and
  *                                                what the next position is at least (after damage)
- *   place(name, topic, number, next)             one row a group and partition: where it stands, -1 not yet anywhere
+ *   place(name, topic, number, next, seen_ms)    one row a group and partition: where it stands, -1 not yet anywhere;
+ *                                                when a cursor last had it
  *   TOPIC_NUMBER(position, published_ms, bytes, value)
  *                                                one table a partition, so that appends are always at a tree's right
  *                                                end and removals at its left; bytes = of all values up to this one
@@ -30,6 +31,9 @@ static const char *const steps[] = {
     "CREATE TABLE probe(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);",
     /* 1 -> 2 */
     "ALTER TABLE partition ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;",
+    /* 2 -> 3: nobody is given up by a time that was not written down */
+    "ALTER TABLE place ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE place SET seen_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;",
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
 #define FARTHEST_FORMAT 1000 /* no release will ever write more */
@@ -186,8 +190,9 @@ enum err sqlite_file_partitions(sqlite3 *db, int wanted, int *ret_partitions, st
     /* Every group must read the partitions that came after it. */
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db,
-                          "INSERT OR IGNORE INTO place SELECT DISTINCT place.name, place.topic, partition.number, -1"
-                          " FROM place JOIN partition ON partition.topic = place.topic; COMMIT;",
+                          "INSERT OR IGNORE INTO place SELECT place.name, place.topic, partition.number, -1,"
+                          " max(place.seen_ms) FROM place JOIN partition ON partition.topic = place.topic"
+                          " GROUP BY 1, 2, 3; COMMIT;",
                           NULL, NULL, NULL);
     return rc ? fail(db, path, "making partitions", text) : ERR_OK;
 }
@@ -282,6 +287,8 @@ static void load_place(struct sqlite_bus *bus, sqlite3_stmt *stmt)
         if (!name || !topic || strcmp(topic, topic_name((enum topic)t)) != 0)
             continue;
         struct sqlite_group *group = group_of(bus, name, (enum topic)t);
+        if (group && sqlite3_column_int64(stmt, 4) > group->seen_ms)
+            group->seen_ms = sqlite3_column_int64(stmt, 4);
         if (group && number >= 0 && number < bus->n_partitions)
             group->next[number] = sqlite3_column_int64(stmt, 3);
     }
@@ -290,7 +297,7 @@ static void load_place(struct sqlite_bus *bus, sqlite3_stmt *stmt)
 static int load_groups(struct sqlite_bus *bus)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(bus->db, "SELECT name, topic, number, next FROM place", -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(bus->db, "SELECT name, topic, number, next, seen_ms FROM place", -1, &stmt, NULL);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         load_place(bus, stmt);
         rc = SQLITE_OK;
@@ -308,7 +315,10 @@ static int prepare_common(struct sqlite_bus *bus)
         {&bus->begin, "BEGIN IMMEDIATE"},
         {&bus->commit, "COMMIT"},
         {&bus->rollback, "ROLLBACK"},
-        {&bus->put_position, "INSERT INTO place VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET next = excluded.next"},
+        {&bus->put_position,
+         "INSERT INTO place VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
+         " next = excluded.next, seen_ms = excluded.seen_ms"},
+        {&bus->remove_group, "DELETE FROM place WHERE name = ?1 AND topic = ?2"},
         {&bus->probe, "INSERT OR REPLACE INTO probe VALUES(1, ?1)"},
         {&bus->page_count, "PRAGMA page_count"},
         {&bus->free_count, "PRAGMA freelist_count"},
@@ -324,7 +334,7 @@ static int write_groups(struct sqlite_bus *bus)
 {
     int rc = SQLITE_OK;
     for (size_t i = 0; i < bus->n_groups && rc == SQLITE_OK; i++)
-        for (int32_t p = 0; p < bus->n_partitions && rc == SQLITE_OK; p++)
+        for (int32_t p = 0; !bus->groups[i].retired && p < bus->n_partitions && rc == SQLITE_OK; p++)
             rc = sqlite_writer_put_place(bus, &bus->groups[i], p, bus->groups[i].next[p]) ? SQLITE_OK
                                                                                           : sqlite3_errcode(bus->db);
     return rc;
@@ -379,8 +389,8 @@ bool sqlite_file_is_sound(sqlite3 *db)
 
 void sqlite_file_finalize(struct sqlite_bus *bus)
 {
-    sqlite3_stmt **common[] = {&bus->begin, &bus->commit,     &bus->rollback,  &bus->put_position,
-                               &bus->probe, &bus->page_count, &bus->free_count};
+    sqlite3_stmt **common[] = {&bus->begin,        &bus->commit, &bus->rollback,   &bus->put_position,
+                               &bus->remove_group, &bus->probe,  &bus->page_count, &bus->free_count};
     for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
         sqlite3_finalize(*common[i]);
         *common[i] = NULL;

@@ -38,12 +38,14 @@ struct sqlite_partition {
     sqlite3_stmt *insert, *oldest, *remove, *keep, *bytes_before;
 };
 
-/* A group that has ever subscribed to a topic. Rows are only ever added, until the bus is closed. */
+/* A group that has ever subscribed to a topic. Rows are only ever added, until the bus is closed. Under mutex. */
 struct sqlite_group {
     char name[BUS_GROUP_BYTES];
     enum topic topic;
-    bool taken;    /* a cursor has it */
-    int64_t *next; /* a partition; -1: none yet */
+    bool taken;      /* a cursor has it */
+    bool retired;    /* it stands nowhere, and is not in the file */
+    int64_t seen_ms; /* when a cursor last had it, by the wall clock; while taken: as last written */
+    int64_t *next;   /* a partition; -1: none yet */
 };
 
 /* What bus_commit, bus_transact and bus_subscribe want done as one. Lives on the caller's stack until done. */
@@ -74,7 +76,7 @@ struct sqlite_bus {
     int lock_fd;
     int n_partitions; /* of each topic */
     size_t max_pending_bytes, max_file_bytes;
-    int64_t retention_ms;
+    int64_t retention_ms, retire_ms;
     struct metric *spool;
 
     pthread_mutex_t mutex;
@@ -99,12 +101,13 @@ struct sqlite_bus {
     /* the writer's own */
     pthread_t thread;
     sqlite3 *db;
-    sqlite3_stmt *begin, *commit, *rollback, *put_position, *probe, *page_count, *free_count;
+    sqlite3_stmt *begin, *commit, *rollback, *put_position, *remove_group, *probe, *page_count, *free_count;
     struct requests taken;
     struct sqlite_partition *parts; /* topic * n_partitions + number; the array itself never changes */
     int64_t last_published_ms;
     int wal_pages, checkpoint_pages, checkpoint_at;
     int64_t idle_since_ms;
+    int64_t opened_ms, retire_at_ms; /* by the steady clock: when it was opened; when groups are looked at next */
     int64_t looked_wall_ms, looked_mono_ms; /* the two clocks when retention last looked */
     int64_t unsteady_until_ms;              /* by the steady clock: until then no age is believed */
     bool moved; /* a group's position was committed since consumed_bytes was last computed */
@@ -165,6 +168,21 @@ enum err sqlite_writer_wait(struct sqlite_bus *bus, const struct sqlite_change *
 /* Removes up to `budget` rows that may go, within the open transaction. False: SQLite failed. */
 bool sqlite_keep_step(struct sqlite_bus *bus, size_t budget, size_t *ret_removed);
 bool sqlite_keep_is_due(struct sqlite_bus *bus);
+
+/* ---- bus_sqlite_retire.c: groups that do not come back; writer thread ---- */
+bool sqlite_retire_is_due(const struct sqlite_bus *bus);
+/* Within the open transaction: writes down who is there, and removes whom nobody has had for retire_ms. False: SQLite
+ * failed. */
+bool sqlite_retire_step(struct sqlite_bus *bus);
+/* Whether the group has a place that counts; under mutex. */
+static inline bool sqlite_group_counts(const struct sqlite_group *group, enum topic topic)
+{
+    return group->topic == topic && !group->retired;
+}
+
+/* ---- bus_sqlite_keep.c, on ---- */
+/* Whether the wall clock has leapt since the last look: `unsteady_until_ms`. */
+void sqlite_keep_look_at_clocks(struct sqlite_bus *bus);
 /* Up to here every group has read; under mutex. */
 int64_t sqlite_keep_limit(const struct sqlite_bus *bus, const struct sqlite_partition *part);
 /* Writes the WAL back into the file when it is long, or, when idle, whenever there is one. */

@@ -22,7 +22,7 @@ int64_t sqlite_keep_limit(const struct sqlite_bus *bus, const struct sqlite_part
     int64_t limit = part->extent.next;
     for (size_t i = 0; i < bus->n_groups; i++) {
         const struct sqlite_group *group = &bus->groups[i];
-        if (group->topic != part->topic)
+        if (!sqlite_group_counts(group, part->topic))
             continue;
         known = true;
         if (group->next[part->number] < limit)
@@ -47,7 +47,7 @@ static bool is_crowded(struct sqlite_bus *bus)
 }
 
 /* The wall clock may be wrong for a while after it has leapt, and what is removed by it does not come back. */
-static void look_at_clocks(struct sqlite_bus *bus)
+void sqlite_keep_look_at_clocks(struct sqlite_bus *bus)
 {
     int64_t wall_ms = clock_wall_ms(), mono_ms = clock_mono_ms();
     if (llabs(wall_ms - bus->looked_wall_ms - (mono_ms - bus->looked_mono_ms)) > LEAP_MS)
@@ -113,7 +113,7 @@ static bool remove_rows(struct sqlite_partition *part)
 bool sqlite_keep_step(struct sqlite_bus *bus, size_t budget, size_t *ret_removed)
 {
     int64_t now_ms = clock_mono_ms();
-    look_at_clocks(bus);
+    sqlite_keep_look_at_clocks(bus);
     *ret_removed = 0;
     for (size_t i = 0; i < (size_t)TOPIC_COUNT * (size_t)bus->n_partitions && *ret_removed < budget; i++) {
         struct sqlite_partition *part = &bus->parts[i];

@@ -172,8 +172,10 @@ static bool save_places(struct salvage *salvage)
     static const char *const all[] = {"SELECT name, topic, number, next FROM place ORDER BY 1, 2, 3",
                                       "SELECT name, topic, number, next FROM place ORDER BY 1 DESC, 2 DESC, 3 DESC"};
     sqlite3_stmt *write = NULL;
-    bool ok =
-        sqlite3_prepare_v2(salvage->to, "INSERT OR IGNORE INTO place VALUES(?1, ?2, ?3, ?4)", -1, &write, NULL) == 0;
+    bool ok = sqlite3_prepare_v2(salvage->to,
+                                 "INSERT OR IGNORE INTO place VALUES(?1, ?2, ?3, ?4,"
+                                 " CAST(strftime('%s', 'now') AS INTEGER) * 1000)",
+                                 -1, &write, NULL) == 0;
     for (size_t i = 0; i < 2 && ok; i++) {
         sqlite3_stmt *read = NULL;
         if (sqlite3_prepare_v2(salvage->from, all[i], -1, &read, NULL))

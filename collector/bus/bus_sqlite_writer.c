@@ -122,6 +122,7 @@ bool sqlite_writer_put_place(struct sqlite_bus *bus, const struct sqlite_group *
     sqlite3_bind_text(bus->put_position, 2, topic_name(group->topic), -1, SQLITE_STATIC);
     sqlite3_bind_int64(bus->put_position, 3, partition);
     sqlite3_bind_int64(bus->put_position, 4, next);
+    sqlite3_bind_int64(bus->put_position, 5, clock_wall_ms());
     return step_done(bus->put_position);
 }
 
@@ -266,6 +267,8 @@ static enum err try_write(struct sqlite_bus *bus, const struct request *requests
     bool gone = was_removed(bus), ok = !gone && step_done(bus->begin);
     for (size_t i = 0; i < n && ok; i++)
         ok = apply(bus, &requests[i], now_ms);
+    if (ok && sqlite_retire_is_due(bus))
+        ok = sqlite_retire_step(bus);
     if (ok && remove_rows)
         ok = sqlite_keep_step(bus, remove_rows, &removed);
     if (ok && n == 0 && atomic_load(&bus->failing)) {
@@ -372,7 +375,8 @@ static void write_taken(struct sqlite_bus *bus)
 /* Nothing waits: small steps of housekeeping, one a call. False when there is nothing to do. */
 static bool keep_house(struct sqlite_bus *bus)
 {
-    if (sqlite_keep_is_due(bus) || atomic_load(&bus->failing) || atomic_load(&bus->damaged)) {
+    if (sqlite_keep_is_due(bus) || sqlite_retire_is_due(bus) || atomic_load(&bus->failing) ||
+        atomic_load(&bus->damaged)) {
         enum err err = write_all(bus, NULL, 0, IDLE_REMOVE_ROWS);
         sqlite_keep_measure(bus);
         sqlite_keep_checkpoint(bus, false);

@@ -41,6 +41,7 @@
     X(BUS_MAX_PENDING_BYTES, "bus.max_pending_bytes", BYTES, "67108864", 1048576, 68719476736, "bytes", "", false, "Records in memory that wait to become durable; past it beacons are answered with 503.") \
     X(BUS_MAX_FILE_BYTES, "bus.max_file_bytes", BYTES, "4294967296", 16777216, 1099511627776, "bytes", "", false, "Largest file of the embedded bus or the spool; past it beacons are answered with 503.") \
     X(BUS_RETENTION_MS, "bus.retention_ms", MS, "3600000", 0, 2592000000, "ms", "", false, "How long the embedded bus keeps records that every reader has done with.") \
+    X(BUS_RETIRE_MS, "bus.retire_ms", MS, "604800000", 0, 31536000000, "ms", "", false, "A reader of the embedded bus that has not come back for this long no longer holds records; 0: never.") \
     X(BUS_PREFIX, "bus.prefix", STRING, "seismo", 0, 0, "", "", false, "First part of the topics' names, as in seismo.events.") \
     X(KAFKA_BROKERS, "kafka.brokers", STRING, "", 0, 0, "", "", false, "Brokers to begin with, host:port joined by commas.") \
     X(KAFKA_SPOOL_AFTER_MS, "kafka.spool_after_ms", MS, "1500", 100, 60000, "ms", "", false, "What Kafka has not confirmed after that goes to the spool, a file in data_dir, and to Kafka when it answers again.") \

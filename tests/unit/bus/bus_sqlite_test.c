@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "bus_sqlite_int.h"
 
 static char folder[64], path[96];
@@ -645,6 +646,88 @@ static void test_a_leap_removes_nothing(void **state)
     bus_close(bus, 1000);
 }
 
+/* ---- groups that do not come back ---- */
+
+static int64_t retired_groups(void)
+{
+    return metric_value(metric_get(METRIC_COUNTER, "seismo_bus_groups_retired_total", NULL, NULL,
+                                   "groups that had no reader for bus.retire_ms and were given up"));
+}
+
+static void look(struct bus *bus) /* who is there is looked at with what is written */
+{
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(publish_text(bus, TOPIC_ALERTS, 0, "look"), ERR_OK);
+}
+
+/* A day without a cursor, and a clock that goes on by hours, as both of its kinds do. */
+static void test_a_group_retires(void **state)
+{
+    (void)state;
+    int64_t wall_ms = 1000 * HOUR_MS, mono_ms = 10 * HOUR_MS, retired;
+    clock_fake(wall_ms, mono_ms);
+    struct bus_options options = options_of(1);
+    options.retention_ms = 0;
+    options.retire_ms = 24 * HOUR_MS;
+    struct bus *bus = open_with(&options);
+    struct bus_cursor *gone = subscribe(bus, TOPIC_EVENTS, "gone"), *idle = subscribe(bus, TOPIC_EVENTS, "idle");
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(publish_text(bus, TOPIC_EVENTS, 0, "unread"), ERR_OK);
+    assert_int_equal(commit_at(gone, TOPIC_EVENTS, 0, 2), ERR_OK);
+    assert_int_equal(commit_at(idle, TOPIC_EVENTS, 0, 6), ERR_OK);
+    bus_unsubscribe(gone);
+    retired = retired_groups();
+    for (int hour = 1; hour <= 23; hour++) {
+        clock_fake(wall_ms + hour * HOUR_MS, mono_ms + hour * HOUR_MS);
+        look(bus);
+    }
+    await_rows("events_0", 8);
+    assert_int_equal(rows_of("place"), 2);
+    /* A restart changes nothing, however long the machine was off: those who read subscribe first. */
+    bus_unsubscribe(idle);
+    bus_close(bus, 1000);
+    wall_ms += 40 * 24 * HOUR_MS;
+    clock_fake(wall_ms, mono_ms);
+    bus = open_with(&options);
+    look(bus);
+    idle = subscribe(bus, TOPIC_EVENTS, "idle");
+    assert_int_equal(rows_of("place"), 2);
+    clock_fake(wall_ms + HOUR_MS, mono_ms + HOUR_MS);
+    look(bus);
+    await_rows("place", 1);
+    await_rows("events_0", 4); /* idle, which is there and reads nothing, has six behind it */
+    for (int day = 1; day <= 3; day++) {
+        clock_fake(wall_ms + HOUR_MS + day * 24 * HOUR_MS, mono_ms + HOUR_MS + day * 24 * HOUR_MS);
+        look(bus);
+    }
+    assert_int_equal(rows_of("place"), 1);
+    assert_int_equal(rows_of("events_0"), 4);
+    assert_int_equal(retired_groups(), retired + 1);
+    gone = subscribe(bus, TOPIC_EVENTS, "gone"); /* and comes back after all: at the oldest that is kept */
+    assert_int_equal(bus_lag(gone), 4);
+    bus_unsubscribe(gone);
+    bus_unsubscribe(idle);
+    bus_close(bus, 1000);
+}
+
+static void test_a_leap_retires_nobody(void **state)
+{
+    (void)state;
+    int64_t wall_ms = 1000 * HOUR_MS, mono_ms = 10 * HOUR_MS;
+    clock_fake(wall_ms, mono_ms);
+    struct bus_options options = options_of(1);
+    options.retire_ms = 24 * HOUR_MS;
+    struct bus *bus = open_with(&options);
+    bus_unsubscribe(subscribe(bus, TOPIC_EVENTS, "away"));
+    clock_fake(wall_ms + 1000 * HOUR_MS, mono_ms + HOUR_MS / 2);
+    look(bus);
+    assert_int_equal(rows_of("place"), 1);
+    clock_fake(wall_ms + 2 * HOUR_MS, mono_ms + 2 * HOUR_MS);
+    look(bus);
+    assert_int_equal(rows_of("place"), 1);
+    bus_close(bus, 1000);
+}
+
 /* ---- kill -9 ---- */
 
 #define CHILD_THREADS 4
@@ -876,6 +959,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_transact, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_leap_removes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_group_retires, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_leap_retires_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transact_is_atomic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_publishers, setup, teardown),

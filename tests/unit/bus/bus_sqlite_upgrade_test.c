@@ -52,7 +52,8 @@ static void release_0_1_0(void **state)
                                   .path = path,
                                   .partitions = 1,
                                   .max_pending_bytes = 1 << 20,
-                                  .retention_ms = INT64_C(1) << 50};
+                                  .retention_ms = INT64_C(1) << 50,
+                                  .retire_ms = 1000000}; /* its groups were seen when it was upgraded */
     struct bus *bus = NULL;
     struct bus_cursor *cursor = NULL;
     struct err_text text = {""};
