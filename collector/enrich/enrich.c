@@ -18,9 +18,17 @@ static int64_t clock_offset(const struct batch *batch)
     return fabs(offset) > CLOCK_TOLERANCE_MS ? llround(offset) : 0;
 }
 
+/* As llround, which is a call and much longer: half away from zero; within ±2^53. */
+static inline int64_t whole_ms(double ms)
+{
+    int64_t whole = (int64_t)ms;
+    double rest = ms - (double)whole;
+    return whole + (rest >= 0.5) - (rest <= -0.5);
+}
+
 static void set_time(const struct enrich_options *options, const struct batch *batch, struct event *event)
 {
-    event->at_ms = llround(event->at) + batch->clock_offset_ms;
+    event->at_ms = whole_ms(event->at) + batch->clock_offset_ms;
     if (event->at_ms < batch->received_at_ms - options->late_ms)
         event->flags |= EVENT_LATE;
     if (event->at_ms > batch->received_at_ms + options->future_ms)

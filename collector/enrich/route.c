@@ -7,49 +7,80 @@
 
 /* ---- what a segment looks like ----------------------------------------------------------------------------------- */
 
+/* How many of each sort: eight counts in one word, so that a character costs a look-up and an addition. Of more
+ * than MOST_COUNTED characters they are worth nothing. */
+enum lane { DIGITS, LOWERS, UPPERS, HEX_LETTERS, HYPHENS, UNDERSCORES, CONTROLS, AT_SIGNS }; /* the last: `@` `%` */
+#define ONE(lane) (UINT64_C(1) << 8 * (lane))
+#define MOST_COUNTED 255
+static const uint64_t counted_as[256] = {
+    ['0' ... '9'] = ONE(DIGITS), ['a' ... 'f'] = ONE(LOWERS) | ONE(HEX_LETTERS),
+    ['g' ... 'z'] = ONE(LOWERS), ['A' ... 'F'] = ONE(UPPERS) | ONE(HEX_LETTERS),
+    ['G' ... 'Z'] = ONE(UPPERS), ['-'] = ONE(HYPHENS),
+    ['_'] = ONE(UNDERSCORES),    [0 ... 0x1f] = ONE(CONTROLS),
+    [0x7f] = ONE(CONTROLS),      ['@'] = ONE(AT_SIGNS),
+    ['%'] = ONE(AT_SIGNS),
+};
+
+static inline size_t count_of(uint64_t counts, enum lane lane)
+{
+    return counts >> 8 * lane & 0xff;
+}
+
+static uint64_t counts_of(struct slice s)
+{
+    uint64_t counts = 0;
+    for (size_t i = 0; i < s.len; i++)
+        counts += counted_as[(unsigned char)s.at[i]];
+    return counts;
+}
+
 struct shape {
     size_t digits, letters, upper, hex, others; /* others: not a letter, digit, `-` or `_` */
-    size_t turns;                               /* between digits and letters, or from lower to upper case */
 };
 
-/* A character's sort, and what it counts as: one look-up a character. */
-enum sort { SORT_OTHER, SORT_DIGIT, SORT_LOWER, SORT_UPPER };
-enum { IS_HEX = 4, IS_SIGN = 8 }; /* signs: `-` `_` */
-static const unsigned char sorts[256] = {
-    ['0' ... '9'] = SORT_DIGIT | IS_HEX,
-    ['a' ... 'f'] = SORT_LOWER | IS_HEX,
-    ['g' ... 'z'] = SORT_LOWER,
-    ['A' ... 'F'] = SORT_UPPER | IS_HEX,
-    ['G' ... 'Z'] = SORT_UPPER,
-    ['-'] = IS_SIGN,
-    ['_'] = IS_SIGN,
-};
-
-static struct shape shape_of(struct slice s)
+static inline struct shape shape_of(size_t length, uint64_t counts)
 {
-    static const bool is_turn[4][4] = {
-        [SORT_DIGIT] = {[SORT_LOWER] = true, [SORT_UPPER] = true},
-        [SORT_LOWER] = {[SORT_DIGIT] = true, [SORT_UPPER] = true},
-        [SORT_UPPER] = {[SORT_DIGIT] = true},
-    };
-    size_t counts[16] = {0}, turns = 0;
-    unsigned before = SORT_OTHER;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned sort = sorts[(unsigned char)s.at[i]];
-        counts[sort]++;
-        turns += is_turn[before][sort & 3];
-        before = sort & 3;
-    }
-    size_t lower_letters = counts[SORT_LOWER] + counts[SORT_LOWER | IS_HEX];
-    size_t upper_letters = counts[SORT_UPPER] + counts[SORT_UPPER | IS_HEX];
+    size_t digits = count_of(counts, DIGITS), uppers = count_of(counts, UPPERS);
+    size_t letters = count_of(counts, LOWERS) + uppers;
     return (struct shape){
-        .digits = counts[SORT_DIGIT | IS_HEX],
-        .letters = lower_letters + upper_letters,
-        .upper = upper_letters,
-        .hex = counts[SORT_DIGIT | IS_HEX] + counts[SORT_LOWER | IS_HEX] + counts[SORT_UPPER | IS_HEX],
-        .others = counts[SORT_OTHER],
-        .turns = turns,
+        .digits = digits,
+        .letters = letters,
+        .upper = uppers,
+        .hex = digits + count_of(counts, HEX_LETTERS),
+        .others = length - digits - letters - count_of(counts, HYPHENS) - count_of(counts, UNDERSCORES),
     };
+}
+
+static struct shape shape_of_long(struct slice s)
+{
+    struct shape all = {0};
+    for (size_t i = 0; i < s.len; i += MOST_COUNTED) {
+        struct slice part = {s.at + i, s.len - i < MOST_COUNTED ? s.len - i : MOST_COUNTED};
+        struct shape shape = shape_of(part.len, counts_of(part));
+        all.digits += shape.digits;
+        all.letters += shape.letters;
+        all.upper += shape.upper;
+        all.hex += shape.hex;
+        all.others += shape.others;
+    }
+    return all;
+}
+
+/* Between digits and letters, or from lower to upper case. */
+static size_t turns_of(struct slice s)
+{
+    enum { OTHER, DIGIT, LOWER, UPPER, SORTS };
+    static const bool is_turn[SORTS][SORTS] = {
+        [DIGIT] = {[LOWER] = true, [UPPER] = true},
+        [LOWER] = {[DIGIT] = true, [UPPER] = true},
+        [UPPER] = {[DIGIT] = true},
+    };
+    size_t turns = 0;
+    for (size_t i = 0, before = OTHER, sort; i < s.len; i++, before = sort) {
+        sort = is_digit(s.at[i]) ? DIGIT : is_upper(s.at[i]) ? UPPER : is_letter(s.at[i]) ? LOWER : OTHER;
+        turns += is_turn[before][sort];
+    }
+    return turns;
 }
 
 /* Every character of the pattern: 0 a digit, x a hex digit, others themselves. */
@@ -90,7 +121,7 @@ static bool has_number_part(struct slice s)
         if (i < s.len && s.at[i] != '-' && s.at[i] != '_')
             continue;
         struct slice part = {s.at + start, i - start};
-        struct shape shape = shape_of(part);
+        struct shape shape = shape_of(part.len, counts_of(part));
         if ((part.len >= 4 && shape.digits == part.len && !is_year(part)) ||
             (part.len >= 8 && shape.hex == part.len && shape.digits >= 2))
             return true;
@@ -98,6 +129,8 @@ static bool has_number_part(struct slice s)
     }
     return false;
 }
+
+#define LONGEST_NAME 64
 
 /* API versions and the like are names though they mix digits and letters. */
 static bool is_version(struct slice s)
@@ -108,49 +141,31 @@ static bool is_version(struct slice s)
 static bool is_token(struct slice s, const struct shape *shape)
 {
     if (is_version(s) || shape->others)
-        return s.len > 64;
-    if (s.len > 64 || has_number_part(s))
+        return s.len > LONGEST_NAME;
+    if (s.len > LONGEST_NAME || has_number_part(s))
         return true;
     if (shape->digits == 0) /* random letters change case again and again, words do not */
-        return s.len >= 20 && shape->turns >= 4 && shape->upper * 4 >= shape->letters && shape->letters == s.len;
+        return s.len >= 20 && shape->upper * 4 >= shape->letters && shape->letters == s.len && turns_of(s) >= 4;
     bool mixed = shape->letters > 0;
     return mixed &&
-           ((s.len >= 6 && shape->turns >= 3) || (s.len >= 5 && shape->digits >= 4 && shape->digits * 2 >= s.len) ||
+           ((s.len >= 6 && turns_of(s) >= 3) || (s.len >= 5 && shape->digits >= 4 && shape->digits * 2 >= s.len) ||
             (s.len >= 16 && shape->letters + shape->digits == s.len));
 }
 
-/* Most segments: lower case and hyphens, not long. */
-static bool is_plain(struct slice s)
+/* What stands for the segment, NULL when it is a name; counts: counts_of(s). */
+static const char *placeholder(struct slice s, uint64_t counts)
 {
-    size_t i = 0;
-    while (i < s.len && ((s.at[i] >= 'a' && s.at[i] <= 'z') || s.at[i] == '-'))
-        i++;
-    return i == s.len && s.len < 20;
-}
-
-static bool is_number(struct slice s)
-{
-    size_t i = 0;
-    while (i < s.len && is_digit(s.at[i]))
-        i++;
-    return i == s.len;
-}
-
-/* What stands for the segment, NULL when it is a name. */
-static const char *placeholder(struct slice s)
-{
-    if (is_plain(s))
-        return NULL;
+    bool is_counted = s.len <= MOST_COUNTED;
     if (s.len == 36 && has_form(s, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
         return ":uuid";
-    struct shape shape = shape_of(s);
+    struct shape shape = is_counted ? shape_of(s.len, counts) : shape_of_long(s);
     if (shape.digits == s.len)
         return ":id";
     if (shape.digits && is_date(s))
         return ":date";
     if (s.len >= 16 && shape.hex == s.len && shape.digits)
         return ":hash";
-    if (shape.others && is_email(s))
+    if (shape.others && (!is_counted || count_of(counts, AT_SIGNS)) && is_email(s))
         return ":email";
     return is_token(s, &shape) ? ":token" : NULL;
 }
@@ -170,31 +185,49 @@ static void add_clean(struct text *name, struct slice s)
     text_add(name, (struct slice){s.at + start, s.len - start});
 }
 
-/* File names keep their ending: `report-18273.pdf` is `:token.pdf`. */
-static void add_segment(struct text *name, struct slice s)
+/* The ending of a file's name, 1 to 5 letters and digits behind the last dot; empty when it has none. */
+static struct slice ending_of(struct slice s)
 {
-    if (is_plain(s)) {
-        text_add(name, s);
-        return;
-    }
-    if (is_number(s)) {
-        text_add(name, SLICE(":id"));
-        return;
-    }
     size_t dot = s.len;
-    while (dot > 0 && s.at[dot - 1] != '.')
+    while (dot > 2 && s.len - dot < 6 && s.at[dot - 1] != '.')
         dot--;
     struct slice ending = {s.at + dot, s.len - dot};
-    struct shape shape = shape_of(ending);
-    bool is_file = dot > 1 && ending.len >= 1 && ending.len <= 5 && shape.letters > 0 && !shape.others;
-    const char *instead = is_file && !is_email(s) ? placeholder((struct slice){s.at, dot - 1}) : placeholder(s);
+    if (dot < 2 || ending.len < 1 || ending.len > 5 || s.at[dot - 1] != '.')
+        return (struct slice){s.at, 0};
+    struct shape shape = shape_of(ending.len, counts_of(ending));
+    return shape.letters > 0 && !shape.others ? ending : (struct slice){s.at, 0};
+}
+
+/* File names keep their ending: `report-18273.pdf` is `:token.pdf`. */
+static void add_odd_segment(struct text *name, struct slice s, uint64_t counts)
+{
+    struct slice ending = ending_of(s);
+    bool is_file = ending.len > 0;
+    const char *instead;
+    if (is_file && !is_email(s)) {
+        struct slice stem = {s.at, s.len - ending.len - 1};
+        instead = placeholder(stem, s.len <= MOST_COUNTED ? counts - counts_of(ending) : counts_of(stem));
+    } else {
+        instead = placeholder(s, counts);
+    }
     if (!instead) {
         add_clean(name, s);
         return;
     }
     text_add(name, slice_of(instead));
     if (is_file && strcmp(instead, ":email") != 0)
-        text_add(name, (struct slice){s.at + dot - 1, ending.len + 1});
+        text_add(name, (struct slice){ending.at - 1, ending.len + 1});
+}
+
+/* Most are lower case and hyphens, not long, or numbers. counts: counts_of(s). */
+static inline void add_segment(struct text *name, struct slice s, uint64_t counts)
+{
+    if (s.len < 20 && count_of(counts, LOWERS) + count_of(counts, HYPHENS) == s.len)
+        text_add(name, s);
+    else if (s.len <= MOST_COUNTED && count_of(counts, DIGITS) == s.len)
+        text_add(name, SLICE(":id"));
+    else
+        add_odd_segment(name, s, counts);
 }
 
 /* The next segment of a path, and what is left; empty ones are skipped. */
@@ -243,15 +276,22 @@ static void write_path(const struct application *application, struct slice path,
         text_add(name, slice_of(template));
         return;
     }
-    struct slice segment;
     size_t n = 0;
-    while (next_segment(&path, &segment)) {
+    for (const char *at = path.at, *end = path.at + path.len; at < end;) {
+        if (*at == '/') {
+            at++;
+            continue;
+        }
         text_char(name, '/');
         if (++n > ROUTE_MAX_SEGMENTS) {
             text_add(name, SLICE("\xe2\x80\xa6"));
             return;
         }
-        add_segment(name, segment);
+        const char *start = at;
+        uint64_t counts = 0;
+        for (; at < end && *at != '/'; at++)
+            counts += counted_as[(unsigned char)*at];
+        add_segment(name, (struct slice){start, (size_t)(at - start)}, counts);
     }
     if (n == 0)
         text_char(name, '/');

@@ -61,22 +61,22 @@ struct span token_find(struct slice t, size_t at)
 
 /* ---- paths ------------------------------------------------------------------------------------------------------- */
 
-/* The last two letters of one of the words below: most segments are done with here. */
-static bool may_lead(struct slice t)
+/* The last two letters of one of the words below: most segments are done with here. A bit for the one before the last.
+ */
+#define BIT(letter) (UINT32_C(1) << ((letter) - 'a'))
+static const uint32_t before_last[26] = {
+    ['c' - 'a'] = BIT('i'), ['d' - 'a'] = BIT('r'), ['e' - 'a'] = BIT('t') | BIT('b'),
+    ['m' - 'a'] = BIT('r'), ['n' - 'a'] = BIT('e'), ['t' - 'a'] = BIT('e'),
+    ['y' - 'a'] = BIT('f'),
+};
+#undef BIT
+
+static inline bool may_lead(struct slice t)
 {
     if (t.len < 5)
         return false;
-    char before = lower(t.at[t.len - 2]);
-    switch (lower(t.at[t.len - 1])) {
-    case 'c': return before == 'i';
-    case 'd': return before == 'r';
-    case 'e': return before == 't' || before == 'b';
-    case 'm': return before == 'r';
-    case 'n': return before == 'e';
-    case 't': return before == 'e';
-    case 'y': return before == 'f';
-    default: return false;
-    }
+    unsigned last = (unsigned char)(t.at[t.len - 1] | 32) - 'a', before = (unsigned char)(t.at[t.len - 2] | 32) - 'a';
+    return last < 26 && before < 26 && before_last[last] >> before & 1;
 }
 
 static size_t leading_word(struct slice t)

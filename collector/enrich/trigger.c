@@ -269,15 +269,19 @@ static bool has_groups_of_card(struct slice run)
     return false;
 }
 
+/* The shortest run, its last byte at the place, that does not begin as a card: a time in ms. */
+static inline bool is_time_around(struct slice t, size_t at)
+{
+    size_t start = at + 1 - FEWEST_CARD_DIGITS, end = at + 1;
+    return t.at[start] != '4' && (end == t.len || !is_card_byte(t.at[end])) &&
+           (start == 0 || !is_card_byte(t.at[start - 1]));
+}
+
 /* The whole run of such bytes around the place, the last of so many; what stands around the run can only make it less
  * of a card. */
 static bool is_card_around(struct slice t, size_t at, size_t *looked_at)
 {
     size_t start = at + 1 - FEWEST_CARD_DIGITS, end = at + 1;
-    bool shortest = (start == 0 || !is_card_byte(t.at[start - 1])) && (end == t.len || !is_card_byte(t.at[end]));
-    *looked_at = end;
-    if (shortest && t.at[start] != '4') /* a time in ms */
-        return false;
     while (start > 0 && is_card_byte(t.at[start - 1]))
         start--;
     while (end < t.len && is_card_byte(t.at[end]))
@@ -338,7 +342,7 @@ static inline __attribute__((always_inline)) bool is_clear(struct slice text, si
             return false;
     for (; runs; runs &= runs - 1) {
         size_t run = at + (size_t)__builtin_ctzll(runs);
-        if (run >= carry->looked_at && is_card_around(text, run, &carry->looked_at))
+        if (run >= carry->looked_at && !is_time_around(text, run) && is_card_around(text, run, &carry->looked_at))
             return false;
     }
     return true;

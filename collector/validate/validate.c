@@ -1,7 +1,8 @@
 /* Beacons: what schemas/beacon.schema.json says, by the tables made from it (event/wire_gen.h).
  *
- * An event's members may come in any order and what they must be hangs on its kind, so they are first collected by
- * name and checked when the object ends. Nothing is allocated per event but decoded escapes, in the batch's arena. */
+ * Nearly all events are as the agent writes them and pass in one go (plain.c). In others members may come in any order
+ * and what they must be hangs on the kind, so they are first collected by name and checked when the object ends.
+ * Nothing is allocated per event but decoded escapes, in the batch's arena. */
 #include "validate/validate.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 
 #include "event/application.h"
 #include "event/wire_gen.h"
-#include "validate/validate_int.h"
+#include "validate/field.h"
 
 #define FIRST_EVENTS 16
 
@@ -24,80 +25,6 @@ struct decoding {
     size_t n_elements; /* of events, refused ones too */
 };
 
-/* ---- one field --------------------------------------------------------------------------------------------------- */
-
-static size_t count_code_points(struct slice text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
-static bool is_one_of(struct slice word, const char *words)
-{
-    while (*words) {
-        size_t n = strcspn(words, " ");
-        if (cursor_same(word, (struct slice){words, n}))
-            return true;
-        words += n + (words[n] == ' ');
-    }
-    return false;
-}
-
-static enum err check_string(const struct wire_field *field, const struct member *member)
-{
-    struct slice text = member->text;
-    if (member->odd)
-        return ERR_FIELD_FORM;
-    if (text.len < field->min_length || (text.len > field->max_length && count_code_points(text) > field->max_length))
-        return ERR_FIELD_LENGTH;
-    if (field->form)
-        for (size_t i = 0; i < text.len; i++)
-            if (!(wire_forms[(unsigned char)text.at[i]] & field->form))
-                return ERR_FIELD_FORM;
-    return field->one_of && !is_one_of(text, field->one_of) ? ERR_FIELD_VALUE : ERR_OK;
-}
-
-static enum err check_number(const struct wire_field *field, double number)
-{
-    if (!(number >= field->min && number <= field->max) || (field->above_min && number == field->min))
-        return ERR_FIELD_RANGE;
-    return field->type == WIRE_INTEGER && number != floor(number) ? ERR_FIELD_TYPE : ERR_OK;
-}
-
-static enum err check_field(const struct wire_field *field, const struct member *member)
-{
-    switch ((enum wire_type)field->type) {
-    case WIRE_STRING: return member->type == MEMBER_STRING ? check_string(field, member) : ERR_FIELD_TYPE;
-    case WIRE_NUMBER:
-    case WIRE_INTEGER: return member->type == MEMBER_NUMBER ? check_number(field, member->number) : ERR_FIELD_TYPE;
-    case WIRE_OBJECT: return member->type == MEMBER_OBJECT ? ERR_OK : ERR_FIELD_TYPE;
-    case WIRE_ARRAY: return member->type == MEMBER_ARRAY ? ERR_OK : ERR_FIELD_TYPE;
-    }
-    abort(); /* the table has no other type */
-}
-
-/* base is the struct event or struct envelope that the table's slots are in. check_field has seen the member's type, so
- * that its number is set where one is kept. */
-static void keep_field(const struct wire_field *field, const struct member *member, void *base)
-{
-    char *slot = (char *)base + field->slot;
-    switch ((enum wire_store)field->store) {
-    case WIRE_NOWHERE: break;
-    case WIRE_SLICE: *(struct slice *)(void *)slot = member->text; break;
-    case WIRE_DOUBLE: /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
-        *(double *)(void *)slot = member->number;
-        break;
-    case WIRE_U16: /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
-        *(uint16_t *)(void *)slot = (uint16_t)member->number;
-        break;
-    case WIRE_U32: /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
-        *(uint32_t *)(void *)slot = (uint32_t)member->number;
-        break;
-    }
-}
-
 /* ---- one event --------------------------------------------------------------------------------------------------- */
 
 struct collected {
@@ -106,16 +33,6 @@ struct collected {
     struct names unknown;
 };
 
-static int find_name(struct slice name)
-{
-    if (name.len == 0)
-        return -1;
-    unsigned char first = (unsigned char)name.at[0], middle = (unsigned char)name.at[name.len / 2],
-                  last = (unsigned char)name.at[name.len - 1];
-    int found = wire_lookup[WIRE_HASH(name.len, first, middle, last)] - 1;
-    return found >= 0 && cursor_same(wire_names[found], name) ? found : -1;
-}
-
 static enum err collect_member(struct cursor *cursor, struct collected *collected)
 {
     struct slice name;
@@ -123,7 +40,7 @@ static enum err collect_member(struct cursor *cursor, struct collected *collecte
     enum err err = cursor_name(cursor, &name);
     if (err)
         return err;
-    int found = find_name(name);
+    int found = field_find(name);
     if (found < 0) {
         cursor_note(cursor, &collected->unknown, name);
     } else if (collected->seen >> found & 1) {
@@ -135,36 +52,6 @@ static enum err collect_member(struct cursor *cursor, struct collected *collecte
     return cursor_value(cursor, 3, into);
 }
 
-/* Nearly all members: a known name that did not come yet, a string without escapes or a short number, no space. False:
- * nothing was taken. The places are read into locals, for going through the cursor's memory takes as long as the rest.
- */
-static inline bool take_plain_member(struct cursor *cursor, struct collected *collected)
-{
-    const uint32_t *at = cursor->at;
-    const char *name = cursor->text + at[0], *colon = cursor->text + at[1], *value = cursor->text + at[2];
-    if (*name != '"' || *colon != ':' || colon[-1] != '"' || colon - 1 == name)
-        return false;
-    int found = find_name((struct slice){name + 1, (size_t)(colon - name) - 2});
-    if (found < 0 || collected->seen >> found & 1)
-        return false;
-    struct member *member = &collected->members[found];
-    if (*value == '"') {
-        const char *end = cursor->text + at[3] - 1;
-        if (*end != '"' || end == value || cursor_has_backslash(cursor, value + 1, end))
-            return false;
-        member->type = MEMBER_STRING;
-        member->odd = false;
-        member->text = (struct slice){value + 1, (size_t)(end - value) - 1};
-    } else {
-        if (*value < '0' || *value > '9' || !cursor_short_number(value, cursor->text + at[3], &member->number))
-            return false;
-        member->type = MEMBER_NUMBER;
-    }
-    collected->seen |= UINT64_C(1) << found;
-    cursor->at = at + 3;
-    return true;
-}
-
 static enum err collect(struct cursor *cursor, struct collected *collected)
 {
     collected->seen = 0;
@@ -173,30 +60,17 @@ static enum err collect(struct cursor *cursor, struct collected *collected)
     if (cursor_take(cursor, '}'))
         return ERR_OK;
     for (bool more = true; more;) {
-        enum err err = take_plain_member(cursor, collected) ? ERR_OK : collect_member(cursor, collected);
+        enum err err = collect_member(cursor, collected);
         if (err || (err = cursor_more(cursor, '}', &more)))
             return err;
     }
     return ERR_OK;
 }
 
-static enum event_kind kind_of(struct slice text)
-{
-    switch (text.len ? text.at[0] : 0) {
-    case 'p': return cursor_same(text, SLICE("page")) ? EVENT_PAGE : EVENT_OTHER;
-    case 'r': return cursor_same(text, SLICE("route")) ? EVENT_ROUTE : EVENT_OTHER;
-    case 'a': return cursor_same(text, SLICE("api")) ? EVENT_API : EVENT_OTHER;
-    case 'c': return cursor_same(text, SLICE("click")) ? EVENT_CLICK : EVENT_OTHER;
-    case 'e': return cursor_same(text, SLICE("error")) ? EVENT_ERROR : EVENT_OTHER;
-    case 'v': return cursor_same(text, SLICE("vital")) ? EVENT_VITAL : EVENT_OTHER;
-    default: return EVENT_OTHER;
-    }
-}
-
 static enum event_kind collected_kind(const struct collected *collected)
 {
     const struct member *kind = &collected->members[WIRE_NAME_kind];
-    return collected->seen & 1 << WIRE_NAME_kind && kind->type == MEMBER_STRING ? kind_of(kind->text) : EVENT_OTHER;
+    return collected->seen & 1 << WIRE_NAME_kind && kind->type == MEMBER_STRING ? field_kind(kind->text) : EVENT_OTHER;
 }
 
 /* Checks what was collected against the kind's table and keeps it. */
@@ -216,11 +90,11 @@ static void check_event(struct cursor *cursor, const struct collected *collected
             unknown = true;
             continue;
         }
-        enum err err = check_field(field, &collected->members[name]);
+        enum err err = field_check(field, &collected->members[name]);
         if (err)
             cursor_blame(cursor, err, wire_names[name]);
         else
-            keep_field(field, &collected->members[name], event);
+            field_keep(field, &collected->members[name], event);
     }
     if (unknown)
         event->flags |= EVENT_UNKNOWN_FIELD;
@@ -275,12 +149,17 @@ static enum err read_element(struct decoding *d, uint16_t index)
         return err ? err : refuse(d, index);
     }
     struct event *event = next_event(d);
-    enum err err = event ? collect(cursor, &collected) : ERR_TOO_LARGE;
-    if (err)
-        return err;
-    check_event(cursor, &collected, event);
-    if (cursor->fault.why)
-        return refuse(d, index);
+    if (!event)
+        return ERR_TOO_LARGE;
+    if (!plain_event(cursor, event)) {
+        *event = (struct event){0};
+        enum err err = collect(cursor, &collected);
+        if (err)
+            return err;
+        check_event(cursor, &collected, event);
+        if (cursor->fault.why)
+            return refuse(d, index);
+    }
     event->index = index;
     event->json = (struct slice){start, (size_t)(cursor->text + cursor->at[-1] + 1 - start)};
     d->n_events++;
@@ -336,11 +215,11 @@ static enum err read_known(struct decoding *d, int depth, const struct wire_fiel
         return err;
     if ((err = cursor_value(&d->cursor, depth + 1, &member)))
         return err;
-    enum err fault = check_field(field, &member);
+    enum err fault = field_check(field, &member);
     if (fault)
         cursor_blame(&d->cursor, fault, (struct slice){field->name, field->name_bytes});
     else
-        keep_field(field, &member, &d->envelope);
+        field_keep(field, &member, &d->envelope);
     return ERR_OK;
 }
 

@@ -3,6 +3,7 @@
 #define SEISMO_VALIDATE_VALIDATE_INT_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "event/batch.h"
 #include "validate/validate.h"
@@ -98,27 +99,58 @@ static inline enum err cursor_string(struct cursor *cursor, struct member *ret_m
     return ERR_OK;
 }
 
-/* Up to 15 digits and 15 places are exact in doubles, and so is their quotient rounded (Clinger 1990). */
+/* The last 8 of up to 8 characters as a word whose top byte is the last one, filled up with zeros in front. */
+static inline uint64_t cursor_eight(const char *p, size_t n)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word); /* behind the body stands padding */
+    return (word << (8 - n) * 8) | ((UINT64_C(0x3030303030303030) >> (n - 1) * 8) >> 8);
+}
+
+static inline bool cursor_eight_are_digits(uint64_t word)
+{
+    const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0), zeros = UINT64_C(0x3030303030303030);
+    return (((word & high) ^ zeros) | (((word + UINT64_C(0x0606060606060606)) & high) ^ zeros)) == 0;
+}
+
+/* D. Lemire: "Quickly parsing eight digits", 2018. */
+static inline uint64_t cursor_eight_value(uint64_t word)
+{
+    word -= UINT64_C(0x3030303030303030);
+    word = word * 10 + (word >> 8);
+    return ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
+            (word >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
+           32;
+}
+
+/* Up to 15 digits and 15 places are exact in doubles, and so is their quotient rounded (Clinger 1990). Eight
+ * characters at a time: the last ones, in which the point is taken out, and those before. False for numbers that are
+ * longer or no numbers. */
 static inline bool cursor_short_number(const char *p, const char *end, double *ret_number)
 {
-    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    if (end - p > 16 || (*p == '0' && end - p > 1 && p[1] != '.'))
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t n = (size_t)(end - p), tail = n < 8 ? n : 8, places = 0;
+    if (n == 0 || n > 16 || (*p == '0' && n > 1 && p[1] != '.'))
         return false;
-    uint64_t mantissa = 0;
-    const char *start = p, *point = NULL;
-    for (; p < end; p++) {
-        unsigned digit = (unsigned char)*p - (unsigned)'0';
-        if (digit <= 9)
-            mantissa = mantissa * 10 + digit;
-        else if (*p == '.' && !point && p > start)
-            point = p;
-        else
+    uint64_t word = cursor_eight(end - tail, tail), points = word ^ '.' * ones;
+    points = (points - ones) & ~points & ones << 7;
+    bool has_point = points != 0;
+    /* Of the first point; a second is no digit. Without branches, for numbers come with and without. */
+    unsigned at = (unsigned)__builtin_ctzll(points | UINT64_C(1) << 63) & ~7u;
+    uint64_t before = word & ((UINT64_C(1) << at) - 1), change = -(uint64_t)has_point;
+    uint64_t closed_up = (word & (~UINT64_C(0) << at << 8)) | (before << 8) | '0';
+    word = (closed_up & change) | (word & ~change);
+    places = 7 - at / 8;
+    if ((has_point ? places == 0 || n - 1 == places : n == 16) || !cursor_eight_are_digits(word))
+        return false;
+    uint64_t mantissa = cursor_eight_value(word);
+    if (n > 8) {
+        uint64_t head = cursor_eight(p, n - 8);
+        if (!cursor_eight_are_digits(head))
             return false;
+        mantissa += cursor_eight_value(head) * (has_point ? 10000000 : 100000000);
     }
-    size_t places = point ? (size_t)(end - point) - 1 : 0;
-    if ((point && places == 0) || end - start - (point != NULL) > 15)
-        return false;
     *ret_number = places ? (double)mantissa / powers[places] : (double)mantissa;
     return true;
 }
@@ -152,6 +184,13 @@ static inline enum err cursor_more(struct cursor *cursor, char close, bool *ret_
     *ret_more = cursor_take(cursor, ',');
     return *ret_more || cursor_take(cursor, close) ? ERR_OK : ERR_BAD_JSON;
 }
+
+/* ---- plain.c ---- */
+
+/* Reads the object at the cursor into the cleared event when it is as the agent writes it: `kind` first, then members
+ * that the kind has, once each, no space between, all of them right. False: it is something else; the cursor is where
+ * it was and the event is to be cleared again. */
+bool plain_event(struct cursor *cursor, struct event *event);
 
 /* For short texts, where a call of memcmp costs more than what it does. */
 static inline bool cursor_same(struct slice a, struct slice b)
