@@ -362,7 +362,7 @@ static const char *const *inner_names(const struct seismo *seismo)
 static void alerts_were_remarked(void *ctx)
 {
     struct seismo *seismo = ctx;
-    if (seismo->alerts)
+    if (atomic_load(&seismo->windows_run) && seismo->alerts)
         alerts_look(seismo->alerts);
 }
 
@@ -627,6 +627,7 @@ static const struct command {
     {"check-config", command_check_config, "[--print]: check the configuration and stop"},
     {"export", command_export,
      "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},
+    {"mark", command_mark, "deploy NAME [--application A] [--service S] [--environment E]: a mark on every chart"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

@@ -213,6 +213,7 @@ static enum err decode_all(struct index *index)
             continue;
         }
         index->documents += record.n_facts;
+        releases_note(&index->releases, &record);
         index->sources[index->n_items] = source;
         index->items[index->n_items++] = (struct store_item){STORE_BEACON, source->value, SLICE_NONE, false, 0};
     }
@@ -293,6 +294,7 @@ static bool finish(struct index *index)
     unsigned long stored = count_stored(index);
     if (!index_save_rejects(index))
         return false;
+    releases_keep(&index->releases, index->options.store);
     owe(index);
     metric_add(index->stored, (int64_t)stored);
     if (index->options.stored)

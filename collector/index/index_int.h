@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/metric.h"
 #include "bus/bus.h"
+#include "event/deploys.h"
+#include "event/record.h"
 #include "index/index.h"
 #include "store/store.h"
 
@@ -44,6 +46,17 @@ int burst_pause_ms(struct burst *burst, int64_t now_ms);
 /* Back-off for the n-th try in a row: 200 ms doubling up to 30 s, between half and all of it by `random`. */
 int backoff_ms(unsigned tries, uint32_t random);
 
+/* Releases met for the first time: releases.c. */
+#define RELEASES_SLOTS 8192
+#define RELEASES_MET 16 /* of a batch; further ones are met in a later one */
+struct releases {
+    uint64_t known[RELEASES_SLOTS];
+    size_t n, n_met;
+    struct deploy met[RELEASES_MET];
+};
+void releases_note(struct releases *releases, const struct record *record);
+void releases_keep(struct releases *releases, struct store *store);
+
 struct index {
     struct index_options options;
     struct bus_cursor *cursor;
@@ -65,6 +78,7 @@ struct index {
     unsigned long documents, refused; /* of this batch */
     struct arena *arena;              /* of this batch */
     struct burst burst;
+    struct releases releases;
     bool paused; /* by a burst */
     struct metric *is_paused;
     struct metric *stored;

@@ -17,9 +17,11 @@ static const struct {
     const char *path;
     live_answer_fn *answer;
 } answers[] = {
-    {"/api/overview", live_answer_overview}, {"/api/series", live_answer_series},   {"/api/alerts", live_answer_alerts},
-    {"/api/sessions", live_answer_sessions}, {"/api/session", live_answer_session}, {"/api/errors", live_answer_errors},
+    {"/api/overview", live_answer_overview}, {"/api/series", live_answer_series},
+    {"/api/alerts", live_answer_alerts},     {"/api/sessions", live_answer_sessions},
+    {"/api/session", live_answer_session},   {"/api/errors", live_answer_errors},
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
+    {"/api/deploys", live_answer_deploys},
 };
 
 /* What is asked for with POST. */
@@ -30,6 +32,7 @@ static const struct {
     {"/api/alerts/acknowledge", live_change_acknowledge},
     {"/api/alerts/silence", live_change_silence},
     {"/api/alerts/unsilence", live_change_unsilence},
+    {"/api/deploys", live_change_deploys},
 };
 
 static live_answer_fn *change_of(struct slice path)
@@ -37,6 +40,14 @@ static live_answer_fn *change_of(struct slice path)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (slice_is(path, changes[i].path))
             return changes[i].change;
+    return NULL;
+}
+
+static live_answer_fn *answer_of(struct slice path)
+{
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (slice_is(path, answers[i].path))
+            return answers[i].answer;
     return NULL;
 }
 
@@ -127,18 +138,16 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         live_streams_open(live->streams, request);
         return;
     }
-    live_answer_fn *change = change_of(path);
+    live_answer_fn *change = slice_is(serve_method(request), "POST") ? change_of(path) : NULL;
     if (change) {
         make_change(live, request, change);
         return;
     }
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        if (slice_is(path, answers[i].path)) {
-            answer(live, request, answers[i].answer);
-            return;
-        }
-    }
-    live_reply_error(request, 404, ERR_NOT_FOUND, NULL);
+    live_answer_fn *fn = answer_of(path);
+    if (fn)
+        answer(live, request, fn);
+    else
+        live_reply_error(request, 404, ERR_NOT_FOUND, NULL);
 }
 
 static bool is_json(struct slice type)
@@ -168,8 +177,10 @@ static enum err check(const struct live *live, struct serve_request *request, in
         return ERR_FORBIDDEN;
     }
     *ret_status = 405;
-    if (is_change)
-        return is_post ? ERR_OK : ERR_BAD_METHOD;
+    if (is_post && is_change)
+        return ERR_OK;
+    if (is_change && !answer_of(serve_path(request)))
+        return ERR_BAD_METHOD;
     if (!slice_is(serve_method(request), "GET") && !slice_is(serve_method(request), "HEAD"))
         return ERR_BAD_METHOD;
     return ERR_OK;

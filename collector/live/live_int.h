@@ -12,6 +12,7 @@
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
  *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_errors.c  live_status.c
+ *   live_deploys.c
  *                    the answers
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
@@ -155,7 +156,7 @@ void live_tally_forget(struct live *live, bool all);
 
 /* ---- the answers ---- */
 live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
-    live_answer_find, live_answer_errors, live_answer_status;
+    live_answer_find, live_answer_errors, live_answer_status, live_answer_deploys;
 void live_write_span(struct buf *buf, const struct live_query *query); /* now, from, to, step */
 /* The masked message behind an error code, from its newest document; false when there is none. Remembered. */
 bool live_error_name(struct live *live, struct slice code, struct buf *ret_name);
@@ -168,7 +169,11 @@ double live_member_number(const json_t *document, const char *name); /* NAN when
 
 /* ---- remarks: event/remarks.h ---- */
 struct remarks;
-live_answer_fn live_change_acknowledge, live_change_silence, live_change_unsilence;
+live_answer_fn live_change_acknowledge, live_change_silence, live_change_unsilence, live_change_deploys;
+/* After a change: tells open pages and whoever tells people, and answers with the id. */
+void live_announce(struct live *live, struct buf *buf, const char *id);
+/* A text member of a body: not empty, no control characters, shorter than size. */
+enum err live_body_text(const json_t *body, const char *name, char *ret_text, size_t size, struct err_text *text);
 /* To be given to remarks_done whatever comes back. */
 enum err live_remarks_get(struct live *live, struct remarks *ret_remarks, uint64_t *ret_version);
 /* The fields "acknowledged" and "silence" of one alert; "silences", all that hold. */

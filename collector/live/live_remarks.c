@@ -13,7 +13,6 @@
 #include "event/remarks.h"
 #include "live/live_int.h"
 
-#define MAX_TRIES 20
 #define MAX_SEARCHED 1000 /* alerts, newest first */
 #define MAX_MINUTES (31 * 24 * 60)
 #define MINUTE_MS 60000
@@ -107,9 +106,9 @@ static enum err wrong(struct err_text *text, const char *name, const char *what)
     return err_set(text, ERR_BAD_PARAMETER, "%s: %s", name, what);
 }
 
-static enum err take_text(const struct wish *wish, const char *name, char *ret_text, size_t size, struct err_text *text)
+enum err live_body_text(const json_t *body, const char *name, char *ret_text, size_t size, struct err_text *text)
 {
-    const char *given = json_string_value(json_object_get(wish->body, name));
+    const char *given = json_string_value(json_object_get(body, name));
     if (!given || !*given)
         return wrong(text, name, "expected a text");
     if (strlen(given) >= size)
@@ -128,36 +127,40 @@ static enum err take_wish(const struct live_query *query, struct wish *wish, str
     wish->body = json_loadb(query->body.len ? query->body.at : "", query->body.len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(wish->body))
         return wrong(text, "body", "expected one JSON object");
-    enum err err = take_text(wish, "id", wish->id, sizeof wish->id, text);
-    return err ? err : take_text(wish, "by", wish->by, sizeof wish->by, text);
+    enum err err = live_body_text(wish->body, "id", wish->id, sizeof wish->id, text);
+    return err ? err : live_body_text(wish->body, "by", wish->by, sizeof wish->by, text);
+}
+
+struct remarking {
+    enum err (*change)(struct remarks *remarks, const struct wish *wish);
+    const struct wish *wish;
+};
+
+static enum err make_remark(void *ctx, struct slice value, struct buf *ret_value)
+{
+    const struct remarking *remarking = ctx;
+    struct remarks remarks;
+    enum err err = ERR_OK;
+    remarks_init(&remarks);
+    if (value.len)
+        err = remarks_read(value, &remarks);
+    if (err == ERR_OK)
+        err = remarking->change(&remarks, remarking->wish);
+    if (err == ERR_OK)
+        remarks_write(&remarks, ret_value);
+    remarks_done(&remarks);
+    return err;
 }
 
 static enum err commit(struct live *live, enum err (*change)(struct remarks *remarks, const struct wish *wish),
                        const struct wish *wish)
 {
-    enum err err = ERR_CONFLICT;
-    for (int i = 0; err == ERR_CONFLICT && i < MAX_TRIES; i++) {
-        struct remarks remarks;
-        struct buf bytes;
-        uint64_t version;
-        buf_init(&bytes, STORE_STATE_BYTES);
-        err = live_remarks_get(live, &remarks, &version);
-        if (err == ERR_OK)
-            err = change(&remarks, wish);
-        if (err == ERR_OK) {
-            remarks_write(&remarks, &bytes);
-            err = buf_failed(&bytes)
-                      ? ERR_FULL
-                      : store_state_put(live->options.store, REMARKS_KEY, buf_slice(&bytes), version, &version);
-        }
-        remarks_done(&remarks);
-        buf_done(&bytes);
-    }
-    return err;
+    struct remarking remarking = {change, wish};
+    return store_state_change(live->options.store, REMARKS_KEY, make_remark, &remarking);
 }
 
 /* After a change: open pages, and whoever tells people, in this process. Others look for themselves. */
-static void announce(struct live *live, struct buf *buf, const char *id)
+void live_announce(struct live *live, struct buf *buf, const char *id)
 {
     METRIC_ADD("seismo_live_changes_total", "acknowledgements, silences and marks made by people", 1);
     live_changed(live);
@@ -230,7 +233,7 @@ enum err live_change_acknowledge(struct live *live, const struct live_query *que
     if (err == ERR_OK) {
         log_info("live", "alert %s was acknowledged by '%s' from %.*s", wish.id, wish.by, (int)query->peer.len,
                  query->peer.at);
-        announce(live, buf, wish.id);
+        live_announce(live, buf, wish.id);
     }
     json_decref(wish.body);
     return err;
@@ -255,7 +258,7 @@ static enum err take_silence(struct wish *wish, struct err_text *text)
     const json_t *minutes = json_object_get(wish->body, "minutes");
     if (!json_is_integer(minutes) || json_integer_value(minutes) < 1 || json_integer_value(minutes) > MAX_MINUTES)
         return wrong(text, "minutes", "expected a whole number from 1 to 44640");
-    enum err err = take_text(wish, "reason", silence->reason, sizeof silence->reason, text);
+    enum err err = live_body_text(wish->body, "reason", silence->reason, sizeof silence->reason, text);
     uint64_t random;
     hash_random(&random, sizeof random);
     snprintf(silence->id, sizeof silence->id, "S-%012llx", (unsigned long long)(random & 0xffffffffffff));
@@ -283,7 +286,7 @@ enum err live_change_silence(struct live *live, const struct live_query *query, 
         log_info("live", "silence %s of alert %s until %s, %s, was made by '%s' from %.*s: %s", wish.silence.id,
                  wish.id, until, wish.silence.kind ? "its series" : "its service", wish.by, (int)query->peer.len,
                  query->peer.at, wish.silence.reason);
-        announce(live, buf, wish.silence.id);
+        live_announce(live, buf, wish.silence.id);
     }
     json_decref(wish.body);
     return err;
@@ -304,7 +307,7 @@ enum err live_change_unsilence(struct live *live, const struct live_query *query
     if (err == ERR_OK) {
         log_info("live", "silence %s was ended by '%s' from %.*s", wish.id, wish.by, (int)query->peer.len,
                  query->peer.at);
-        announce(live, buf, wish.id);
+        live_announce(live, buf, wish.id);
     } else if (err == ERR_MISSING) {
         err_set(text, err, "no silence of this id holds");
     }

@@ -81,6 +81,29 @@ enum err store_state_put(struct store *store, const char *key, struct slice valu
     return store->ops->state_put(store, key, value, version, ret_version);
 }
 
+#define MAX_TRIES 20
+
+enum err store_state_change(struct store *store, const char *key, store_change_fn *change, void *ctx)
+{
+    enum err err = ERR_CONFLICT;
+    for (int i = 0; err == ERR_CONFLICT && i < MAX_TRIES; i++) {
+        struct buf before, after;
+        uint64_t version = 0;
+        buf_init(&before, STORE_STATE_BYTES);
+        buf_init(&after, STORE_STATE_BYTES);
+        err = store_state_get(store, key, &before, &version);
+        if (err == ERR_OK || err == ERR_MISSING)
+            err = change(ctx, buf_slice(&before), &after);
+        if (err == ERR_OK && buf_failed(&after))
+            err = ERR_FULL;
+        if (err == ERR_OK)
+            err = store_state_put(store, key, buf_slice(&after), version, &version);
+        buf_done(&before);
+        buf_done(&after);
+    }
+    return err;
+}
+
 enum err store_read_events(struct store *store, const struct store_event_query *query, store_document_fn *each,
                            void *ctx)
 {

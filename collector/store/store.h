@@ -76,6 +76,11 @@ enum err store_state_get(struct store *store, const char *key, struct buf *ret_v
 enum err store_state_put(struct store *store, const char *key, struct slice value, uint64_t version,
                          uint64_t *ret_version);
 
+/* Makes a new value of the present one (len 0: none) and puts it; again when somebody was faster. What `change` returns
+ * other than ERR_OK ends it, and nothing is put. ERR_CONFLICT: somebody was faster all the time. */
+typedef enum err store_change_fn(void *ctx, struct slice value, struct buf *ret_value);
+enum err store_state_change(struct store *store, const char *key, store_change_fn *change, void *ctx);
+
 /* ---- reading ---- */
 struct store_event_query {
     struct slice application;                                      /* len 0: all */

@@ -109,6 +109,15 @@ enum err store_expire(struct store *store, int64_t now_ms)
     return ERR_OK;
 }
 
+enum err store_state_change(struct store *of, const char *key, store_change_fn *change, void *ctx)
+{
+    (void)of;
+    (void)key;
+    (void)change;
+    (void)ctx;
+    return ERR_MISSING;
+}
+
 bool store_keeps_positions(struct store *store)
 {
     return store->keeps;

@@ -2,15 +2,16 @@
 import "uplot/dist/uPlot.min.css";
 import "./live.css";
 import { ApiError, get } from "./lib/api";
-import { asTables, forgetDetached } from "./lib/chart";
+import { asTables, forgetDetached, setMarks } from "./lib/chart";
 import { getBefore } from "./lib/compare";
 import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Deploys, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
+import { showDeploys } from "./view/deploys";
 import { showEmpty, showLocked } from "./view/empty";
 import { showError } from "./view/error";
 import { showHeader } from "./view/header";
@@ -28,6 +29,7 @@ let state: State = read(location.search);
 let feed: Feed;
 let status: Status | null = null, statusAt = 0;
 let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
+let deploys: Deploys = { rows: [] };
 let firing = -1;
 let searchNote = "";
 
@@ -79,7 +81,7 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions, before });
+  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows });
 }
 
 async function refreshSeries(asked: State): Promise<void> {
@@ -113,6 +115,19 @@ async function refreshError(asked: State): Promise<void> {
   showError(main, asked, detail);
 }
 
+/* Before anything is drawn: marks belong to every chart. */
+async function readDeploys(asked: State): Promise<void> {
+  deploys = await get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`);
+  if (asked === state) setMarks(deploys.rows.map(({ at, name }) => ({ at: Date.parse(at), name })));
+}
+
+async function refreshDeploys(asked: State): Promise<void> {
+  await readStatus();
+  if (asked !== state) return;
+  title("Deploys");
+  showDeploys(main, asked, deploys, Date.now());
+}
+
 async function refreshAlerts(asked: State): Promise<void> {
   const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readStatus()]);
   if (asked !== state) return;
@@ -133,12 +148,14 @@ async function refreshAlert(asked: State): Promise<void> {
   showAlert(main, asked, alert, series, Date.now());
 }
 
-const VIEWS = { alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
+const VIEWS = { deploys: refreshDeploys, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;
   asTables(Boolean(asked.tables));
   try {
+    await readDeploys(asked);
+    if (asked !== state) return false;
     await VIEWS[view(asked)](asked);
     main.setAttribute("data-view", view(asked));
     main.removeAttribute("aria-busy");

@@ -34,6 +34,9 @@ export interface Alert {
 }
 export interface Alerts { rows: Alert[]; silences: Silence[]; firing: number }
 
+export interface Deploy { at: string; name: string; application: string; service: string; environment: string; by: string; seen: boolean }
+export interface Deploys { rows: Deploy[] }
+
 export interface Session {
   id: string; user?: string; application?: string; service?: string; environment?: string; browser?: string; os?: string; device?: string;
   country?: string; page?: string; first: string; last: string;

@@ -1,6 +1,6 @@
 // Charts on uPlot. A chart lives in an element marked data-keep and is updated, not rebuilt, so that it does not flicker.
 import uPlot from "uplot";
-import { h } from "./dom";
+import { h, plain } from "./dom";
 import { clock, count, dateTime, duration } from "./format";
 
 export interface Line { name: string; color: string; values: (number | null)[]; kind?: "bar" | "line"; width?: number; dash?: number[]; fill?: boolean }
@@ -20,6 +20,39 @@ export interface ChartData {
 interface Holder extends HTMLElement { chart?: uPlot; shape?: string; last?: ChartData }
 
 const holders = new Set<Holder>();
+
+/* Deploys, drawn on every chart. */
+export interface Mark { at: number; name: string }
+let marks: Mark[] = [];
+export function setMarks(list: Mark[]): void {
+  if (JSON.stringify(list) === JSON.stringify(marks)) return;
+  marks = list;
+  for (const holder of holders) holder.chart?.redraw(false);
+}
+
+function drawMarks(chart: uPlot): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.strokeStyle = color("--deploy");
+  ctx.fillStyle = color("--deploy");
+  ctx.lineWidth = devicePixelRatio;
+  for (const { at } of marks) {
+    const x = Math.round(chart.valToPos(at / 1000, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const size = 4 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x - size, bbox.top);
+    ctx.lineTo(x + size, bbox.top);
+    ctx.lineTo(x, bbox.top + size * 1.4);
+    ctx.fill();
+  }
+  ctx.restore();
+}
 
 let tables = false;
 export function asTables(on: boolean): void { tables = on; }
@@ -73,6 +106,14 @@ function tooltip(holder: Holder): { plugin: uPlot.Plugin } {
       row.append(name, number);
       rows.push(row);
     }
+    for (const mark of marks.filter(({ at: moment }) => moment >= from && moment < from + data.step)) {
+      const row = document.createElement("span"), name = document.createElement("i"), what = document.createElement("em");
+      name.textContent = "Deploy";
+      name.style.setProperty("--dot", color("--deploy"));
+      what.textContent = plain(mark.name);
+      row.append(name, what);
+      rows.push(row);
+    }
     box.replaceChildren(...rows);
     box.hidden = false;
     const width = chart.over.clientWidth, left = chart.cursor.left!;
@@ -99,6 +140,7 @@ function shade(holder: Holder): uPlot.Plugin {
         }
         chart.ctx.restore();
       },
+      draw: drawMarks,
     },
   };
 }
@@ -151,19 +193,23 @@ function options(holder: Holder, data: ChartData): uPlot.Options {
   };
 }
 
+function deployed(data: ChartData, i: number): string {
+  return marks.filter(({ at }) => at >= data.times[i] && at < data.times[i] + data.step).map(({ name }) => `deploy ${name}`).join(", ");
+}
+
 /* The same figures for those who read rather than look; steps in which nothing was are left out. */
 function table(data: ChartData): HTMLElement {
   const { lines } = data;
-  const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i])).reverse();
+  const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i]) || deployed(data, i)).reverse();
   const when = (i: number): string => (data.step >= 60000 ? dateTime(data.times[i]) : clock(data.times[i]));
   return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, data.label),
     h("thead", null, h("tr", null, h("th", { scope: "col" }, "From"), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
-    h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i)), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
+    h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i), deployed(data, i) && h("span", { class: "tag" }, deployed(data, i))), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
       : h("tr", null, h("td", { colspan: String(lines.length + 1) }, "nothing in this time")))));
 }
 
 function drawTable(holder: Holder, data: ChartData): void {
-  const shape = JSON.stringify(["table", data.times[0], data.lines]);
+  const shape = JSON.stringify(["table", data.times[0], data.lines, marks]);
   if (holder.shape === shape) return;
   const scrolled = holder.querySelector(".chart-table")?.scrollTop ?? 0;
   holder.chart?.destroy();

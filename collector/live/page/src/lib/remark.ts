@@ -22,7 +22,9 @@ export async function remark(form: HTMLFormElement): Promise<void> {
   const minutes = fields.has("minutes") ? { minutes: Number(text("minutes")), reason: text("reason"), whole_service: fields.has("whole") } : {};
   for (const button of buttons) button.disabled = true;
   try {
-    await post(form.dataset.remark!, { id: text("id"), by, ...minutes });
+    const scope = Object.fromEntries(["name", "application", "service", "environment"].filter((name) => text(name)).map((name) => [name, text(name)]));
+    await post(form.dataset.remark!, { ...(text("id") && { id: text("id") }), by, ...minutes, ...scope });
+    form.querySelectorAll<HTMLInputElement>("input[data-once]").forEach((input) => { input.value = ""; });
     keepName(by);
     if (said) said.textContent = "";
   } catch (problem) {

@@ -63,29 +63,29 @@ function why(alert: Alert, now: number): HTMLElement {
 
 /* ---- what people do ---- */
 
-function nameField(id: string): HTMLElement {
+export function nameField(id: string): HTMLElement {
   return h("label", { class: "field" }, h("span", null, "Your name"), h("input", { name: "by", id, required: true, maxlength: "60", autocomplete: "name", value: myName() }));
 }
 
-function remarkForm(path: string, id: string, props: Record<string, string>, ...body: Child[]): HTMLElement {
-  return h("form", { "data-remark": `/api/alerts/${path}`, ...props }, h("input", { type: "hidden", name: "id", value: id }), body, h("span", { class: "said", role: "alert", "data-said": true, "data-keep": true }));
+export function remarkForm(path: string, id: string, props: Record<string, string>, ...body: Child[]): HTMLElement {
+  return h("form", { "data-remark": `/api/${path}`, ...props }, id && h("input", { type: "hidden", name: "id", value: id }), body, h("span", { class: "said", role: "alert", "data-said": true, "data-keep": true }));
 }
 
 export function endSilence(silence: Silence): HTMLElement {
-  return remarkForm("unsilence", silence.id, { class: "inline", "data-key": `end ${silence.id}` }, nameField(`by-${silence.id}`), h("button", { class: "button small" }, "End it now"));
+  return remarkForm("alerts/unsilence", silence.id, { class: "inline", "data-key": `end ${silence.id}` }, nameField(`by-${silence.id}`), h("button", { class: "button small" }, "End it now"));
 }
 
 function acknowledged(alert: Alert): Child {
   if (alert.acknowledged)
     return h("p", { class: "done", "data-testid": "acknowledged", "data-key": "acknowledged" }, chip("good", "Acknowledged"), " by ", h("bdi", null, alert.acknowledged.by), ", ", time(alert.acknowledged.at, dateTime(Date.parse(alert.acknowledged.at))));
-  return remarkForm("acknowledge", alert.id, { class: "remark", "data-testid": "acknowledge", "data-key": "acknowledge" }, nameField("by-acknowledge"), h("button", { class: "button primary" }, "I am looking into it"));
+  return remarkForm("alerts/acknowledge", alert.id, { class: "remark", "data-testid": "acknowledge", "data-key": "acknowledge" }, nameField("by-acknowledge"), h("button", { class: "button primary" }, "I am looking into it"));
 }
 
 function silenced(alert: Alert, now: number): Child {
   const { silence } = alert;
   if (silence)
     return h("div", { class: "done", "data-testid": "silenced", "data-key": "silenced" }, h("p", null, chip("none", "Silenced"), " until ", time(silence.until, dateTime(Date.parse(silence.until))), `, ${span(Date.parse(silence.until) - now)} left, by `, h("bdi", null, silence.by), ": ", h("bdi", null, silence.reason)), endSilence(silence));
-  return remarkForm("silence", alert.id, { class: "remark", "data-testid": "silence", "data-key": "silence" },
+  return remarkForm("alerts/silence", alert.id, { class: "remark", "data-testid": "silence", "data-key": "silence" },
     h("label", { class: "field" }, h("span", null, "For"), h("select", { name: "minutes", id: "silence-minutes" }, ENDS.map(([minutes, words]) => h("option", { value: String(minutes), selected: minutes === 120 }, words)))),
     h("label", { class: "field grow" }, h("span", null, "Reason"), h("input", { name: "reason", id: "silence-reason", required: true, maxlength: "200", placeholder: "known, release 1.5 fixes it" })),
     nameField("by-silence"), h("label", { class: "check" }, h("input", { type: "checkbox", name: "whole" }), ` all of ${alert.service || "the service"}`),

@@ -5,7 +5,7 @@ import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, duration, plural, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, RANGES, rangeOf, type State } from "../lib/state";
-import type { Alert, Alerts, CallRow, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
+import type { Alert, Alerts, CallRow, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
 import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
 
 const FULL_NAMES: Record<string, string> = {
@@ -13,7 +13,7 @@ const FULL_NAMES: Record<string, string> = {
 };
 const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
-export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null }
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[] }
 
 function when(state: State): string {
   if (state.from || state.to) return "in this stretch of time";
@@ -134,6 +134,13 @@ function drawTraffic(root: Element, overview: Overview, factor: number, before: 
   }
 }
 
+/* Those that stand on the charts, in words. */
+function deploysLine(state: State, { from, to }: Overview, deploys: Deploy[]): Child {
+  const shown = deploys.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < to);
+  return h("p", { class: "deploys-line muted", "data-testid": "deploys-line", "data-key": "deploys" }, shown.length ? [`${plural(shown.length, "deploy")} ${when(state)}: `, shown.slice(0, 3).map((deploy, i) => [i > 0 && ", ", h("b", null, h("bdi", null, deploy.name)), ` at ${dateTime(Date.parse(deploy.at))}`]), shown.length > 3 && " …", " · "] : null,
+    link({ ...kept(state), view: "deploys" }, { class: "all-alerts" }, "Deploys"));
+}
+
 /* ---- tables ---- */
 
 function nameCell(state: State, row: { name: string; service: string }, to: State, many: boolean, icons?: Child): HTMLElement {
@@ -229,10 +236,10 @@ function sessionsSection(state: State, sessions: Sessions | null, now: number): 
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions, before }: OverviewData): void {
+export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
   show(root, h("h1", { class: "unseen" }, "Overview"),
-    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before),
+    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before), deploysLine(state, overview, deploys),
     h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
     overview.left_out > 0 && h("p", { class: "muted" }, "There are more series than can be shown here; the rare ones are left out."));

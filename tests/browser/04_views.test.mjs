@@ -1,0 +1,103 @@
+// More views of the live page: deploys as marks on every chart.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { openBrowser } from '../lib/browser.mjs';
+import { command, id, place, post, root, start, until } from '../lib/seismo.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const screenshots = join(root, 'var/screenshots');
+const hostile = '<img src=x onerror="document.title=1">\u202e';
+const foreign = [];
+let where, seismo, browser;
+
+const ask = async (path) => (await fetch(seismo.innerUrl + path)).json();
+
+/* Ten minutes of four visitors; the second half in a new release. */
+async function fill() {
+  const now = Date.now();
+  const browsers = ['Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0'];
+  for (let i = 0; i < 40; i++) {
+    const at = now - 590000 + i * 14000, slow = i % 4 === 3;
+    const phases = { dns: 12, connect: 30, tls: 25, request: slow ? 900 : 120, response: 60, dom: 210, load: 40 };
+    const answer = await post(seismo.publicUrl, {
+      id: id('b'), service: 'shop', version: i < 20 ? '1.4.2' : hostile, environment: 'test', session: `session-of-visitor-${i % 4}`, user: { id: `user-${i % 4}` }, sent: Date.now(),
+      events: [
+        { kind: 'page', at, page: '/checkout', view: 'view-0001-abcd', url: 'https://shop.test/checkout', title: 'Checkout', duration: slow ? 1400 : 480 + i, ...phases },
+        { kind: 'api', at: at + 100, page: '/checkout', view: 'view-0001-abcd', url: '/api/checkout', method: 'POST', status: i % 9 ? 200 : 500, duration: slow ? 1200 : 100 + 7 * i, initiator: 'fetch' },
+      ],
+    }, { headers: { 'user-agent': browsers[i % 2] } });
+    assert.equal(answer.status, 202, JSON.stringify(answer));
+  }
+}
+
+async function open(path, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
+  context.on('request', (request) => {
+    if (!request.url().startsWith('http://127.0.0.1:') && !request.url().startsWith('data:')) foreign.push(request.url());
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => assert.fail(`an error on the page: ${error.message}`));
+  await page.goto(seismo.innerUrl + path);
+  await page.locator('#main:not([aria-busy]) > *').first().waitFor();
+  return page;
+}
+
+before(async () => {
+  mkdirSync(screenshots, { recursive: true });
+  where = place();
+  seismo = await start(where);
+  await fill();
+  browser = await openBrowser();
+  await until('all of it', async () => (await ask('/api/overview?range=30m')).totals.calls === 40 && (await ask('/api/deploys')).rows.length === 2, { within: 60000 });
+});
+after(async () => {
+  await browser?.close();
+  await seismo?.stop();
+  where?.remove();
+});
+
+test('a new release is marked when it is first seen, and people mark what they like; all of it stands on the charts', async () => {
+  const page = await open('/?view=deploys');
+  assert.equal(await page.locator('[data-testid=deploys] tbody tr').count(), 2);
+  await page.locator('[data-testid=deploys]', { hasText: '<img src=x' }).waitFor();
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  const form = page.locator('[data-testid=mark]');
+  await form.locator('input[name=name]').fill('by hand');
+  await form.locator('input[name=by]').fill('Ada');
+  await form.locator('button').click();
+  await page.locator('[data-testid=deploys] [data-name="by hand"]', { hasText: 'marked by Ada' }).waitFor();
+  const { code, stdout, stderr } = await command(where, ['mark', 'deploy', 'from the command line', '--service', 'shop']);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'marked from the command line\n');
+  assert.equal((await command(where, ['mark', 'deploy'])).code, 64);
+  await page.goto(`${seismo.innerUrl}/?tables=1`);
+  await page.locator('[data-chart=views] table', { hasText: 'deploy from the command line' }).waitFor();
+  assert.match(await page.locator('[data-testid=deploys-line]').innerText(), /4 deploys in the last 30 minutes/);
+  await seismo.stop();
+  seismo = await start(where);
+  assert.equal((await ask('/api/deploys')).rows.length, 4, 'kept over a restart, and not seen again');
+  assert.equal((await ask('/api/deploys?service=other')).rows.length, 1, 'what is marked without a service is of all');
+  await page.context().close();
+});
+
+const shown = () => ({ deploys: '/?view=deploys' });
+for (const colorScheme of ['light', 'dark'])
+  test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
+    for (const [name, path] of Object.entries(shown())) {
+      const page = await open(path, { colorScheme });
+      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}.png`), fullPage: true });
+      const { violations } = await page.evaluate(`${axe}; axe.run({ resultTypes: ['violations'] })`);
+      const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+      assert.deepEqual(bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), [], `${name}, ${colorScheme}`);
+      await page.setViewportSize({ width: 320, height: 700 });
+      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-320.png`), fullPage: true });
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(over <= 0, `${name} is ${over} px too wide at 320 px`);
+      await page.context().close();
+    }
+  });
+
+test('nothing is asked of another host', () => assert.deepEqual(foreign, []));
