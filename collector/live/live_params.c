@@ -161,6 +161,10 @@ enum err live_query_read(struct serve_request *request, struct arena *arena, int
         {"id", &query.id},
         {"user", &query.user},
         {"code", &query.code},
+        {"release", &query.release},
+        {"browser", &query.browser},
+        {"device", &query.device},
+        {"country", &query.country},
     };
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < sizeof texts / sizeof *texts; i++)

@@ -1,4 +1,4 @@
-// More views of the live page: deploys as marks on every chart.
+// More views of the live page: deploys as marks on every chart, what is behind one page or call.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -83,7 +83,38 @@ test('a new release is marked when it is first seen, and people mark what they l
   await page.context().close();
 });
 
-const shown = () => ({ deploys: '/?view=deploys' });
+test('a page is told by distribution, phases, release and browser, and its slowest sessions; a row filters all', async () => {
+  const page = await open('/');
+  await page.locator('[data-testid=pages] [data-name="/checkout"] a').first().click();
+  await page.locator('[data-testid=spread]').waitFor();
+  const counts = await page.locator('.bars .bar').evaluateAll((all) => all.map((bar) => Number(bar.dataset.count)));
+  assert.equal(counts.reduce((a, b) => a + b), 40, 'every load stands in one bar');
+  assert.equal(counts[counts.length - 1], 10, 'the slow ones stand apart');
+  assert.deepEqual(await page.locator('.fall li').evaluateAll((all) => all.map((li) => li.dataset.name)), ['dns', 'connect', 'request', 'response', 'dom', 'load']);
+  assert.match(await page.locator('.fall [data-name=request]').innerText(), /1[12]\d ms.*9\d\d ms|1[12]\d ms.*1[12]\d ms/s);
+  assert.equal(await page.locator('[data-testid=slowest] tbody tr').first().getAttribute('data-name'), 'session-of-visitor-3');
+  await page.locator('[data-testid=releases]', { hasText: '<img src=x' }).waitFor();
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  await page.locator('[data-testid=browsers] [data-name=Firefox] a').click();
+  await page.waitForURL((url) => url.searchParams.get('browser') === 'Firefox');
+  await page.locator('[data-testid=chosen]', { hasText: '20 events' }).waitFor();
+  assert.equal(await page.locator('[data-testid=browsers] li').count(), 1);
+  await page.locator('[data-testid=releases] [data-name="1.4.2"] a').click();
+  await page.locator('[data-testid=chosen]', { hasText: '10 events' }).waitFor();
+  const again = await open(`/${new URL(page.url()).search}`);
+  await again.locator('[data-testid=chosen]', { hasText: '10 events' }).waitFor();
+  await again.context().close();
+  await page.locator('[data-testid=chosen] a').first().click();
+  await page.locator('[data-testid=chosen]', { hasText: '20 events' }).waitFor();
+  await page.keyboard.press('t');
+  await page.locator('[data-testid=spread] table').waitFor();
+  await page.locator('[data-testid=slowest] tbody a').first().click();
+  await page.locator('[data-testid=timeline]').waitFor();
+  await page.context().close();
+});
+
+const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
+const shown = () => ({ page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
     for (const [name, path] of Object.entries(shown())) {

@@ -8,7 +8,7 @@ import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, Deploys, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Deploys, Detail, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
@@ -23,6 +23,7 @@ import { showSession } from "./view/session";
 
 const STATUS_MS = 15000;
 const SESSIONS_MS = 1500;
+const DETAILED = ["page", "route", "api"];
 
 const header = document.getElementById("header")!, main = document.getElementById("main")!, announce = document.getElementById("announce")!;
 let state: State = read(location.search);
@@ -86,12 +87,13 @@ async function refreshOverview(asked: State): Promise<void> {
 
 async function refreshSeries(asked: State): Promise<void> {
   const { kind, name, detail } = asked;
-  const [series] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, { kind, name: name || "*", detail })}`), readStatus()]);
+  const { release, browser, device, country } = asked, of = { kind, name: name || "*", detail };
+  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), kind && DETAILED.includes(kind) ? get<Detail>(`/api/detail?${scopeQuery(asked, { ...of, detail: undefined, release, browser, device, country })}`) : null, readStatus()]);
   if (asked !== state) return;
   const before = asked.compare ? await getBefore<Series>("/api/series", asked, series, { kind, name: name || "*", detail }) : null;
   if (asked !== state) return;
   title(seriesWords(series.kind, series.name, series.detail));
-  showSeries(main, asked, series, before);
+  showSeries(main, asked, series, before, more);
 }
 
 async function refreshSession(asked: State): Promise<void> {

@@ -68,6 +68,15 @@ export interface Series extends Span {
   samples: Sample[];
 }
 
+export interface Bar { from: number; to: number; count: number }
+export interface Valued extends Quantiles { value: string; count: number }
+export interface Phase extends Quantiles { name: string; count: number }
+export interface SlowSession { id: string; user?: string; at: string; count: number; slowest: number }
+export interface Detail extends Span, Quantiles {
+  looked_at: number; more: boolean; count: number; failed: number;
+  histogram: Bar[]; phases: Phase[]; releases: Valued[]; browsers: Valued[]; devices: Valued[]; countries: Valued[]; sessions: SlowSession[];
+}
+
 export interface ErrorSample {
   at: string; session?: string; user?: string; page?: string; version?: string; browser?: string; os?: string; type?: string; message?: string;
   stack?: string; source?: string; file?: string; line?: number;

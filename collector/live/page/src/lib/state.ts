@@ -7,7 +7,7 @@
 //   period before, tables=1 for charts as tables
 
 export type View = "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys";
-const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "hide", "compare", "tables"] as const;
+const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "compare", "tables"] as const;
 type Name = (typeof NAMES)[number];
 export type State = Partial<Record<Name, string>>;
 

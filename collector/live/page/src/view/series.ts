@@ -4,7 +4,8 @@ import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { clock, count, duration, plural, share, time, vital } from "../lib/format";
 import { kept, type State } from "../lib/state";
-import type { Series } from "../types";
+import type { Detail, Series } from "../types";
+import { chosen, detailCards } from "./detail";
 import { card, chip, column, link, nothing, seriesWords, toSession } from "./parts";
 
 const KIND_WORDS: Record<string, string> = { page: "Page loads", route: "Route changes", api: "API calls", vital: "Web vital", click: "Clicks", error: "Errors" };
@@ -26,7 +27,8 @@ function stats(series: Series, before: Series | null): HTMLElement {
     stat("sessions", count(all.sessions)));
 }
 
-function samples(state: State, series: Series): Child {
+function samples(state: State, { samples: all, ...rest }: Series, most: number): Child {
+  const series = { ...rest, samples: all.slice(0, most) };
   if (series.samples.length === 0) return nothing("No single one is stored for this stretch of time.");
   const api = series.kind === "api";
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column("When"), column(series.kind === "vital" ? "Value" : "Took", { class: "num" }), api && column("Status"), column("Session"))),
@@ -57,14 +59,16 @@ function key(compared: boolean): HTMLElement {
   return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)), compared && h("span", { class: "key-before" }, "p75 before"));
 }
 
-export function showSeries(root: Element, state: State, series: Series, before: Series | null): void {
-  const timed = series.kind !== "click" && series.kind !== "error";
+export function showSeries(root: Element, state: State, series: Series, before: Series | null, detail: Detail | null): void {
+  const timed = series.kind !== "click" && series.kind !== "error", most = detail?.count ? 6 : 20;
   show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, "Overview"), h("span", { class: "muted" }, KIND_WORDS[series.kind] ?? series.kind), state.service && h("span", { class: "tag" }, state.service)),
     h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
+    detail && chosen(state, detail),
     stats(series, before),
     timed && card("values", series.kind === "vital" ? "Value over time" : "Time taken", key(before !== null), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
     card("counts", "How often", null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
-    card("samples", series.kind === "api" ? "Failed and slowest" : timed ? "Slowest" : "Newest", plural(series.samples.length, "example"), samples(state, series)));
+    detail && detailCards(state, detail),
+    card("samples", series.kind === "api" ? "Failed and slowest" : timed ? "Slowest" : "Newest", plural(Math.min(most, series.samples.length), "example"), samples(state, series, most)));
   for (const [name, data] of Object.entries(charts(series, before))) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
     if (holder) draw(holder, data);
