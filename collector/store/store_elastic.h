@@ -77,6 +77,8 @@ struct elastic {
     pthread_mutex_t setup_mutex;
     atomic_bool is_set_up;        /* templates are known to be there; nothing is written before */
     atomic_bool requires_streams; /* the node knows require_data_stream */
+    atomic_bool is_open;          /* it is OpenSearch, whose points in time are asked for otherwise */
+    atomic_bool has_shard_doc;    /* OpenSearch 3.3 and newer: what search_after needs besides the time */
     atomic_bool is_refused;       /* the credentials were, lately */
     struct flow flow;
     pthread_mutex_t view_mutex;

@@ -62,14 +62,23 @@ static void add_range(struct buf *filters, int64_t from_ms, int64_t to_ms)
     buf_text(filters, "}}}");
 }
 
+/* Documents of one time have an order too, or a page would end among them and the next begin behind them all.
+ * Elasticsearch adds one to a point in time by itself. */
+static const char *tie_of(const struct walk *walk)
+{
+    if (!walk->pit || !atomic_load(&walk->elastic->is_open))
+        return "";
+    return atomic_load(&walk->elastic->has_shard_doc) ? ",{\"_shard_doc\":\"asc\"}" : ",{\"_id\":\"asc\"}";
+}
+
 static void write_query(const struct walk *walk, size_t size, struct buf *buf)
 {
     buf_printf(buf, "{\"size\":%zu,\"track_total_hits\":false,\"_source\":%s,\"query\":{\"bool\":{\"filter\":[", size,
                walk->source);
     if (walk->filters.len)
         buf_add_slice(buf, buf_slice(&walk->filters));
-    buf_printf(buf, "]}},\"sort\":[{\"@timestamp\":{\"order\":\"%s\",\"unmapped_type\":\"date\"}}]",
-               walk->newest_first ? "desc" : "asc");
+    buf_printf(buf, "]}},\"sort\":[{\"@timestamp\":{\"order\":\"%s\",\"unmapped_type\":\"date\"}}%s]",
+               walk->newest_first ? "desc" : "asc", tie_of(walk));
     if (walk->pit) {
         buf_text(buf, ",\"pit\":{\"keep_alive\":\"" KEEP_ALIVE "\",\"id\":");
         buf_json_string(buf, slice_of(walk->pit));
@@ -91,12 +100,26 @@ static json_t *parse(const struct walk *walk)
     return json_loadb(walk->response.body.at, walk->response.body.len, 0, NULL);
 }
 
-static enum err open_pit(struct walk *walk)
+static enum err ask_for_pit(struct walk *walk, bool is_open)
 {
     char path[NAME_BYTES + 96];
-    snprintf(path, sizeof path, "/%s/_pit?ignore_unavailable=true&keep_alive=" KEEP_ALIVE,
-             walk->elastic->streams[walk->stream]);
-    enum err err = elastic_send(walk->elastic, "POST", path, SLICE_NONE, false, &walk->response);
+    /* OpenSearch stumbles over a stream that is not there when told to ignore that. */
+    snprintf(path, sizeof path, "/%s/%s&keep_alive=" KEEP_ALIVE, walk->elastic->streams[walk->stream],
+             is_open ? "_search/point_in_time?allow_partial_pit_creation=false" : "_pit?ignore_unavailable=true");
+    return elastic_send(walk->elastic, "POST", path, SLICE_NONE, false, &walk->response);
+}
+
+static enum err open_pit(struct walk *walk)
+{
+    bool is_open = atomic_load(&walk->elastic->is_open);
+    enum err err = ask_for_pit(walk, is_open);
+    /* It was away at the start, and nobody has asked yet what it is. */
+    if (err == ERR_OK && !is_open && walk->response.status == 400 && walk->response.body.len &&
+        strstr(walk->response.body.at, "no handler found for uri")) {
+        is_open = true;
+        atomic_store(&walk->elastic->is_open, true);
+        err = ask_for_pit(walk, true);
+    }
     if (err != ERR_OK)
         return err;
     if (walk->response.status == 404)
@@ -104,7 +127,7 @@ static enum err open_pit(struct walk *walk)
     if (walk->response.status != 200)
         return elastic_status(&walk->response, "open a point in time", ERR_STORE_READ);
     json_t *root = parse(walk);
-    const char *id = json_string_value(json_object_get(root, "id"));
+    const char *id = json_string_value(json_object_get(root, is_open ? "pit_id" : "id"));
     walk->pit = id ? strdup(id) : NULL;
     json_decref(root);
     return walk->pit ? ERR_OK : ERR_STORE_READ;
@@ -117,10 +140,12 @@ static void close_pit(struct walk *walk)
     if (!walk->pit)
         return;
     buf_init(&body, 1u << 20);
-    buf_text(&body, "{\"id\":");
+    bool is_open = atomic_load(&walk->elastic->is_open);
+    buf_text(&body, is_open ? "{\"pit_id\":[" : "{\"id\":");
     buf_json_string(&body, slice_of(walk->pit));
-    buf_char(&body, '}');
-    elastic_send(walk->elastic, "DELETE", "/_pit", buf_slice(&body), false, &walk->response);
+    buf_text(&body, is_open ? "]}" : "}");
+    elastic_send(walk->elastic, "DELETE", is_open ? "/_search/point_in_time" : "/_pit", buf_slice(&body), false,
+                 &walk->response);
     buf_done(&body);
     free(walk->pit);
     walk->pit = NULL;

@@ -1,7 +1,8 @@
 /* Templates of the data streams and the state's index: compared with what the node has, installed where missing.
  *
- * Their text is schemas/elasticsearch/; only the retention is put in here. Nothing is written before they are there,
- * since Elasticsearch would make indices of its own accord, with mappings guessed from the first document. */
+ * Their text is schemas/elasticsearch/; the retention and what this node has besides (index modes) are put in here.
+ * What is as it should be is not written again, so a second setup changes nothing. Nothing is written before they are
+ * there, since Elasticsearch would make indices of its own accord, with mappings guessed from the first document. */
 #include "store/store_elastic.h"
 
 #include <assert.h>
@@ -29,6 +30,8 @@ struct setup {
     struct http_response response;
     unsigned installed;
     bool no_lifecycle, cannot_check;
+    char node[64];    /* "opensearch 3.8.0"; "": it does not tell */
+    const char *mode; /* of indices; NULL: the node has none, or does not tell */
     struct err_text *text;
 };
 
@@ -72,6 +75,11 @@ static enum err look_at_node(struct setup *setup)
     json_unpack(root, "{s:{s:s, s?s}}", "version", "number", &number, "distribution", &distribution);
     int n = sscanf(number, "%d.%d", &major, &minor);
     bool is_open = strcmp(distribution, "opensearch") == 0;
+    snprintf(setup->node, sizeof setup->node, "%.20s %.20s", distribution, number);
+    atomic_store(&setup->elastic->is_open, is_open);
+    atomic_store(&setup->elastic->has_shard_doc, is_open && (major > 3 || (major == 3 && minor >= 3)));
+    /* Newer ones would choose logsdb for what is called logs-*-*, which puts documents together anew when read. */
+    setup->mode = n == 2 && !is_open && major >= 8 ? "standard" : NULL;
     atomic_store(&setup->elastic->requires_streams, n == 2 && !is_open && (major > 8 || (major == 8 && minor >= 13)));
     if (n != 2 || (!is_open && (major < 7 || (major == 7 && minor < 16))))
         err =
@@ -82,10 +90,16 @@ static enum err look_at_node(struct setup *setup)
 
 /* ---- one template ---- */
 
-static json_t *make_template(enum stream stream, int retention_days)
+static json_t *make_template(const struct setup *setup, enum stream stream)
 {
+    int retention_days = setup->elastic->retention_days;
     json_t *root = json_loads(templates[stream].text, 0, NULL);
     assert(root); /* our own file, compiled in */
+    if (setup->mode) {
+        json_t *settings = json_object_get(json_object_get(root, "template"), "settings");
+        json_object_set_new(settings, "index.mode", json_string(setup->mode));
+        json_object_set_new(json_object_get(root, "_meta"), "index_mode", json_string(setup->mode));
+    }
     if (retention_days > 0) {
         int days = retention_days * templates[stream].retentions;
         char text[32];
@@ -99,6 +113,17 @@ static json_t *make_template(enum stream stream, int retention_days)
 static json_int_t meta(const json_t *template, const char *name)
 {
     return json_integer_value(json_object_get(json_object_get(template, "_meta"), name));
+}
+
+static bool is_as_ours(const struct setup *setup, const json_t *theirs, const json_t *ours)
+{
+    const json_t *a = json_object_get(theirs, "template"), *b = json_object_get(ours, "template");
+    const json_t *fields = json_object_get(json_object_get(a, "mappings"), "properties");
+    const char *mode = json_string_value(json_object_get(json_object_get(theirs, "_meta"), "index_mode"));
+    return meta(theirs, "seismo_version") == meta(ours, "seismo_version") &&
+           meta(theirs, "retention_days") == meta(ours, "retention_days") &&
+           json_equal(fields, json_object_get(json_object_get(b, "mappings"), "properties")) &&
+           (!setup->mode || (mode && strcmp(mode, setup->mode) == 0));
 }
 
 enum verdict { PRESENT, OUTDATED, NEWER };
@@ -126,8 +151,11 @@ static enum err compare(struct setup *setup, enum stream stream, const json_t *o
     json_int_t have = meta(theirs, "seismo_version"), want = meta(ours, "seismo_version");
     if (have > want)
         *ret_verdict = NEWER;
-    else if (have == want && meta(theirs, "retention_days") == meta(ours, "retention_days"))
+    else if (is_as_ours(setup, theirs, ours))
         *ret_verdict = PRESENT;
+    if (*ret_verdict == PRESENT && json_object_get(json_object_get(ours, "template"), "lifecycle") &&
+        !json_object_get(json_object_get(theirs, "template"), "lifecycle"))
+        setup->no_lifecycle = true; /* it was refused when the template was installed */
     json_decref(root);
     return ERR_OK;
 }
@@ -173,11 +201,11 @@ static enum err update_stream(struct setup *setup, enum stream stream, const jso
 static enum err set_up_stream(struct setup *setup, enum stream stream)
 {
     enum verdict verdict;
-    json_t *ours = make_template(stream, setup->elastic->retention_days);
+    json_t *ours = make_template(setup, stream);
     enum err err = compare(setup, stream, ours, &verdict);
     if (err == ERR_OK && verdict == NEWER)
         log_info("store", "elastic: the template %s is of a newer release and stays", templates[stream].name);
-    if (err == ERR_OK && verdict != NEWER && (verdict == OUTDATED || setup->all)) {
+    if (err == ERR_OK && verdict == OUTDATED) {
         err = install(setup, stream, ours);
         if (err == ERR_OK)
             err = update_stream(setup, stream, ours);
@@ -213,8 +241,9 @@ static enum err set_up_state(struct setup *setup)
 static void say(const struct setup *setup)
 {
     struct elastic *elastic = setup->elastic;
-    err_set(setup->text, ERR_OK, "%s: %u of %d templates installed%s%s", elastic->nodes[0].url, setup->installed,
-            STREAM_COUNT,
+    err_set(setup->text, ERR_OK, "%s%s%s%s: %u of %d templates installed%s%s%s", elastic->nodes[0].url,
+            setup->node[0] ? " (" : "", setup->node, setup->node[0] ? ")" : "", setup->installed, STREAM_COUNT,
+            setup->installed < STREAM_COUNT ? ", the others are as they should be" : "",
             setup->no_lifecycle ? "; left out: the retention, since the node has no data stream lifecycle: old backing"
                                   " indices must be deleted by other means"
                                 : "",
