@@ -221,10 +221,8 @@ static void merge_into(struct arrival *arrival, const struct series_key *key, ui
     if (start_ms + (int64_t)width_s * 1000 <= arrival->part->closed_ms)
         return;
     struct window *window = windows_get(&arrival->part->open, key, hash, start_ms, width_s, &is_new);
-    if (is_new) {
-        window->first_position = arrival->position;
-        window->opened_ms = clock_mono_ms();
-    }
+    if (is_new)
+        windows_note(&arrival->part->open, window, arrival->position, clock_mono_ms());
     window_merge(&window->rollup, rollup);
 }
 

@@ -181,37 +181,47 @@ static void watermarks(const struct merge *merge, struct merge_part *part, int64
     *ret_moving = moving == INT64_MAX ? NO_TIME : moving;
 }
 
-struct gathering {
-    int64_t reached_ms; /* windows that end after it are incomplete */
-    const struct merge *merge;
-    struct merge_part *part;
-    int64_t upto_ms, oldest_first;
-    int64_t forsaken_ms; /* the newest end of a window that has waited long enough by itself */
+struct outlook {
+    int64_t oldest_first; /* of those that stay open; the part's next when none does */
+    int64_t forsaken_ms;  /* the newest end of a window that has waited long enough by itself */
     int64_t earliest_ms;
+};
+
+/* Called at every turn, so by endings and not by windows. */
+static struct outlook look(const struct merge *merge, const struct merge_part *part, int64_t upto_ms)
+{
+    struct outlook seen = {part->next, NO_TIME, INT64_MAX};
+    int64_t wait_ms = merge->stage->options.close_wait_ms, now_ms = believed_now_ms(&merge->believed);
+    for (size_t i = 0; i < part->open.n_endings; i++) {
+        const struct ending *ending = &part->open.endings[i];
+        if (ending->end_ms + wait_ms <= now_ms && waited_ms(merge, ending->opened_ms) >= wait_ms &&
+            ending->end_ms > seen.forsaken_ms)
+            seen.forsaken_ms = ending->end_ms;
+        if (ending->end_ms < seen.earliest_ms)
+            seen.earliest_ms = ending->end_ms;
+        if (ending->end_ms > upto_ms && ending->first_position < seen.oldest_first)
+            seen.oldest_first = ending->first_position;
+    }
+    return seen;
+}
+
+struct gathering {
     struct window **windows;
     size_t n;
 };
 
-static void look(void *ctx, struct window *window)
+static struct gathering gather(const struct merge_part *part, int64_t upto_ms, int64_t reached_ms)
 {
-    struct gathering *gathering = ctx;
-    int64_t wait_ms = gathering->merge->stage->options.close_wait_ms, end_ms = window_end(window);
-    if (end_ms + wait_ms <= believed_now_ms(&gathering->merge->believed) &&
-        waited_ms(gathering->merge, window->opened_ms) >= wait_ms && end_ms > gathering->forsaken_ms)
-        gathering->forsaken_ms = end_ms;
-    if (end_ms < gathering->earliest_ms)
-        gathering->earliest_ms = end_ms;
-    if (end_ms > gathering->upto_ms && window->first_position < gathering->oldest_first)
-        gathering->oldest_first = window->first_position;
-}
-
-static void gather(void *ctx, struct window *window)
-{
-    struct gathering *gathering = ctx;
-    if (window_end(window) > gathering->upto_ms)
-        return;
-    window->rollup.incomplete = window_end(window) > gathering->reached_ms;
-    gathering->windows[gathering->n++] = window;
+    struct gathering gathering = {.windows = calloc(part->open.n + 1, sizeof(struct window *))};
+    if (!gathering.windows)
+        abort();
+    for (size_t i = 0; i < part->open.n_endings; i++)
+        for (struct window *window = part->open.endings[i].windows; window && part->open.endings[i].end_ms <= upto_ms;
+             window = window->next) {
+            window->rollup.incomplete = part->open.endings[i].end_ms > reached_ms;
+            gathering.windows[gathering.n++] = window;
+        }
+    return gathering;
 }
 
 /* By end, then fine before coarse, then the service as a whole before its parts: what detect wants to see first. */
@@ -233,9 +243,7 @@ static int64_t choose_end(struct merge *merge, struct merge_part *part)
 {
     int64_t moving_ms;
     watermarks(merge, part, &moving_ms);
-    struct gathering seen = {
-        .merge = merge, .part = part, .upto_ms = INT64_MAX, .forsaken_ms = NO_TIME, .earliest_ms = INT64_MAX};
-    windows_each(&part->open, look, &seen);
+    struct outlook seen = look(merge, part, INT64_MAX);
     int64_t upto_ms = part->reached_ms > moving_ms ? part->reached_ms : moving_ms;
     if (moving_ms == NO_TIME && seen.forsaken_ms > upto_ms)
         upto_ms = seen.forsaken_ms;
@@ -389,18 +397,8 @@ static bool announce(struct merge *merge, struct merge_part *part, int64_t upto_
 /* Documents, then state with position, then the sink; live sees each as open or as final at every moment. */
 static bool close_until(struct merge *merge, struct merge_part *part, int64_t upto_ms, int64_t reached_ms)
 {
-    struct gathering gathering = {.reached_ms = reached_ms,
-                                  .merge = merge,
-                                  .part = part,
-                                  .upto_ms = upto_ms,
-                                  .oldest_first = part->next,
-                                  .earliest_ms = INT64_MAX};
-    gathering.windows = calloc(part->open.n + 1, sizeof(struct window *));
-    if (!gathering.windows)
-        abort();
-    windows_each(&part->open, look, &gathering);
     pthread_mutex_lock(&merge->mutex);
-    windows_each(&part->open, gather, &gathering);
+    struct gathering gathering = gather(part, upto_ms, reached_ms);
     pthread_mutex_unlock(&merge->mutex);
     qsort(gathering.windows, gathering.n, sizeof *gathering.windows, by_end);
     bool ok = announce(merge, part, upto_ms, reached_ms) && write_all(merge, gathering.windows, gathering.n);
@@ -408,7 +406,7 @@ static bool close_until(struct merge *merge, struct merge_part *part, int64_t up
     if (ok) {
         part->closed_ms = upto_ms;
         part->intent.is_set = false;
-        ok = commit(merge, part, gathering.oldest_first);
+        ok = commit(merge, part, look(merge, part, upto_ms).oldest_first);
     }
     if (ok) {
         tell_sink(merge, gathering.windows, gathering.n);
@@ -431,9 +429,7 @@ static bool close_part(struct merge *merge, struct merge_part *part)
     if (part->intent.is_set)
         return part->next < part->intent.next || merge_close_intended(merge, part);
     int64_t upto_ms = choose_end(merge, part);
-    struct gathering seen = {.merge = merge, .part = part, .upto_ms = upto_ms, .earliest_ms = INT64_MAX};
-    windows_each(&part->open, look, &seen);
-    if (part->open.n && seen.earliest_ms <= upto_ms)
+    if (part->open.n && look(merge, part, upto_ms).earliest_ms <= upto_ms)
         return close_until(merge, part, upto_ms, part->reached_ms);
     bool is_due = !part->open.n && part->next > part->committed && clock_mono_ms() - part->committed_at >= COMMIT_MS;
     return !is_due || commit(merge, part, part->next);

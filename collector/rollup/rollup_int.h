@@ -22,14 +22,22 @@
 struct window {
     struct window *chain;
     uint64_t hash;
-    int64_t first_position; /* merge: of the oldest record that is part of it */
-    int64_t opened_ms;      /* merge: by the steady clock */
-    struct rollup rollup;   /* its key's text stands behind it */
+    struct window *before, *next; /* of those that end at the same time */
+    struct rollup rollup;         /* its key's text stands behind it */
     char text[];
+};
+/* All that end at the same time: few, whatever the number of windows, so that the merger can look at them often. */
+struct ending {
+    int64_t end_ms;
+    int64_t first_position; /* merge: at most that of the oldest record that is part of one of them */
+    int64_t opened_ms;      /* merge: by the steady clock, of the first */
+    struct window *windows; /* never NULL */
 };
 struct windows {
     struct window **slots;
     size_t n_slots, n;
+    struct ending *endings; /* in no order */
+    size_t n_endings;
     size_t bytes; /* about what all of it takes, without the growth of sketches */
 };
 void windows_init(struct windows *windows);
@@ -42,6 +50,8 @@ uint64_t series_hash(uint64_t whom, const struct series_key *key);
 struct window *windows_get(struct windows *windows, const struct series_key *key, uint64_t hash, int64_t start_ms,
                            int32_t width_s, bool *ret_is_new);
 void windows_each(const struct windows *windows, void (*each)(void *ctx, struct window *window), void *ctx);
+/* What the merger wants to know of a new one. */
+void windows_note(struct windows *windows, const struct window *window, int64_t position, int64_t opened_ms);
 /* Removes and frees one that is in the table. */
 void windows_remove(struct windows *windows, struct window *window);
 int64_t window_end(const struct window *window);

@@ -28,6 +28,7 @@ void windows_done(struct windows *windows)
         }
     }
     free(windows->slots);
+    free(windows->endings);
     windows_init(windows);
 }
 
@@ -117,6 +118,53 @@ static struct window *make(const struct series_key *key, int64_t start_ms, int32
     return window;
 }
 
+/* The newest ones are asked for most. */
+static struct ending *find_ending(const struct windows *windows, int64_t end_ms)
+{
+    for (size_t i = windows->n_endings; i-- > 0;)
+        if (windows->endings[i].end_ms == end_ms)
+            return &windows->endings[i];
+    return NULL;
+}
+
+static void join_ending(struct windows *windows, struct window *window)
+{
+    struct ending *ending = find_ending(windows, window_end(window));
+    if (!ending) {
+        windows->endings = realloc(windows->endings, (windows->n_endings + 1) * sizeof *windows->endings);
+        if (!windows->endings)
+            abort();
+        ending = &windows->endings[windows->n_endings++];
+        *ending = (struct ending){.end_ms = window_end(window), .first_position = INT64_MAX, .opened_ms = INT64_MAX};
+    }
+    window->next = ending->windows;
+    if (ending->windows)
+        ending->windows->before = window;
+    ending->windows = window;
+}
+
+static void leave_ending(struct windows *windows, const struct window *window)
+{
+    struct ending *ending = find_ending(windows, window_end(window));
+    if (window->next)
+        window->next->before = window->before;
+    if (window->before)
+        window->before->next = window->next;
+    else
+        ending->windows = window->next;
+    if (!ending->windows)
+        *ending = windows->endings[--windows->n_endings];
+}
+
+void windows_note(struct windows *windows, const struct window *window, int64_t position, int64_t opened_ms)
+{
+    struct ending *ending = find_ending(windows, window_end(window));
+    if (position < ending->first_position)
+        ending->first_position = position;
+    if (opened_ms < ending->opened_ms)
+        ending->opened_ms = opened_ms;
+}
+
 struct window *windows_get(struct windows *windows, const struct series_key *key, uint64_t series, int64_t start_ms,
                            int32_t width_s, bool *ret_is_new)
 {
@@ -136,6 +184,7 @@ struct window *windows_get(struct windows *windows, const struct series_key *key
     windows->slots[hash & (windows->n_slots - 1)] = window;
     windows->n++;
     windows->bytes += size_of(key);
+    join_ending(windows, window);
     return window;
 }
 
@@ -154,6 +203,7 @@ void windows_remove(struct windows *windows, struct window *window)
         at = &(*at)->chain;
     }
     *at = window->chain;
+    leave_ending(windows, window);
     windows->n--;
     windows->bytes -= size_of(&window->rollup.key);
     window_free(window);

@@ -84,6 +84,53 @@ static void each_series_and_time_has_one_window(void **state)
     assert_int_equal(windows.bytes, 0);
 }
 
+static const struct ending *ending_at(const struct windows *windows, int64_t end_ms)
+{
+    for (size_t i = 0; i < windows->n_endings; i++)
+        if (windows->endings[i].end_ms == end_ms)
+            return &windows->endings[i];
+    return NULL;
+}
+
+static int count_of(const struct ending *ending)
+{
+    int n = 0;
+    for (const struct window *window = ending ? ending->windows : NULL; window; window = window->next, n++)
+        assert_true(window_end(window) == ending->end_ms && (!window->next || window->next->before == window));
+    return n;
+}
+
+/* The merger looks at the endings many times a second: there are few of them, however many windows. */
+static void windows_lie_by_their_end(void **state)
+{
+    (void)state;
+    struct windows windows;
+    struct window *made[600];
+    char name[32];
+    windows_init(&windows);
+    for (int i = 0; i < 600; i++) { /* six fine ones a series, of which the last ends with the coarse one */
+        snprintf(name, sizeof name, "GET /%d", i / 6);
+        struct series_key key = key_of(name);
+        made[i] = windows_get(&windows, &key, hash_of(&key), i % 6 * 10000, 10, NULL);
+        windows_note(&windows, made[i], 1000 - i, 5000 + i);
+        if (i % 6 == 0)
+            windows_note(&windows, windows_get(&windows, &key, hash_of(&key), 0, 60, NULL), 300 + i, 9000);
+    }
+    assert_int_equal(windows.n_endings, 6);
+    assert_int_equal(count_of(ending_at(&windows, 10000)), 100);
+    assert_int_equal(count_of(ending_at(&windows, 60000)), 200);
+    assert_int_equal(ending_at(&windows, 10000)->first_position, 1000 - 594);
+    assert_int_equal(ending_at(&windows, 10000)->opened_ms, 5000);
+    assert_int_equal(ending_at(&windows, 60000)->first_position, 300);
+    for (int i = 0; i < 600; i += 6) /* from the middle, the front and the back of the list */
+        windows_remove(&windows, made[(i * 7 + 294) % 600]);
+    assert_null(ending_at(&windows, 10000));
+    assert_int_equal(windows.n_endings, 5);
+    assert_int_equal(count_of(ending_at(&windows, 50000)), 100);
+    windows_done(&windows);
+    assert_int_equal(windows.n_endings, 0);
+}
+
 static void repeats_are_known_for_as_long_as_promised(void **state)
 {
     (void)state;
@@ -442,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_start_where_their_width_says),
         cmocka_unit_test(each_series_and_time_has_one_window),
+        cmocka_unit_test(windows_lie_by_their_end),
         cmocka_unit_test(repeats_are_known_for_as_long_as_promised),
         cmocka_unit_test(ids_are_bounded),
         cmocka_unit_test(a_flood_evicts_itself),
