@@ -140,14 +140,15 @@ static void renew_mark(struct kafka_drained *drained, struct slice *value)
     buf_done(&buf);
 }
 
-static void send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
+/* False: librdkafka did not take it; what follows must not leave before it. */
+static bool send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
 {
     struct kafka_drained *drained = &lane->drained[i];
     struct bus_message message = {.topic = lane->records[i].topic};
     int64_t wall_ms;
     if (!kafka_spool_unwrap(lane->records[i].value, &message.key, &wall_ms, &message.value)) {
         refuse(drained, &lane->records[i], ERR_CORRUPT);
-        return;
+        return true;
     }
     if (mark_is(message.value))
         renew_mark(drained, &message.value);
@@ -158,12 +159,13 @@ static void send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
     pthread_mutex_unlock(&bus->mutex);
     rd_kafka_resp_err_t code = kafka_produce(bus, sent);
     if (!code)
-        return;
+        return true;
     pthread_mutex_lock(&bus->mutex);
     lane->n_draining--;
     kafka_sent_free(bus, sent);
     pthread_mutex_unlock(&bus->mutex);
     drained->result = kafka_err(code);
+    return drained->result == ERR_TOO_LARGE; /* nothing waits for one that is never taken */
 }
 
 /* True: the whole load is in Kafka. */
@@ -173,8 +175,8 @@ static bool send_load(struct kafka_bus *bus, struct kafka_lane *lane)
     pthread_rwlock_rdlock(&bus->lock);
     /* What a producer that is to be replaced has is taken from it: later ones must not arrive before those. */
     for (size_t i = 0; i < lane->n_records && !atomic_load(&bus->fatal); i++) {
-        if (lane->drained[i].result)
-            send_one(bus, lane, i);
+        if (lane->drained[i].result && !send_one(bus, lane, i))
+            break;
     }
     pthread_mutex_lock(&bus->mutex);
     while (lane->n_draining) /* librdkafka gives up by itself, or is told to */
