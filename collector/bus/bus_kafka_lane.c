@@ -11,8 +11,12 @@
  * Guarantees
  *  1. A message is called durable by its delivery report or by the spool's commit, whichever is its way, and once.
  *  2. A value is given back to its owner only when librdkafka has let go of it.
- *  3. Within a topic no message overtakes another on its first way to Kafka. A message that was taken from librdkafka
- *     may have arrived all the same and then comes a second time: ids make that harmless. */
+ *  3. Within a partition no message overtakes another on its first way to Kafka, but one that Kafka refuses, by an
+ *     error that librdkafka does not try again (no permission): those that had left behind it may arrive before it,
+ *     those that had not wait for it. Holding each back until all before it are confirmed would cost a round trip a
+ *     batch, always.
+ *  4. A message that was taken from librdkafka may have arrived all the same and then comes a second time: ids make
+ *     that harmless. */
 #include <stdlib.h>
 #include <time.h>
 
