@@ -217,7 +217,7 @@ static bool read_four(const char *four, bool is_last, struct buf *buf)
     return true;
 }
 
-static bool read_base64(struct slice text, struct buf *buf)
+bool base64_read(struct slice text, struct buf *buf)
 {
     if (text.len % 4 != 0)
         return false;
@@ -279,7 +279,7 @@ void rollup_document(const struct rollup *rollup, struct buf *buf)
 enum err rollup_from_state(struct slice base64, struct buf *scratch, struct rollup *ret_rollup)
 {
     buf_clear(scratch);
-    if (!read_base64(base64, scratch))
+    if (!base64_read(base64, scratch))
         return ERR_CORRUPT;
     struct reader reader = reader_of(buf_slice(scratch));
     return rollup_read(&reader, ret_rollup);

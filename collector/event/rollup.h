@@ -63,6 +63,8 @@ enum err rollup_read(struct reader *reader, struct rollup *ret_rollup);
 /* The ECS document (schemas/rollup.schema.json): count, sum, p50, p75, p95, p99 as plain numbers, and the binary
  * form in base64 under seismo.rollup.state so that windows can be merged again. */
 void rollup_document(const struct rollup *rollup, struct buf *buf);
+/* Adds the bytes that base64 text stands for; false when it is none. */
+bool base64_read(struct slice text, struct buf *buf);
 /* Back from a document's seismo.rollup.state (base64 text); the scratch buffer owns the bytes that the key borrows. */
 enum err rollup_from_state(struct slice base64, struct buf *scratch, struct rollup *ret_rollup);
 /* 32 hex digits over key, start and width; ret_id holds RECORD_ID_BYTES. */

@@ -338,8 +338,10 @@ static bool turn(struct index *index)
     enum err err = bus_fetch(index->cursor, index->records, max, &index->n_records, wait_ms);
     if (err)
         return index_back_off(index, 2, err, "reading the bus");
-    if (index->n_records == 0)
+    if (index->n_records == 0) {
+        releases_keep(&index->releases, index->options.store);
         return commit_when_due(index);
+    }
     if (decode_all(index) || !write_all(index) || !finish(index) || !commit_when_due(index) || !mind_burst(index))
         return false;
     if (index->n_records < max)

@@ -52,6 +52,7 @@ int backoff_ms(unsigned tries, uint32_t random);
 struct releases {
     uint64_t known[RELEASES_SLOTS];
     size_t n, n_met;
+    int64_t retry_ms; /* not before; by the steady clock */
     struct deploy met[RELEASES_MET];
 };
 void releases_note(struct releases *releases, const struct record *record);

@@ -2,12 +2,15 @@
  * all but the first record of a release cost one look; past MAX_KNOWN further ones are not looked for. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "event/deploys.h"
 #include "index/index_int.h"
 #include "store/store.h"
+
+#define RETRY_MS 3000
 
 static bool copy(char to[DEPLOYS_NAME_BYTES], struct slice from)
 {
@@ -50,16 +53,19 @@ void releases_note(struct releases *releases, const struct record *record)
         releases->n_met++;
 }
 
-/* A mark that cannot be kept is told of and given up: the next start meets the release again. */
+/* A mark that cannot be kept now is tried again after a while. */
 void releases_keep(struct releases *releases, struct store *store)
 {
-    for (size_t i = 0; i < releases->n_met; i++) {
-        const struct deploy *met = &releases->met[i];
-        enum err err = store_state_change(store, DEPLOYS_KEY, deploys_change, &releases->met[i]);
+    while (releases->n_met && clock_mono_ms() >= releases->retry_ms) {
+        struct deploy *met = &releases->met[releases->n_met - 1];
+        enum err err = store_state_change(store, DEPLOYS_KEY, deploys_change, met);
         if (err == ERR_OK)
             log_info("index", "release '%s' of service '%s' was seen for the first time", met->name, met->service);
-        else if (err != ERR_MISSING)
-            log_warn("index", err, "release '%s' of service '%s' cannot be marked", met->name, met->service);
+        if (err != ERR_OK && err != ERR_MISSING) {
+            log_warn("index", err, "release '%s' of service '%s' cannot be marked yet", met->name, met->service);
+            releases->retry_ms = clock_mono_ms() + RETRY_MS;
+            return;
+        }
+        releases->n_met--;
     }
-    releases->n_met = 0;
 }

@@ -21,7 +21,8 @@ static const struct {
     {"/api/alerts", live_answer_alerts},     {"/api/sessions", live_answer_sessions},
     {"/api/session", live_answer_session},   {"/api/errors", live_answer_errors},
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
-    {"/api/deploys", live_answer_deploys},   {"/api/detail", live_answer_detail},
+    {"/api/deploys", live_answer_deploys},   {"/api/rejects", live_answer_rejects},
+    {"/api/detail", live_answer_detail},
 };
 
 /* What is asked for with POST. */

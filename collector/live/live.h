@@ -39,6 +39,8 @@ struct live_options {
     /* Writes {"PART":{"ready":…,"reason":…},…}, how each part is; may be NULL. Any thread, quick. */
     void (*parts)(void *ctx, struct buf *buf);
     void *ready_ctx;
+    int series_max;                    /* of an application: what "series" is measured against; 0: unknown */
+    const char *bus, *kind;            /* "kafka", "elastic": what the page calls them; may be NULL; must live on */
     const char *public_url, *demo_key; /* for the tag that an empty page shows */
 };
 

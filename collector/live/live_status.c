@@ -1,7 +1,9 @@
 /* /api/status: Seismo itself, what may be chosen on the page, and what an empty page shows.
  *
  * The figures are those of /metrics, read from the same text, so that no figure has two sources. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/metric.h"
@@ -74,6 +76,12 @@ static void write_counts(struct buf *buf)
         {"rejected", "seismo_rejects_total"},
         {"spool_bytes", "seismo_spool_bytes"},
         {"series", "seismo_series"},
+        {"series_evicted", "seismo_series_evicted_total"},
+        {"spool_seconds", "seismo_spool_age_seconds"},
+        {"spool_records", "seismo_spool_records"},
+        {"connections", "seismo_connections"},
+        {"late", "seismo_rollup_late_total"},
+        {"lost", "seismo_bus_lost_total"},
     };
     struct buf text;
     buf_init(&text, LIVE_MAX_ANSWER);
@@ -83,6 +91,18 @@ static void write_counts(struct buf *buf)
     write_labelled(buf, "lag", buf_slice(&text), "seismo_bus_lag");
     write_labelled(buf, "rejects", buf_slice(&text), "seismo_rejects_total");
     buf_done(&text);
+}
+
+/* What this process holds in memory; 0 where the system does not say. */
+static int64_t memory_bytes(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%*s %ld", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
 /* ---- what may be chosen ---- */
@@ -150,6 +170,14 @@ enum err live_answer_status(struct live *live, const struct live_query *query, s
     buf_json_field(buf, "public_url", slice_of(options->public_url));
     buf_json_field(buf, "demo_key", slice_of(options->demo_key));
     write_counts(buf);
+    buf_json_int(buf, "memory_bytes", memory_bytes());
+    buf_json_int(buf, "series_max", options->series_max);
+    buf_json_field(buf, "bus", slice_of(options->bus ? options->bus : ""));
+    buf_json_field(buf, "store", slice_of(options->kind ? options->kind : ""));
+    if (options->parts) {
+        buf_json_name(buf, "parts");
+        options->parts(options->ready_ctx, buf);
+    }
     enum err err = write_scopes(live, query, buf);
     buf_text(buf, "}\n");
     return err == ERR_OK ? err : err_set(text, err, "the windows cannot be read: %s", err_sentence(err));

@@ -116,6 +116,12 @@ enum err store_read_rollups(struct store *store, const struct store_rollup_query
     return store->ops->read_rollups(store, query, each, ctx);
 }
 
+enum err store_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx)
+{
+    assert(limit >= 1);
+    return store->ops->read_rejects(store, limit, each, ctx);
+}
+
 enum err store_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                            store_alert_fn *each, void *ctx)
 {

@@ -112,6 +112,9 @@ typedef bool store_alert_fn(void *ctx, const struct alert *alert);
 enum err store_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                            store_alert_fn *each, void *ctx);
 
+/* The reject documents, newest first. limit >= 1. */
+enum err store_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx);
+
 /* Number that grows with every write that readers can see, from any instance as far as is cheap to know: live page. */
 uint64_t store_generation(struct store *store);
 

@@ -273,5 +273,6 @@ const struct store_ops store_elastic_ops = {
     .read_events = elastic_read_events,
     .read_rollups = elastic_read_rollups,
     .read_alerts = elastic_read_alerts,
+    .read_rejects = elastic_read_rejects,
     .generation = elastic_generation,
 };

@@ -138,6 +138,7 @@ enum err elastic_read_events(struct store *store, const struct store_event_query
                              void *ctx);
 enum err elastic_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
                               void *ctx);
+enum err elastic_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx);
 enum err elastic_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                              store_alert_fn *each, void *ctx);
 

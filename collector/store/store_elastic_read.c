@@ -494,3 +494,20 @@ enum err elastic_read_alerts(struct store *store, struct slice application, bool
     json_decref(reader.seen);
     return err;
 }
+
+enum err elastic_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx)
+{
+    struct event_reader reader = {.each = each, .ctx = ctx};
+    struct walk walk = {.elastic = (struct elastic *)store,
+                        .stream = STREAM_REJECTS,
+                        .source = "true",
+                        .newest_first = true,
+                        .limit = limit,
+                        .hit = give_event,
+                        .owner = &reader};
+    buf_init(&walk.filters, 65536);
+    buf_init(&reader.text, 4u << 20);
+    enum err err = walk_run(&walk);
+    buf_done(&reader.text);
+    return err;
+}

@@ -28,6 +28,7 @@ struct store_ops {
                              void *ctx);
     enum err (*read_alerts)(struct store *store, struct slice application, bool only_firing, size_t limit,
                             store_alert_fn *each, void *ctx);
+    enum err (*read_rejects)(struct store *store, size_t limit, store_document_fn *each, void *ctx);
     uint64_t (*generation)(struct store *store);
 };
 

@@ -235,5 +235,6 @@ const struct store_ops store_sqlite_ops = {
     .read_events = sqlite_read_events,
     .read_rollups = sqlite_read_rollups,
     .read_alerts = sqlite_read_alerts,
+    .read_rejects = sqlite_read_rejects,
     .generation = sqlite_generation,
 };

@@ -41,6 +41,7 @@ enum statement {
     SQL_ROLLUPS,
     SQL_ROLLUPS_OF_NAME,
     SQL_ALERTS,
+    SQL_REJECTS,
     SQL_POSITION_PUT,
     SQL_POSITION_GET,
     SQL_ROLLUP_ADD,
@@ -175,6 +176,7 @@ enum err sqlite_read_events(struct store *store, const struct store_event_query 
                             void *ctx);
 enum err sqlite_read_rollups(struct store *store, const struct store_rollup_query *query, store_rollup_fn *each,
                              void *ctx);
+enum err sqlite_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx);
 enum err sqlite_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                             store_alert_fn *each, void *ctx);
 

@@ -109,6 +109,7 @@ static const char *const statement_texts[STATEMENTS] = {
     [SQL_ROLLUP_ADD] =
         "INSERT OR IGNORE INTO rollups (width_s, start_ms, id, kind, application, service, environment,"
         " name, detail, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_REJECTS] = "SELECT id, json FROM rejects ORDER BY stored_ms DESC LIMIT ?",
     [SQL_ALERT_ADD] =
         "INSERT INTO alerts (id, application, state, opened_ms, changed_ms, record)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"

@@ -442,3 +442,25 @@ enum err sqlite_read_alerts(struct store *store, struct slice application, bool 
     reader_give(sqlite, &file);
     return err;
 }
+
+enum err sqlite_read_rejects(struct store *store, size_t limit, store_document_fn *each, void *ctx)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    struct file file;
+    enum err err = reader_take(sqlite, MAIN_DAY, &file);
+    if (err != ERR_OK)
+        return err;
+    sqlite3_stmt *statement = file_statement(&file, SQL_REJECTS);
+    int result = SQLITE_ERROR;
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, limit > INT32_MAX ? INT32_MAX : (int64_t)limit);
+        while ((result = sqlite3_step(statement)) == SQLITE_ROW)
+            if (!each(ctx, column_slice(statement, 0), column_slice(statement, 1)))
+                break;
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        err = file_failed(&file, "read rejects", ERR_STORE_READ);
+    sqlite3_reset(statement);
+    reader_give(sqlite, &file);
+    return err;
+}

@@ -31,6 +31,7 @@ async function open(path, { width = 1280, height = 900, colorScheme = 'light' } 
     if (!request.url().startsWith('http://127.0.0.1:') && !request.url().startsWith('data:')) foreign.push(request.url());
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(60000);
   page.on('pageerror', (error) => assert.fail(`an error on the page: ${error.message}`));
   await page.goto(seismo.innerUrl + path);
   await page.locator('#main:not([aria-busy]) > *').first().waitFor();
@@ -47,7 +48,7 @@ before(async () => {
     SEISMO_SLACK_WEBHOOK: fake.url, SEISMO_DETECT_OPEN_MS: '10s', SEISMO_DETECT_QUIET_MS: '10m', SEISMO_DETECT_YOUNG_MS: '1m',
     SEISMO_DETECT_MIN_SESSIONS: '2', SEISMO_ROLLUP_CLOSE_WAIT_MS: '5s',
   } });
-  seismo = await start(where);
+  seismo = await start(where, { within: 60000 });
   const now = Date.now();
   for (let at = now - 420000; at < now - 60000; at += 5000) await visit(at, 80);
   for (let at = now - 60000; at < now; at += 5000) await visit(at, 1500);
@@ -100,7 +101,7 @@ test('it is acknowledged and silenced on the page, and both are there for others
   assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
   await page.context().close();
   await seismo.stop();
-  seismo = await start(where);
+  seismo = await start(where, { within: 60000 });
   const again = await open('/?view=alerts');
   await again.locator(`[data-testid=open-alerts] [data-name="POST ${SLOW}"]`, { hasText: 'silenced' }).waitFor();
   const silence = again.locator('[data-testid=silences] .silence');

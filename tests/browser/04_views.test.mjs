@@ -1,4 +1,4 @@
-// More views of the live page: deploys as marks on every chart, what is behind one page or call.
+// More views of the live page: deploys as marks on every chart, what is behind one page or call, Seismo itself.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -39,6 +39,7 @@ async function open(path, { width = 1280, height = 900, colorScheme = 'light' } 
     if (!request.url().startsWith('http://127.0.0.1:') && !request.url().startsWith('data:')) foreign.push(request.url());
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(60000);
   page.on('pageerror', (error) => assert.fail(`an error on the page: ${error.message}`));
   await page.goto(seismo.innerUrl + path);
   await page.locator('#main:not([aria-busy]) > *').first().waitFor();
@@ -48,10 +49,10 @@ async function open(path, { width = 1280, height = 900, colorScheme = 'light' } 
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
   where = place();
-  seismo = await start(where);
+  seismo = await start(where, { within: 60000 });
   await fill();
   browser = await openBrowser();
-  await until('all of it', async () => (await ask('/api/overview?range=30m')).totals.calls === 40 && (await ask('/api/deploys')).rows.length === 2, { within: 60000 });
+  await until('all of it', async () => (await ask('/api/overview?range=30m')).totals.calls === 40 && (await ask('/api/deploys')).rows.length === 2, { within: 120000 });
 });
 after(async () => {
   await browser?.close();
@@ -77,7 +78,7 @@ test('a new release is marked when it is first seen, and people mark what they l
   await page.locator('[data-chart=views] table', { hasText: 'deploy from the command line' }).waitFor();
   assert.match(await page.locator('[data-testid=deploys-line]').innerText(), /4 deploys in the last 30 minutes/);
   await seismo.stop();
-  seismo = await start(where);
+  seismo = await start(where, { within: 60000 });
   assert.equal((await ask('/api/deploys')).rows.length, 4, 'kept over a restart, and not seen again');
   assert.equal((await ask('/api/deploys?service=other')).rows.length, 1, 'what is marked without a service is of all');
   await page.context().close();
@@ -113,8 +114,24 @@ test('a page is told by distribution, phases, release and browser, and its slowe
   await page.context().close();
 });
 
+test('Seismo itself: what it takes in, refuses and why, is behind with, and whether its parts are well', async () => {
+  const refused = await post(seismo.publicUrl, { id: id('b'), service: 'shop', session: 'session-of-nobody', sent: Date.now(), events: [] }, { key: 'no-such-key' });
+  assert.ok(refused.status >= 400, 'a key that is not known is refused');
+  const page = await open('/');
+  await page.getByRole('link', { name: 'Seismo itself' }).click();
+  await page.locator('#main[data-view=self]:not([aria-busy])').waitFor();
+  assert.equal(await page.locator('h1').innerText(), 'All is well');
+  assert.ok((await page.locator('[data-testid=parts] [data-ready=true]').count()) >= 4);
+  await page.locator('[data-testid=reasons] tbody tr').first().waitFor();
+  assert.match(await page.locator('[data-testid=figures] [data-name=Memory]').innerText(), /[1-9]\d* MB/);
+  assert.match(await page.locator('[data-testid=figures] [data-name=Series]').innerText(), /of [\d,]+ an application/);
+  assert.ok((await page.locator('[data-testid=lag] tbody tr').count()) >= 1);
+  await page.locator('[data-testid=rejects]').waitFor();
+  await page.context().close();
+});
+
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys' });
+const shown = () => ({ page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
     for (const [name, path] of Object.entries(shown())) {

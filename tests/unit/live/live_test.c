@@ -740,6 +740,63 @@ static void people_say_what_they_do_about_an_alert(void **state)
     assert_says("\"silences\":[]");
 }
 
+static void add_base64(struct buf *buf, struct slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        unsigned group = 0;
+        for (size_t k = 0; k < 3; k++)
+            group = group << 8 | (i + k < bytes.len ? (unsigned char)bytes.at[i + k] : 0);
+        buf_char(buf, digits[group >> 18]);
+        buf_char(buf, digits[group >> 12 & 63]);
+        buf_char(buf, i + 1 < bytes.len ? digits[group >> 6 & 63] : '=');
+        buf_char(buf, i + 2 < bytes.len ? digits[group & 63] : '=');
+    }
+}
+
+static void put_reject(const char *id, int event, struct slice record)
+{
+    struct buf json;
+    buf_init(&json, 65536);
+    buf_printf(
+        &json,
+        "{\"@timestamp\":\"2026-11-22T10:00:00.000Z\",\"seismo.reject\":{\"reason\":\"<b>no</b>\",\"code\":"
+        "\"SE-3101\",\"topic\":\"events\",\"partition\":0,\"position\":7,\"event\":%d,\"refused\":1,\"bytes\":99},"
+        "\"event.original\":\"",
+        event);
+    add_base64(&json, record);
+    buf_text(&json, "\"}");
+    struct store_item item = {.kind = STORE_REJECT, .value = buf_slice(&json), .id = slice_of(id)};
+    struct refused refused = {0};
+    assert_int_equal(store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    buf_done(&json);
+}
+
+/* With the event that was refused; what cannot be read shows why it was refused all the same. */
+static void rejects_are_shown_with_what_they_were(void **state)
+{
+    (void)state;
+    start((struct live_options){0});
+    assert_int_equal(get("/api/rejects"), 200);
+    assert_says("{\"rows\":[]}");
+    struct make_beacon beacon = {
+        .application = "demo", .service = "shop", .session = "s-7", .id = "b-reject", .n = 2, .received_ms = NOW_MS};
+    beacon.events[0] = (struct make_event){EVENT_API, NOW_MS, NULL, "/cart"};
+    beacon.events[1] = (struct make_event){EVENT_ERROR, NOW_MS, "E-4K7QW2ZN", "/cart"};
+    struct slice record = make_record(&beacon);
+    put_reject("r-1", 1, record);
+    put_reject("r-2", -1, SLICE("no record"));
+    make_free(record);
+    assert_int_equal(get("/api/rejects?limit=5"), 200);
+    assert_says("\"id\":\"r-1\"");
+    assert_says("\"id\":\"r-2\"");
+    assert_says("\"reason\":\"<b>no</b>\"");
+    assert_says("\"service\":\"shop\",\"session\":\"s-7\",\"original\":\"{");
+    assert_null(strstr(strstr(answer.text, "\"original\"") + 1, "\"original\""));
+    assert_int_equal(get("/api/rejects?limit=1"), 200);
+    assert_null(strstr(strstr(answer.text, "\"id\"") + 1, "\"id\""));
+}
+
 static void status_tells_what_metrics_tell(void **state)
 {
     (void)state;
@@ -862,6 +919,7 @@ int main(void)
         ON_LIVE(opened_timelines_are_counted_once),
         ON_LIVE(firing_alerts_come_first),
         ON_LIVE(people_say_what_they_do_about_an_alert),
+        ON_LIVE(rejects_are_shown_with_what_they_were),
         ON_LIVE(status_tells_what_metrics_tell),
         ON_LIVE(nothing_stored_is_no_figure),
         ON_LIVE(changes_are_coalesced),

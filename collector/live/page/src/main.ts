@@ -8,7 +8,7 @@ import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, Deploys, Detail, ErrorDetail, Overview, Place, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Deploys, Detail, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
@@ -19,6 +19,7 @@ import { toggleKeys } from "./view/keys";
 import { overviewWords, showOverview } from "./view/overview";
 import { alertLink, seriesWords, trouble } from "./view/parts";
 import { showSeries } from "./view/series";
+import { showSelf, type Sample } from "./view/self";
 import { showSession } from "./view/session";
 
 const STATUS_MS = 15000;
@@ -123,6 +124,18 @@ async function readDeploys(asked: State): Promise<void> {
   if (asked === state) setMarks(deploys.rows.map(({ at, name }) => ({ at: Date.parse(at), name })));
 }
 
+const samples: Sample[] = [];
+
+async function refreshSelf(asked: State): Promise<void> {
+  statusAt = 0; // its figures are what is looked at
+  const [rejects] = await Promise.all([get<Rejects>("/api/rejects?limit=10"), readStatus()]);
+  if (asked !== state || !status) return;
+  samples.push({ at: status.now, status });
+  if (samples.length > 300) samples.shift();
+  title("Seismo itself");
+  showSelf(main, asked, status, rejects, samples);
+}
+
 async function refreshDeploys(asked: State): Promise<void> {
   await readStatus();
   if (asked !== state) return;
@@ -150,7 +163,7 @@ async function refreshAlert(asked: State): Promise<void> {
   showAlert(main, asked, alert, series, Date.now());
 }
 
-const VIEWS = { deploys: refreshDeploys, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
+const VIEWS = { self: refreshSelf, deploys: refreshDeploys, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;

@@ -87,7 +87,15 @@ export interface ErrorDetail {
   releases: Share[]; browsers: Share[]; pages: Share[]; rows: ErrorSample[];
 }
 
+export interface Reject {
+  id: string; at: string; code: string; reason: string; topic: string; partition: number | null; position: number | null; event: number | null; refused: number | null;
+  bytes: number | null; application?: string; service?: string; session?: string; original?: string;
+}
+export interface Rejects { rows: Reject[] }
+
 export interface Status {
+  series_max: number; series_evicted: number; spool_seconds: number; spool_records: number; connections: number; late: number; lost: number; memory_bytes: number;
+  bus: string; store: string; parts?: Record<string, { ready: boolean; reason?: string }>;
   version: string; ready: boolean; open_windows: boolean; now: number; public_url: string; demo_key: string;
   beacons_accepted: number; accepted: number; stored: number; rejected: number; spool_bytes: number; series: number;
   lag: Record<string, number>; rejects: Record<string, number>;

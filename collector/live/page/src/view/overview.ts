@@ -138,7 +138,7 @@ function drawTraffic(root: Element, overview: Overview, factor: number, before: 
 function deploysLine(state: State, { from, to }: Overview, deploys: Deploy[]): Child {
   const shown = deploys.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < to);
   return h("p", { class: "deploys-line muted", "data-testid": "deploys-line", "data-key": "deploys" }, shown.length ? [`${plural(shown.length, "deploy")} ${when(state)}: `, shown.slice(0, 3).map((deploy, i) => [i > 0 && ", ", h("b", null, h("bdi", null, deploy.name)), ` at ${dateTime(Date.parse(deploy.at))}`]), shown.length > 3 && " …", " · "] : null,
-    link({ ...kept(state), view: "deploys" }, { class: "all-alerts" }, "Deploys"));
+    link({ ...kept(state), view: "deploys" }, { class: "all-alerts" }, "Deploys"), " · ", link({ ...kept(state), view: "self" }, { class: "all-alerts" }, "Seismo itself"));
 }
 
 /* ---- tables ---- */

@@ -1,0 +1,76 @@
+// Seismo itself: is it well, does it take everything in, is it behind, what did it refuse and why.
+import { draw } from "../lib/chart";
+import { h, show, type Child } from "../lib/dom";
+import { ago, count, dateTime, plural, share, span, time } from "../lib/format";
+import { kept, type State } from "../lib/state";
+import type { Reject, Rejects, Status } from "../types";
+import { card, chip, column, link, nothing, toSession } from "./parts";
+
+export interface Sample { at: number; status: Status }
+
+const PART_WORDS: Record<string, string> = { bus: "Bus", store: "Store", index: "Indexing", rollup: "Windows", detect: "Detection" };
+const KIND_WORDS: Record<string, string> = { sqlite: "SQLite", kafka: "Kafka", elastic: "Elasticsearch" };
+
+function bytes(n: number): string {
+  const units = ["B", "kB", "MB", "GB"], step = n > 0 ? Math.min(3, Math.floor(Math.log(n) / Math.log(1000))) : 0;
+  return `${(n / 1000 ** step).toFixed(step && n / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
+}
+
+function part(name: string, state: { ready: boolean; reason?: string }, status: Status): HTMLElement {
+  const kind = name === "bus" ? status.bus : name === "store" ? status.store : "";
+  return h("li", { class: "part", "data-name": name, "data-ready": String(state.ready) }, h("b", null, PART_WORDS[name] ?? name, state.ready ? chip("good", "ready") : chip("poor", "not ready")), h("span", { class: "muted" }, state.reason ?? KIND_WORDS[kind] ?? kind));
+}
+
+function figure(name: string, value: Child, note: Child, tone = ""): HTMLElement {
+  return h("div", { class: `stat ${tone}`, "data-name": name }, h("dt", null, name), h("dd", null, value), h("dd", { class: "note muted" }, note));
+}
+
+/* Events a second between two looks. */
+function rates(samples: Sample[], of: (status: Status) => number): (number | null)[] {
+  return samples.map((sample, i) => {
+    const before = samples[i - 1], n = before ? of(sample.status) - of(before.status) : -1, ms = before ? sample.at - before.at : 0;
+    return n < 0 || ms <= 0 ? null : (n * 1000) / ms;
+  });
+}
+
+function figures(status: Status): HTMLElement {
+  const all = status.accepted + status.rejected, behind = Object.values(status.lag).reduce((sum, n) => sum + n, 0), full = status.series_max > 0 && status.series >= status.series_max * 0.9;
+  return h("dl", { class: "figures" },
+    figure("Accepted", all > 0 ? share(status.accepted / all) : "–", `${count(status.accepted)} events in ${plural(status.beacons_accepted, "beacon")}`, all > 0 && status.rejected / all > 0.05 ? "bad" : ""),
+    figure("Stored", count(status.stored), "events newly written"),
+    figure("Refused", count(status.rejected), Object.keys(status.rejects).length ? plural(Object.keys(status.rejects).length, "reason") : "nothing", ""),
+    figure("Behind", count(behind), behind ? "records not yet read" : "all is read", behind > 10000 ? "bad" : ""),
+    figure("Spool", bytes(status.spool_bytes), status.spool_bytes ? `${plural(status.spool_records, "record")}, oldest ${span(status.spool_seconds * 1000)}` : "empty", status.spool_seconds > 60 ? "bad" : ""),
+    figure("Series", count(status.series), status.series_max ? `of ${count(status.series_max)} an application${status.series_evicted ? `, ${count(status.series_evicted)} evicted` : ""}` : "", full ? "bad" : ""),
+    figure("Memory", status.memory_bytes ? bytes(status.memory_bytes) : "–", "of this process"),
+    figure("Lost", count(status.lost), status.lost ? "by the bus, after it had them" : "nothing", status.lost ? "bad" : ""));
+}
+
+function pairs(rows: Record<string, number>, first: string, second: string, none: string): Child {
+  const list = Object.entries(rows).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  if (list.length === 0) return nothing(none);
+  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column(first), column(second, { class: "num" }))),
+    h("tbody", null, list.map(([name, n]) => h("tr", { "data-name": name, "data-key": name }, h("th", { scope: "row" }, h("bdi", null, name)), h("td", { class: "num strong" }, count(n)))))));
+}
+
+function example(state: State, reject: Reject, now: number): HTMLElement {
+  return h("li", { class: "reject", "data-key": reject.id, "data-name": reject.code },
+    h("span", null, h("code", null, reject.code), " ", h("b", null, h("bdi", null, reject.reason))),
+    h("span", { class: "muted" }, time(reject.at, ago(Date.parse(reject.at), now)), `, ${dateTime(Date.parse(reject.at))} · ${reject.topic}/${reject.partition ?? "?"} at ${reject.position ?? "?"} · ${bytes(reject.bytes ?? 0)}`, reject.service && ` · ${reject.service}`, reject.session && [" · ", toSession(state, reject.session, h("bdi", { class: "id" }, reject.session))]),
+    reject.original ? h("details", { "data-key": "original" }, h("summary", null, "What it was"), h("pre", null, reject.original)) : h("span", { class: "muted" }, "The record itself cannot be read."));
+}
+
+export function showSelf(root: Element, state: State, status: Status, rejects: Rejects, samples: Sample[]): void {
+  const well = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
+  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, "Overview"), h("span", { class: "muted" }, "Seismo itself"), h("code", null, status.version)),
+    h("h1", { class: "title" }, well ? "All is well" : "Something is not ready"),
+    h("p", { class: "muted started" }, "This is what this instance knows, since its start. Others have the same at their own /metrics."),
+    h("ul", { class: "plain parts", "data-testid": "parts" }, Object.entries(status.parts ?? {}).map(([name, one]) => part(name, one, status))),
+    card("figures", "Since the start", null, figures(status)),
+    card("intake", "Events a second, since this page was opened", null, h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
+    h("div", { class: "pair" }, card("lag", "Behind, by group", "records", pairs(status.lag, "Group", "Records", "No group reads here.")), card("reasons", "Refused, by reason", "events and requests", pairs(status.rejects, "Reason", "Count", "Nothing was refused."))),
+    card("rejects", "Refused lately, after it had been taken", rejects.rows.length ? plural(rejects.rows.length, "example") : null, rejects.rows.length ? h("ul", { class: "plain" }, rejects.rows.map((reject) => example(state, reject, status.now))) : nothing("None. What a key, an origin or a limit refuses is answered at once and not kept: its reasons stand above.")));
+  const holder = root.querySelector<HTMLElement>("[data-chart=intake]"), from = Math.min(samples[0].at, status.now - 60000);
+  if (holder) draw(holder, { times: samples.map(({ at }) => at), step: 2000, from, to: status.now, unit: "count", height: 120, axis: true, label: "Events accepted and stored a second since this page was opened", lines: [
+    { name: "accepted", color: "--c-p75", values: rates(samples, (one) => one.accepted), width: 2 }, { name: "stored", color: "--c-p50", values: rates(samples, (one) => one.stored), dash: [6, 3], width: 1.5 }] });
+}
