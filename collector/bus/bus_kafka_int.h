@@ -45,10 +45,9 @@ struct kafka_sent {
 enum kafka_mode { KAFKA_DIRECT, KAFKA_HELD, KAFKA_SPOOLED, KAFKA_RETURNING };
 
 struct kafka_lane {
-    enum kafka_mode mode; /* under mutex, as are the next nine */
+    enum kafka_mode mode; /* under mutex, as are the next eight */
     struct kafka_sent *first, *last;
     struct kafka_sent *gathered; /* DIRECT: the first that waits for the wave before it; from here on nothing is out */
-    int64_t wave_ms;             /* when the last wave left; steady clock */
     size_t n_out;                /* that librdkafka has */
     size_t n_spooling;           /* handed to the spool's writer */
     size_t n_draining;           /* drained, no report yet */
@@ -87,7 +86,6 @@ struct kafka_bus {
     pthread_cond_t drain_work; /* for the drain */
     pthread_cond_t settled;    /* reports of drained ones are in; a lane is empty */
     struct kafka_lane lanes[TOPIC_COUNT];
-    bool reports_rest; /* the reports thread sleeps for longer than gathered ones may wait */
     struct kafka_sent *free;
     void *slabs; /* of struct kafka_sent */
 

@@ -1,12 +1,13 @@
 /* Which way a published message goes: to librdkafka, or into the spool.
  *
  * A lane is one topic's messages in the order in which they were taken. In DIRECT they go to librdkafka, in waves: the
- * first at once, those that come meanwhile when it is confirmed or GATHER_MS later, all together (a batch costs far
- * more than a message; librdkafka's own linger.ms polls without sleeping for the last part of a millisecond). When one
- * has no delivery report after spool_after_ms, when one fails, when the brokers are known to be down or three quarters
- * of max_pending_bytes are under way, the lane is HELD: new ones wait in it while librdkafka lets go of those that it
- * has (it is told to, rd_kafka_purge), and then all of them, oldest first, go into the spool. From then on the lane is
- * SPOOLED: what comes goes behind what the spool has. bus_kafka_drain.c brings it back.
+ * first at once, those that come meanwhile when it is confirmed, all together (a batch costs far more than a message).
+ * Never two waves at a time: with more requests under way than one connection may have, and more to send, librdkafka
+ * polls without sleeping until the broker answers; its own linger.ms does so for the last part of a millisecond. When
+ * one has no delivery report after spool_after_ms, when one fails, when the brokers are known to be down or three
+ * quarters of max_pending_bytes are under way, the lane is HELD: new ones wait in it while librdkafka lets go of those
+ * that it has (it is told to, rd_kafka_purge), and then all of them, oldest first, go into the spool. From then on the
+ * lane is SPOOLED: what comes goes behind what the spool has. bus_kafka_drain.c brings it back.
  *
  * Guarantees
  *  1. A message is called durable by its delivery report or by the spool's commit, whichever is its way, and once.
@@ -28,7 +29,6 @@
 #define SLAB 256
 #define TEND_MS 100
 #define HELD_TEND_MS 5
-#define GATHER_MS 5  /* a broker that is slower than this does not make more wait */
 #define GRACE_MS 200 /* after one has failed, the others' reports are awaited that long */
 #define PURGE_AGAIN_MS 50
 
@@ -137,7 +137,6 @@ void kafka_lane_go_direct(struct kafka_bus *bus, struct kafka_lane *lane)
             hold(bus, lane, clock_mono_ms() + GRACE_MS);
         }
     }
-    lane->wave_ms = clock_mono_ms();
 }
 
 bool kafka_lane_is_idle(const struct kafka_bus *bus)
@@ -190,15 +189,10 @@ static enum err enlist(struct kafka_bus *bus, struct kafka_lane *lane, struct ka
     if (lane->mode != KAFKA_DIRECT)
         return ERR_OK;
     sent->is_out = !lane->n_out && !lane->gathered;
-    if (sent->is_out) {
+    if (sent->is_out)
         lane->n_out = 1;
-        lane->wave_ms = sent->steady_ms;
-    } else if (!lane->gathered) {
+    else if (!lane->gathered) /* the last report of the wave before wakes who sends them */
         lane->gathered = sent;
-        if (bus->reports_rest)
-            rd_kafka_queue_yield(bus->reports);
-        bus->reports_rest = false;
-    }
     return ERR_OK;
 }
 
@@ -302,10 +296,9 @@ void kafka_lane_settle(struct kafka_bus *bus, const rd_kafka_message_t *const *m
 /* Marks what waits as out and returns its first; NULL: nothing waits, or not yet. */
 static struct kafka_sent *take_wave(struct kafka_bus *bus, struct kafka_lane *lane, struct kafka_sent **ret_last)
 {
-    int64_t now_ms = clock_mono_ms();
     struct kafka_sent *first = NULL;
     pthread_mutex_lock(&bus->mutex);
-    if (lane->gathered && !atomic_load(&bus->fatal) && (!lane->n_out || now_ms - lane->wave_ms >= GATHER_MS)) {
+    if (lane->gathered && !lane->n_out && !atomic_load(&bus->fatal)) {
         first = lane->gathered;
         *ret_last = lane->last;
         for (struct kafka_sent *sent = first; sent; sent = sent->next) {
@@ -313,7 +306,6 @@ static struct kafka_sent *take_wave(struct kafka_bus *bus, struct kafka_lane *la
             lane->n_out++;
         }
         lane->gathered = NULL;
-        lane->wave_ms = now_ms;
     }
     pthread_mutex_unlock(&bus->mutex);
     return first;
@@ -427,15 +419,12 @@ int kafka_lane_tend(struct kafka_bus *bus)
                      topic_name((enum topic)t));
             hold(bus, lane, now_ms);
         }
-        if (lane->n_out && lane->mode == KAFKA_DIRECT)
-            wait_ms = GATHER_MS;
         if (lane->mode != KAFKA_HELD)
             continue;
         wait_ms = HELD_TEND_MS;
         hand[t] = lane->n_out == 0;
         purge = purge || (lane->n_out && now_ms >= lane->purge_at_ms);
     }
-    bus->reports_rest = wait_ms == TEND_MS;
     pthread_mutex_unlock(&bus->mutex);
     if (purge && now_ms - bus->purged_ms >= PURGE_AGAIN_MS) {
         rd_kafka_purge(bus->producer,

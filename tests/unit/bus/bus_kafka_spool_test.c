@@ -257,7 +257,7 @@ static void set_rtt(int ms)
         rd_kafka_mock_broker_set_rtt(mock, i, ms);
 }
 
-/* Slower than new ones wait for those before them: many waves are out at a time, none overtakes another. */
+/* What comes while a wave is out leaves when it is confirmed; none overtakes another. */
 static void test_waves(void **state)
 {
     (void)state;
