@@ -32,8 +32,8 @@ static const char *const steps[] = {
     /* 1 -> 2 */
     "ALTER TABLE partition ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;",
     /* 2 -> 3: nobody is given up by a time that was not written down */
-    "ALTER TABLE place ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE place SET seen_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;",
+    ("ALTER TABLE place ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE place SET seen_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;"),
 };
 #define FORMAT ((int)(sizeof steps / sizeof steps[0]))
 #define FARTHEST_FORMAT 1000 /* no release will ever write more */
