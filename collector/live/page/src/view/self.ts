@@ -36,7 +36,7 @@ function rates(samples: Sample[], of: (status: Status) => number): (number | nul
 function figures(status: Status): HTMLElement {
   const all = status.accepted + status.rejected, behind = Object.values(status.lag).reduce((sum, n) => sum + n, 0), full = status.series_max > 0 && status.series >= status.series_max * 0.9;
   return h("dl", { class: "figures" },
-    figure("Accepted", all > 0 ? share(status.accepted / all) : "–", `${count(status.accepted)} events in ${plural(status.beacons_accepted, "beacon")}`, all > 0 && status.rejected / all > 0.05 ? "bad" : ""),
+    figure("Accepted", all > 0 ? share(status.accepted / all) : "–", `${count(status.accepted)} events in ${plural(status.beacons_accepted, "beacon")}`, all > 20 && status.rejected / all > 0.05 ? "bad" : ""),
     figure("Stored", count(status.stored), "events newly written"),
     figure("Refused", count(status.rejected), Object.keys(status.rejects).length ? plural(Object.keys(status.rejects).length, "reason") : "nothing", ""),
     figure("Behind", count(behind), behind ? "records not yet read" : "all is read", behind > 10000 ? "bad" : ""),
