@@ -1,5 +1,6 @@
 /* Seismo: wiring only. `run` reads like the picture in README.md; every part of it is a room with a header. */
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -682,6 +683,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    mallopt(M_ARENA_MAX, 2); /* threads take little from the heap at the same time; each arena keeps what it once had */
     ending_explain_abort();
     if (argc < 2)
         return usage(stderr);

@@ -122,7 +122,7 @@ static enum err prepare_writer(sqlite3 *db, const char *path, struct err_text *t
     if (err)
         return err;
     if (sqlite3_exec(db,
-                     "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16000;"
+                     "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-8000;"
                      "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=0",
                      NULL, NULL, NULL))
         return fail(db, path, "switching to a WAL", text);

@@ -374,6 +374,9 @@ static enum err open_once(struct file *file, enum open_mode mode, struct err_tex
         err = file_failed(file, "open", ERR_STORE_OPEN);
     if (err == ERR_OK)
         err = check_version(file, mode);
+    /* Small tables: the day's marks need the memory. */
+    if (err == ERR_OK && mode != OPEN_TO_READ && file->day == MAIN_DAY && !execute(file, "PRAGMA cache_size = -4096"))
+        err = file_failed(file, "open", ERR_STORE_OPEN);
     /* Its commits are whole and in order, and become durable together: file_sync. */
     if (err == ERR_OK && mode != OPEN_TO_READ && file->day != MAIN_DAY && !execute(file, "PRAGMA synchronous = NORMAL"))
         err = file_failed(file, "open", ERR_STORE_OPEN);
