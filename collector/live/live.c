@@ -22,7 +22,7 @@ static const struct {
     {"/api/session", live_answer_session},   {"/api/errors", live_answer_errors},
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
     {"/api/deploys", live_answer_deploys},   {"/api/rejects", live_answer_rejects},
-    {"/api/detail", live_answer_detail},
+    {"/api/detail", live_answer_detail},     {"/api/clicks", live_answer_clicks},
 };
 
 /* What is asked for with POST. */

@@ -31,6 +31,12 @@ async function fill() {
     }, { headers: { 'user-agent': browsers[i % 2] } });
     assert.equal(answer.status, 202, JSON.stringify(answer));
   }
+  const click = (name, flags, count) => ({ kind: 'click', at: Date.now() - 60000, page: '/checkout', selector: 'main > button', name, role: 'button', ...(flags && { flags }), ...(count && { count }) });
+  const answer = await post(seismo.publicUrl, {
+    id: id('b'), service: 'shop', version: '1.4.2', environment: 'test', session: 'session-of-visitor-2', user: { id: 'user-2' }, sent: Date.now(),
+    events: [click('Pay', 'rage,dead', 5), click('Pay', 'dead'), click('Buy'), click('Buy', undefined, 3), click(hostile, 'error', 2)],
+  });
+  assert.equal(answer.status, 202, JSON.stringify(answer));
 }
 
 async function open(path, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
@@ -114,6 +120,25 @@ test('a page is told by distribution, phases, release and browser, and its slowe
   await page.context().close();
 });
 
+test('clicks that went wrong are counted, and the elements that frustrate most named', async () => {
+  const clicks = await until('its clicks', async () => {
+    const answer = await ask('/api/clicks?range=30m');
+    return answer.count === 12 && answer;
+  }, { within: 60000 });
+  assert.deepEqual([clicks.frustrated, clicks.flags, clicks.more], [8, { rage: 5, dead: 6, error: 2 }, false]);
+  assert.deepEqual(clicks.rows.map(({ name, count, flags }) => [name, count, flags]), [['Pay', 6, { rage: 5, dead: 6 }], [hostile, 2, { error: 2 }]]);
+  assert.equal((await ask('/api/clicks?range=30m&environment=other')).count, 0);
+  const page = await open('/');
+  const shown = page.locator('[data-testid=clicks]');
+  await shown.locator('[data-name=Pay]', { hasText: 'rage clicks 5' }).waitFor();
+  assert.match(await shown.innerText(), /8 of 12 clicks \(67 ?%\)/);
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  await shown.locator('[data-name=Pay] a').click();
+  await page.locator('[data-testid=timeline]').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('id'), 'session-of-visitor-2');
+  await page.context().close();
+});
+
 test('Seismo itself: what it takes in, refuses and why, is behind with, and whether its parts are well', async () => {
   const refused = await post(seismo.publicUrl, { id: id('b'), service: 'shop', session: 'session-of-nobody', sent: Date.now(), events: [] }, { key: 'no-such-key' });
   assert.ok(refused.status >= 400, 'a key that is not known is refused');
@@ -131,7 +156,7 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
 });
 
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self' });
+const shown = () => ({ overview: '/', page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
     for (const [name, path] of Object.entries(shown())) {

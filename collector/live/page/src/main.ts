@@ -8,7 +8,7 @@ import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, Deploys, Detail, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Clicks, Deploys, Detail, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
@@ -24,6 +24,7 @@ import { showSession } from "./view/session";
 
 const STATUS_MS = 15000;
 const SESSIONS_MS = 1500;
+const CLICKS_MS = 5000;
 const DETAILED = ["page", "route", "api"];
 
 const header = document.getElementById("header")!, main = document.getElementById("main")!, announce = document.getElementById("announce")!;
@@ -31,6 +32,7 @@ let state: State = read(location.search);
 let feed: Feed;
 let status: Status | null = null, statusAt = 0;
 let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
+let clicks: Clicks | null = null, clicksAt = 0, clicksFor = "";
 let deploys: Deploys = { rows: [] };
 let firing = -1;
 let searchNote = "";
@@ -57,6 +59,19 @@ async function readSessions(of: string): Promise<void> {
   sessionsFor = of;
 }
 
+/* Not waited for: it looks at single events, which may take longer than all else on the first screen. */
+async function readClicks(of: string): Promise<void> {
+  if (clicksFor === of && Date.now() - clicksAt < CLICKS_MS) return;
+  if (clicksFor !== of) clicks = null;
+  clicksFor = of;
+  clicksAt = Date.now();
+  const answer = await get<Clicks>(`/api/clicks?${of}`).catch(() => null);
+  if (clicksFor !== of || !answer) return;
+  const first = !clicks;
+  clicks = answer;
+  if (first && !feed.isPaused()) feed.now();
+}
+
 function isEmpty(overview: Overview): boolean {
   const { totals } = overview;
   const seen = totals.loads + totals.routes + totals.calls + totals.clicks + totals.errors + overview.vitals.reduce((sum, item) => sum + item.count, 0);
@@ -71,6 +86,7 @@ function tell(alerts: Alerts): void {
 
 async function refreshOverview(asked: State): Promise<void> {
   const of = scopeQuery(asked);
+  void readClicks(of);
   const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readStatus()]);
   if (asked !== state) return;
   const before = asked.compare ? await getBefore<Overview>("/api/overview", asked, overview) : null;
@@ -83,7 +99,7 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows });
+  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null });
 }
 
 async function refreshSeries(asked: State): Promise<void> {

@@ -68,6 +68,10 @@ export interface Series extends Span {
   samples: Sample[];
 }
 
+export type Flags = Partial<Record<"rage" | "dead" | "error" | "slow", number>>;
+export interface Element { name: string; selector: string; service: string; page: string; session: string; last: string; count: number; flags: Flags }
+export interface Clicks extends Span { looked_at: number; more: boolean; count: number; frustrated: number; flags: Flags; all: number; rows: Element[] }
+
 export interface Bar { from: number; to: number; count: number }
 export interface Valued extends Quantiles { value: string; count: number }
 export interface Phase extends Quantiles { name: string; count: number }

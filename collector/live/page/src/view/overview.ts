@@ -5,7 +5,8 @@ import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, duration, plural, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, RANGES, rangeOf, type State } from "../lib/state";
-import type { Alert, Alerts, CallRow, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
+import type { Alert, Alerts, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
+import { clicksSection } from "./clicks";
 import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
 
 const FULL_NAMES: Record<string, string> = {
@@ -13,7 +14,7 @@ const FULL_NAMES: Record<string, string> = {
 };
 const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
-export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[] }
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null }
 
 function when(state: State): string {
   if (state.from || state.to) return "in this stretch of time";
@@ -98,12 +99,12 @@ function lanes({ totals, traffic }: Overview, step: number, before: Overview | n
   ];
 }
 
-function trafficSection(state: State, { totals, ...rest }: Overview, factor: number, before: Overview | null): HTMLElement {
+function trafficSection(state: State, { totals, ...rest }: Overview, factor: number, before: Overview | null, clicks: Clicks | null): HTMLElement {
   const step = rest.step * factor;
   const overview = { totals, ...rest, traffic: Object.fromEntries(Object.entries(rest.traffic).map(([name, values]) => [name, joined(values, factor)])) } as Overview;
   const people = h("div", { class: "now" }, icon("person"),
     h("span", null, h("b", null, count(totals.sessions_5m)), ` ${totals.sessions_5m === 1 ? "session" : "sessions"} in the last 5 min`),
-    h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, plural(totals.clicks, "click")));
+    h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, plural(totals.clicks, "click"), clicks && clicks.frustrated > 0 && [", ", h("a", { href: "#h-clicks", class: "bad-text" }, `${clicks.more ? "of the newest " : ""}${share(clicks.frustrated / clicks.count)} went wrong`)]));
   return card("traffic", "Traffic", people, h("div", { class: "lanes" }, lanes(overview, step, before).map((lane) =>
     h("div", { class: `lane lane-${lane.id}`, "data-key": lane.id },
       link({ ...kept(state), view: "series", kind: lane.kind, name: "*" }, { class: "lane-head" },
@@ -236,12 +237,13 @@ function sessionsSection(state: State, sessions: Sessions | null, now: number): 
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys }: OverviewData): void {
+export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
   show(root, h("h1", { class: "unseen" }, "Overview"),
-    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before), deploysLine(state, overview, deploys),
+    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before, clicks), deploysLine(state, overview, deploys),
     h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
+    clicksSection(state, clicks, overview.now),
     overview.left_out > 0 && h("p", { class: "muted" }, "There are more series than can be shown here; the rare ones are left out."));
   drawTraffic(root, overview, factor, before);
 }
