@@ -1,0 +1,93 @@
+// How fresh the live page is, and that it says so: live, paused by key and by button, stale while the server does not answer, live again.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openBrowser } from '../lib/browser.mjs';
+import { id, place, post, start, until } from '../lib/seismo.mjs';
+
+const patience = { timeout: 90000 };
+let where, seismo, browser, page, opened = 0;
+
+/* n page loads; returns how many there are in all. */
+async function visit(n) {
+  const events = Array.from({ length: n }, (_, i) => ({ kind: 'page', at: Date.now() - 100 + i, page: '/checkout', url: 'https://shop.test/checkout', title: 'Checkout', duration: 480 }));
+  const answer = await post(seismo.publicUrl, { id: id('b'), service: 'shop', session: id('s'), sent: Date.now(), events });
+  assert.equal(answer.status, 202, answer.text);
+  return (opened += n);
+}
+
+const badge = (state) => page.locator(`[data-testid=live-state][data-state=${state}]`);
+const total = (n) => page.locator('.lane-views .lane-total', { hasText: new RegExp(`^\\s*${n}\\b`) });
+const totals = async () => Number.parseInt(await page.locator('.lane-views .lane-total').innerText(), 10);
+const stored = (n) => until('it is stored', async () => (await (await fetch(`${seismo.innerUrl}/api/overview`)).json()).totals.loads === n, { within: 60000 });
+
+before(async () => {
+  where = place();
+  seismo = await start(where, { within: 60000 });
+  await stored(await visit(3));
+  browser = await openBrowser();
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+  page.setDefaultTimeout(patience.timeout);
+  await page.goto(seismo.innerUrl);
+});
+after(async () => {
+  await browser?.close();
+  seismo?.signal('SIGCONT');
+  await seismo?.kill();
+  where?.remove();
+});
+
+test('live: what comes in is drawn without asking', async () => {
+  await badge('live').waitFor();
+  assert.equal(await badge('live').innerText(), 'live');
+  await total(opened).waitFor();
+  await total(await visit(2)).waitFor();
+});
+
+for (const [by, press] of [['the key', () => page.keyboard.press('p')], ['the button', () => page.locator('[data-pause]').click()]])
+  test(`paused by ${by}: nothing moves until it is resumed`, async () => {
+    const was = await totals();
+    await press();
+    await badge('paused').waitFor();
+    assert.equal(await page.locator('[data-pause]').getAttribute('aria-pressed'), 'true');
+    assert.equal(await page.locator('[data-pause]').getAttribute('aria-label'), 'Resume');
+    let asked = [];
+    const note = (request) => asked.push(request.url());
+    page.on('request', note);
+    await until('what was under way is over', async () => {
+      asked = [];
+      await page.waitForTimeout(1000);
+      return asked.length === 0;
+    }, { within: 60000 });
+    await stored(await visit(2));
+    await page.waitForTimeout(2500);
+    page.off('request', note);
+    assert.deepEqual(asked, [], 'nothing is asked for');
+    assert.equal(await totals(), was);
+    await press();
+    await total(opened).waitFor();
+    await badge('live').waitFor();
+    assert.equal(await page.locator('[data-pause]').getAttribute('aria-pressed'), 'false');
+  });
+
+test('stale while the server does not answer, with the time since then; live when it does again', async () => {
+  const was = await totals();
+  seismo.signal('SIGSTOP');
+  await badge('stale').waitFor();
+  const seconds = async () => Number(/^stale (?:(\d+) min )?(\d+) s$/.exec(await badge('stale').innerText()).slice(1).reduce((sum, part) => sum * 60 + Number(part ?? 0), 0));
+  const first = await seconds();
+  assert.ok(first >= 12, `${first} s`);
+  assert.match(await badge('stale').getAttribute('title'), /does not answer/);
+  assert.equal(await totals(), was, 'what was known is still shown');
+  await until('it counts on', async () => (await seconds()) > first, { within: 30000 });
+  seismo.signal('SIGCONT');
+  await badge('live').waitFor();
+  await total(await visit(1)).waitFor();
+});
+
+test('stale when the server is gone, with what was last known', async () => {
+  const was = await totals();
+  await seismo.kill();
+  await badge('stale').waitFor();
+  assert.match(await badge('stale').innerText(), /^stale \d/);
+  assert.equal(await totals(), was);
+});
