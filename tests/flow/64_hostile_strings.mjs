@@ -38,7 +38,8 @@ function eventsOf(text) {
 }
 
 const hasControls = (text) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(text);
-const reads = ['/api/overview', '/api/status', '/api/sessions', '/api/alerts', '/api/series?kind=api', '/api/series?kind=error'];
+const reads = ['/api/overview', '/api/status', '/api/sessions', '/api/alerts', '/api/series?kind=api', '/api/series?kind=error', '/api/detail?kind=page', '/api/detail?kind=route',
+  '/api/detail?kind=api', '/api/deploys', '/api/rejects', '/api/clicks'];
 
 test('in every field of every kind', { timeout: 60000 }, async (t) => {
   const where = place();
@@ -116,6 +117,50 @@ test('in an address, a header, a key and an origin', { timeout: 30000 }, async (
   await seismo.stop();
 });
 
+/* What people type: a control character is refused, all else is kept as it was typed and answered as JSON that no browser takes for a page. */
+async function typed(innerUrl, path, body, shown) {
+  const tell = (part) => fetch(`${innerUrl}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...body, ...part }) });
+  let taken = 0;
+  for (const [name, text] of Object.entries(nasty)) {
+    const short = cut(text, 40), answer = await tell(Object.fromEntries(shown.fields.map((field) => [field, short]))), said = await answer.text();
+    assert.ok(!hasControls(said.replaceAll('\n', '')), `${path}: ${name}: ${said}`);
+    JSON.parse(said);
+    if (hasControls(short)) {
+      assert.equal(answer.status, 400, `${path}: ${name} is refused: ${said}`);
+      continue;
+    }
+    assert.ok([200, 400].includes(answer.status), `${path}: ${name}: ${said}`);
+    if (answer.status !== 200) continue;
+    taken++;
+    await until(`${shown.path}: ${name} as it was typed`, async () => { // an answer is kept for a moment
+      const read = await fetch(`${innerUrl}${shown.path}`), raw = await read.text();
+      assert.match(read.headers.get('content-type'), /^application\/json/);
+      assert.equal(read.headers.get('x-content-type-options'), 'nosniff');
+      assert.ok(!hasControls(raw.replaceAll('\n', '')), `${shown.path}: ${name} has raw control characters`);
+      return shown.texts(JSON.parse(raw)).includes(short);
+    }, { within: 30000 });
+  }
+  assert.ok(taken >= 3, `${path}: ${taken} of them are taken`);
+}
+
+test('in the name of a deploy', { timeout: 60000 }, async (t) => {
+  const where = place();
+  const seismo = await start(where);
+  t.after(async () => {
+    await seismo.kill();
+    where.remove();
+  });
+  await typed(seismo.innerUrl, '/api/deploys', {}, { fields: ['name', 'by', 'service'], path: '/api/deploys', texts: ({ rows }) => rows.map(({ name }) => name) });
+  for (const [name, text] of Object.entries(nasty)) {
+    if (name === 'nul') continue; // no argument can hold it
+    const { stdout, stderr } = await command(where, ['mark', 'deploy', cut(text, 40), '--service', cut(text, 20)]);
+    assert.ok(!hasControls((stdout + stderr).replaceAll('\n', '')), `${name}: ${JSON.stringify(stdout + stderr)}`);
+    assert.ok((stdout + stderr).split('\n').length <= 3, `${name} makes no lines of its own: ${stdout}${stderr}`);
+  }
+  assert.ok(!hasControls(seismo.log().replaceAll('\n', '')), seismo.log());
+  await seismo.stop();
+});
+
 test('in what Slack is told', { timeout: 170000 }, async (t) => {
   const fake = await slack();
   const url = '/api/<!channel>\u202E*x*`y`&<https://evil.example|click>\u001b[31m';
@@ -147,5 +192,9 @@ test('in what Slack is told', { timeout: 170000 }, async (t) => {
   for (const live of ['<!channel>', '<!here>', '<!everyone>', '<https://evil', '\u202E', '\\u001b', '\u001b']) assert.ok(!text.includes(live), `${live} in ${text}`);
   assert.match(text, /&lt;!here&gt;/, 'shown as text');
   assert.deepEqual(fake.problems, []);
+  const alert = await until('the alert', async () => (await (await fetch(`${seismo.innerUrl}/api/alerts`)).json()).rows[0], { within: 30000 });
+  await typed(seismo.innerUrl, '/api/alerts/acknowledge', { id: alert.id }, { fields: ['by'], path: '/api/alerts', texts: ({ rows }) => rows.map((row) => row.acknowledged?.by) });
+  await typed(seismo.innerUrl, '/api/alerts/silence', { id: alert.id, minutes: 5 }, { fields: ['by', 'reason'], path: '/api/alerts', texts: ({ silences }) => silences.map(({ reason }) => reason) });
+  assert.ok(!hasControls(seismo.log().replaceAll('\n', '')), seismo.log());
   await seismo.stop();
 });
