@@ -632,6 +632,8 @@ static const struct command {
     {"export", command_export,
      "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},
     {"mark", command_mark, "deploy NAME [--application A] [--service S] [--environment E]: a mark on every chart"},
+    {"demo", command_demo,
+     "[--remove]: fill the stopped store with 24 hours of marked sample data, or take it out again"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

@@ -30,6 +30,8 @@
  */
 #include "rollup/merge_int.h"
 
+#include "event/sample.h"
+
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -143,6 +145,8 @@ static bool take_history(void *ctx, const struct rollup *rollup)
 {
     struct merge *merge = ctx;
     const struct merge_part *part = find_part(merge, series_partition(&rollup->key, (int)merge->n_partitions));
+    if (sample_is(rollup->key.application))
+        return !atomic_load(&merge->stage->stopping);
     if (!part || !part->needs_history)
         return !atomic_load(&merge->stage->stopping);
     uint64_t hash = series_hash(series_hash_whom(&rollup->key), &rollup->key);
@@ -226,14 +230,18 @@ static void merge_into(struct arrival *arrival, const struct series_key *key, ui
     window_merge(&window->rollup, rollup);
 }
 
-static void merge_series(struct arrival *arrival, const struct series_key *key, uint64_t whom,
-                         const struct rollup *rollup)
+struct spreading {
+    struct arrival *arrival;
+    const struct rollup *rollup;
+};
+
+static void merge_series(void *ctx, const struct series_key *key, uint64_t hash)
 {
-    uint64_t hash = series_hash(whom, key);
-    if (!series_admit(arrival->merge->series, key, hash, rollup->count))
+    const struct spreading *spreading = ctx;
+    if (!series_admit(spreading->arrival->merge->series, key, hash, spreading->rollup->count))
         return;
-    merge_into(arrival, key, hash, rollup, FINE_S);
-    merge_into(arrival, key, hash, rollup, COARSE_S);
+    merge_into(spreading->arrival, key, hash, spreading->rollup, FINE_S);
+    merge_into(spreading->arrival, key, hash, spreading->rollup, COARSE_S);
 }
 
 /* Each goes to its own series and to those of the service as a whole: of its kind, and of its vital or code. */
@@ -246,17 +254,8 @@ static void take_rollup(void *ctx, const struct rollup *rollup)
     if (is_late && arrival->position >= arrival->part->reread_until)
         METRIC_ADD("seismo_rollup_late_total", "events that came after their window had closed",
                    (int64_t)rollup->events);
-    struct series_key key = rollup->key;
-    uint64_t whom = series_hash_whom(&key);
-    merge_series(arrival, &key, whom, rollup);
-    key.name = EVERY_NAME;
-    if (key.kind != SERIES_VITAL) {
-        key.detail = SLICE("");
-        merge_series(arrival, &key, whom, rollup);
-    }
-    key.detail = rollup->key.detail;
-    if (key.detail.len)
-        merge_series(arrival, &key, whom, rollup);
+    struct spreading spreading = {arrival, rollup};
+    facts_spread(rollup, merge_series, &spreading);
 }
 
 static void take_record(struct merge *merge, const struct bus_record *record)

@@ -23,7 +23,6 @@
  * as a whole. */
 #include "rollup/rollup_int.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -35,8 +34,6 @@
 #define FETCH_MAX 256
 #define MAX_BYTES 16777216 /* of open partials; then they leave before their time */
 #define MAX_WINDOWS 20000
-#define MAX_NAME 512 /* bytes of any part of a key */
-#define MIN_RATE 1e-4
 #define TROUBLE_MS 30000 /* after an error of the bus, watermarks do not follow the wall clock */
 #define FAR_BEAT_MS 5000 /* heartbeats of an idle instance that does not own all sources */
 #define STOP_MS 5000     /* the last flush may take so long */
@@ -125,86 +122,10 @@ static void revoked(void *ctx, enum topic topic, int32_t partition, bool lost)
 
 /* ---- facts ---- */
 
-static struct slice cut(struct slice text)
-{
-    if (text.len <= MAX_NAME)
-        return text;
-    text.len = MAX_NAME;
-    while (text.len && ((unsigned char)text.at[text.len] & 0xc0) == 0x80)
-        text.len--; /* no half characters */
-    return text;
-}
-
 /* One for each record of a beacon: a large one comes in several. */
 static uint64_t id_of(const struct record *record)
 {
     return (hash_keyed(record->application) + record_part(record)) * 0x9e3779b97f4a7c15u ^ hash_keyed(record->beacon);
-}
-
-static struct slice name_of(const struct fact *fact)
-{
-    bool own = fact->kind == EVENT_PAGE || fact->kind == EVENT_ROUTE || fact->kind == EVENT_API;
-    struct slice name = cut(own && fact->route.len ? fact->route : fact->page_route);
-    return slice_equal(name, EVERY_NAME) ? SLICE("/*") : name; /* no stranger names the whole service */
-}
-
-static bool key_of(const struct record *record, const struct fact *fact, struct series_key *ret_key)
-{
-    static const enum series_kind kinds[EVENT_KINDS] = {
-        [EVENT_PAGE] = SERIES_PAGE,   [EVENT_ROUTE] = SERIES_ROUTE, [EVENT_API] = SERIES_API,
-        [EVENT_CLICK] = SERIES_CLICK, [EVENT_ERROR] = SERIES_ERROR, [EVENT_VITAL] = SERIES_VITAL,
-    };
-    if (!kinds[fact->kind] || fact->flags & (EVENT_LATE | EVENT_FUTURE))
-        return false;
-    struct slice detail = fact->kind == EVENT_VITAL ? fact->vital : fact->kind == EVENT_ERROR ? fact->code : SLICE("");
-    *ret_key = (struct series_key){.kind = kinds[fact->kind],
-                                   .application = cut(record->application),
-                                   .service = cut(record->service),
-                                   .environment = cut(record->environment),
-                                   .name = name_of(fact),
-                                   .detail = cut(detail)};
-    return true;
-}
-
-static int64_t time_of(const struct record *record, const struct fact *fact)
-{
-    int64_t at_ms = fact->at_ms;
-    if (fact->kind == EVENT_VITAL)
-        return record->received_at_ms;
-    if ((fact->kind == EVENT_PAGE || fact->kind == EVENT_ROUTE || fact->kind == EVENT_API) && fact->value > 0)
-        at_ms += (int64_t)fmin(fact->value, SKETCH_MAX);
-    return at_ms < record->received_at_ms ? at_ms : record->received_at_ms;
-}
-
-/* What is the same for all facts of a record: computed once. */
-struct common {
-    uint64_t whom, session;
-    double rate;
-};
-
-static void add_fact(struct source *source, const struct record *record, const struct common *common,
-                     const struct fact *fact)
-{
-    struct series_key key;
-    if (!key_of(record, fact, &key))
-        return;
-    int64_t at_ms = time_of(record, fact);
-    uint32_t number = fact->count ? fact->count : 1;
-    double weight = number / common->rate;
-    if (fact->kind != EVENT_VITAL)
-        delays_add(&source->delays, record->received_at_ms - at_ms);
-    uint64_t hash = series_hash(common->whom, &key);
-    struct window *window = windows_get(&source->windows, &key, hash, window_start(at_ms, FINE_S), FINE_S, NULL);
-    window->rollup.events += number;
-    window->rollup.count += weight;
-    if (fact->flags & EVENT_FAILED) {
-        window->rollup.failed += weight;
-        heavy_add_hash(&window->rollup.failing, common->session, number);
-    }
-    if (fact->value >= 0 && isfinite(fact->value) && key.kind != SERIES_CLICK && key.kind != SERIES_ERROR)
-        sketch_add(&window->rollup.values, fmin(fact->value, SKETCH_MAX), weight);
-    hll_add_hash(&window->rollup.sessions, common->session);
-    heavy_add_hash(&window->rollup.busiest, common->session, number);
 }
 
 static void add_record(struct source *source, const struct record *record, int64_t published_ms)
@@ -215,15 +136,7 @@ static void add_record(struct source *source, const struct record *record, int64
         METRIC_ADD("seismo_rollup_repeats_total", "beacons that were counted before and are not counted again", 1);
         return;
     }
-    const struct series_key whom = {.application = cut(record->application),
-                                    .service = cut(record->service),
-                                    .environment = cut(record->environment)};
-    const struct common common = {
-        .whom = series_hash_whom(&whom),
-        .session = hash_stable(record->session),
-        .rate = record->sample_rate >= MIN_RATE && record->sample_rate <= 1 ? record->sample_rate : 1};
-    for (size_t i = 0; i < record->n_facts; i++)
-        add_fact(source, record, &common, &record->facts[i]);
+    facts_add(&source->windows, &source->delays, record);
 }
 
 /* ---- the memory of ids ---- */

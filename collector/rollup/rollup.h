@@ -16,6 +16,7 @@
 #define SEISMO_ROLLUP_ROLLUP_H
 
 #include "event/finding.h"
+#include "event/record.h"
 
 struct bus;
 struct store;
@@ -48,5 +49,15 @@ void rollup_stop(struct rollup_stage *stage); /* flushes, commits; takes NULL */
  * thread; holds a lock meanwhile, so be quick. */
 void rollup_open_windows(struct rollup_stage *stage, int32_t width_s,
                          void (*each)(void *ctx, const struct rollup *rollup), void *ctx);
+
+/* ---- windows of the past, for sample data: the same facts, the same windows, no bus, no clock, no detection ---- */
+struct rollup_replay;
+typedef enum err rollup_replay_fn(void *ctx, const struct rollup *rollup);  /* borrowed; what is not ERR_OK ends it */
+struct rollup_replay *rollup_replay_new(rollup_replay_fn *each, void *ctx); /* never NULL */
+void rollup_replay_free(struct rollup_replay *replay);                      /* takes NULL */
+/* No fact of it may belong to a window that was closed. */
+void rollup_replay_add(struct rollup_replay *replay, const struct record *record);
+/* Gives each window that ends by then. */
+enum err rollup_replay_close(struct rollup_replay *replay, int64_t upto_ms);
 
 #endif

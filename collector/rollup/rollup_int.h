@@ -126,6 +126,12 @@ struct delays {
 void delays_add(struct delays *delays, int64_t delay_ms);
 int64_t delays_lag_ms(const struct delays *delays); /* 995 of 1000 arrive within it */
 
+/* ---- facts.c: the facts of a record to windows of FINE_S; pure ---- */
+void facts_add(struct windows *windows, struct delays *delays, const struct record *record);
+/* The series that such a window is part of: its own, and those of the service as a whole. */
+void facts_spread(const struct rollup *rollup, void (*each)(void *ctx, const struct series_key *key, uint64_t hash),
+                  void *ctx);
+
 /* ---- instances.c: how far each ingest is, by its marks in one partition of events ----
  * Time is that of the partition's records and stands still while none come at all.
  *

@@ -73,6 +73,13 @@ enum err store_state_get(struct store *store, const char *key, struct buf *ret_v
     return store->ops->state_get(store, key, ret_value, ret_version);
 }
 
+enum err store_remove(struct store *store, const struct store_removal *removal, struct err_text *text)
+{
+    if (!store->ops->remove)
+        return err_set(text, ERR_USAGE, "only the embedded store can do that");
+    return store->ops->remove(store, removal, text);
+}
+
 enum err store_state_put(struct store *store, const char *key, struct slice value, uint64_t version,
                          uint64_t *ret_version)
 {

@@ -67,6 +67,12 @@ bool store_keeps_positions(struct store *store);
 enum err store_position(struct store *store, const char *group, enum topic topic, int32_t partition, int64_t *ret_next);
 /* Drops what is older than the retention allows; safe to call at any time. */
 enum err store_expire(struct store *store, int64_t now_ms);
+struct store_removal {
+    struct slice application, service;
+};
+/* Removes all documents and windows of a service, alone in the folder from now on until store_close. ERR_STORE_OPEN:
+ * another process has it open. ERR_USAGE: this store cannot. When it fails, some of it may be left: call again. */
+enum err store_remove(struct store *store, const struct store_removal *removal, struct err_text *text);
 
 /* ---- state: small values under a key, with compare-and-set ---- */
 #define STORE_STATE_BYTES 1048576

@@ -19,6 +19,7 @@ struct store_ops {
     enum err (*position)(struct store *store, const char *group, enum topic topic, int32_t partition,
                          int64_t *ret_next);
     enum err (*expire)(struct store *store, int64_t now_ms);
+    enum err (*remove)(struct store *store, const struct store_removal *removal, struct err_text *text); /* or NULL */
     enum err (*state_get)(struct store *store, const char *key, struct buf *ret_value, uint64_t *ret_version);
     enum err (*state_put)(struct store *store, const char *key, struct slice value, uint64_t version,
                           uint64_t *ret_version);

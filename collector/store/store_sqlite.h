@@ -152,6 +152,9 @@ static inline int64_t day_of(int64_t ms)
     return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
 }
 
+/* ---- store_sqlite_remove.c ---- */
+enum err sqlite_remove(struct store *store, const struct store_removal *removal, struct err_text *text);
+
 /* ---- store_sqlite_marks.c: the newest beacons of a day's file, whose marks are not written yet; under day_mutex ----
  */
 /* What a row of `marks` stands for; the hash covers kind and text. */

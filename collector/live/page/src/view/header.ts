@@ -48,6 +48,12 @@ function search(note: string): HTMLElement {
     h("span", { id: "search-note", class: note ? "search-note" : "unseen", role: "status" }, note));
 }
 
+/* While what is shown may hold sample data: nobody should take it for the shop's own. */
+function sampleNote(state: State, scopes: Status["scopes"]): Child {
+  const isShown = (of: { application: string; service: string }) => of.application === "sample" && of.service === "sample" && (!state.application || state.application === "sample") && (!state.service || state.service === "sample");
+  return scopes.some(isShown) && h("p", { class: "sample-note", role: "note" }, "Sample data: ", h("code", null, "seismo demo --remove"), " takes it out again once Seismo is stopped.");
+}
+
 export function showHeader(root: Element, state: State, status: Status | null, feed: Feed, note = ""): void {
   const scopes = status?.scopes ?? [], paused = feed.isPaused();
   const fit = scopes.filter((scope) => (!state.application || scope.application === state.application) && (!state.service || scope.service === state.service));
@@ -61,5 +67,5 @@ export function showHeader(root: Element, state: State, status: Status | null, f
     ranges(state),
     h("div", { class: "state" }, liveBadge(feed, status),
       h("button", { type: "button", class: `button icon-button${state.compare ? " on" : ""}`, "data-compare": true, "aria-pressed": state.compare ? "true" : "false", "aria-label": "Compare with the period before", title: "Compare with the period before (x)" }, icon("compare")),
-      h("button", { type: "button", class: "button icon-button", "data-pause": true, "aria-pressed": paused ? "true" : "false", "aria-label": paused ? "Resume" : "Pause", title: paused ? "Resume (p)" : "Pause (p)" }, icon(paused ? "play" : "pause")))));
+      h("button", { type: "button", class: "button icon-button", "data-pause": true, "aria-pressed": paused ? "true" : "false", "aria-label": paused ? "Resume" : "Pause", title: paused ? "Resume (p)" : "Pause (p)" }, icon(paused ? "play" : "pause")))), sampleNote(state, scopes));
 }
