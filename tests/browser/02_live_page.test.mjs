@@ -158,4 +158,27 @@ for (const colorScheme of ['light', 'dark'])
     }
   });
 
+test('the page speaks the browser\'s language, can be told another, and remembers it', async () => {
+  const context = await browser.newContext({ locale: 'de-AT', viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  await page.goto(`${seismo.innerUrl}/?view=user&user=user-0`);
+  await page.locator('#main:not([aria-busy]) > *').first().waitFor();
+  assert.equal(await page.locator('html').getAttribute('lang'), 'de');
+  assert.match(await page.locator('h1').innerText(), /^In 2 Sitzungen über .* hat dieser Benutzer 12 Seiten geöffnet, 12-mal geklickt, 12 Aufrufe ausgelöst \(4 fehlgeschlagen\) und 6 Fehler erlebt\./);
+  await page.screenshot({ path: join(screenshots, 'user-german.png'), fullPage: true });
+  await page.goto(`${seismo.innerUrl}/`);
+  await page.locator('[data-testid=vitals] .vital-value', { hasText: '1,80' }).waitFor();
+  await page.screenshot({ path: join(screenshots, 'overview-german.png'), fullPage: true });
+  await page.setViewportSize({ width: 320, height: 700 });
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)) <= 0, 'German fits 320 px');
+  await page.getByRole('button', { name: 'English' }).click();
+  await page.getByRole('heading', { name: 'Recent sessions' }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Recent sessions' }).waitFor();
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+  await page.goto(`${seismo.innerUrl}/?lang=de`);
+  await page.getByRole('heading', { name: 'Letzte Sitzungen' }).waitFor();
+  await context.close();
+});
+
 test('nothing is asked of another host', () => assert.deepEqual(foreign, []));

@@ -111,7 +111,7 @@ test('it is acknowledged and silenced on the page, and both are there for others
   await again.context().close();
 });
 
-const shown = () => ({ alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}` });
+const shown = () => ({ alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, 'alerts-german': '/?view=alerts&lang=de', 'alert-german': `/?view=alert&id=${alert.id}&lang=de` });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
     for (const [name, path] of Object.entries(shown())) {

@@ -156,7 +156,8 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
 });
 
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ overview: '/', page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self' });
+const shown = () => ({ overview: '/', page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self',
+  'page-german': `/?view=series&kind=page&name=${checkout}&lang=de`, 'deploys-german': '/?view=deploys&lang=de', 'self-german': '/?view=self&lang=de' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
     for (const [name, path] of Object.entries(shown())) {

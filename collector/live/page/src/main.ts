@@ -1,6 +1,7 @@
 // The live page. One address, one view, one answer to show: the address is read, what it needs is fetched, it is shown.
 import "uplot/dist/uPlot.min.css";
 import "./live.css";
+import { chooseLanguage, startLanguage, t } from "./i18n/i18n";
 import { ApiError, get } from "./lib/api";
 import { asTables, forgetDetached, setMarks } from "./lib/chart";
 import { getBefore } from "./lib/compare";
@@ -14,6 +15,7 @@ import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
 import { showEmpty, showLocked } from "./view/empty";
 import { showError } from "./view/error";
+import { showFooter } from "./view/footer";
 import { showHeader } from "./view/header";
 import { toggleKeys } from "./view/keys";
 import { overviewWords, showOverview } from "./view/overview";
@@ -28,6 +30,8 @@ const CLICKS_MS = 5000;
 const DETAILED = ["page", "route", "api"];
 
 const header = document.getElementById("header")!, main = document.getElementById("main")!, announce = document.getElementById("announce")!;
+const footer = document.getElementById("footer")!, skip = document.getElementById("skip")!;
+startLanguage();
 let state: State = read(location.search);
 let feed: Feed;
 let status: Status | null = null, statusAt = 0;
@@ -38,7 +42,9 @@ let firing = -1;
 let searchNote = "";
 
 function rerender(): void {
+  skip.textContent = t("Skip to the figures");
   showHeader(header, state, status, feed, searchNote);
+  showFooter(footer);
 }
 
 function title(text: string): void {
@@ -80,7 +86,7 @@ function isEmpty(overview: Overview): boolean {
 
 /* Spoken once when it changes; figures are not. */
 function tell(alerts: Alerts): void {
-  if (firing >= 0 && alerts.firing !== firing) announce.textContent = alerts.firing ? `${alerts.firing} open alerts` : "No open alerts any more";
+  if (firing >= 0 && alerts.firing !== firing) announce.textContent = alerts.firing ? t("{n} open alerts", { n: alerts.firing }) : t("No open alerts any more");
   firing = alerts.firing;
 }
 
@@ -116,14 +122,14 @@ async function refreshSeries(asked: State): Promise<void> {
 async function refreshSession(asked: State): Promise<void> {
   const [timeline] = await Promise.all([get<Timeline>(`/api/session?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
   if (asked !== state) return;
-  title(`Session ${timeline.about.user ?? asked.id}`);
+  title(t("Session {id}", { id: timeline.about.user ?? asked.id ?? "" }));
   showSession(main, asked, timeline);
 }
 
 async function refreshUser(asked: State): Promise<void> {
   const [timeline] = await Promise.all([get<Timeline>(`/api/session?user=${encodeURIComponent(asked.user ?? "")}`), readStatus()]);
   if (asked !== state) return;
-  title(`User ${asked.user}`);
+  title(t("User {id}", { id: asked.user ?? "" }));
   showSession(main, asked, timeline);
 }
 
@@ -148,14 +154,14 @@ async function refreshSelf(asked: State): Promise<void> {
   if (asked !== state || !status) return;
   samples.push({ at: status.now, status });
   if (samples.length > 300) samples.shift();
-  title("Seismo itself");
+  title(t("Seismo itself"));
   showSelf(main, asked, status, rejects, samples);
 }
 
 async function refreshDeploys(asked: State): Promise<void> {
   await readStatus();
   if (asked !== state) return;
-  title("Deploys");
+  title(t("Deploys"));
   showDeploys(main, asked, deploys, Date.now());
 }
 
@@ -163,14 +169,14 @@ async function refreshAlerts(asked: State): Promise<void> {
   const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readStatus()]);
   if (asked !== state) return;
   tell(alerts);
-  title("Alerts");
+  title(t("Alerts"));
   showAlerts(main, asked, alerts, Date.now());
 }
 
 async function refreshAlert(asked: State): Promise<void> {
   const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
   const alert = alerts.rows[0];
-  if (!alert) throw new ApiError(404, "", "No alert of this name is stored here.");
+  if (!alert) throw new ApiError(404, "", t("No alert of this name is stored here."));
   const around = alertLink(asked, alert, Date.now());
   if (alert.state === "firing") around.to = new Date().toISOString();
   const series = await get<Series>(`/api/series?${scopeQuery(around, { kind: around.kind, name: around.name, detail: around.detail })}`);
@@ -215,9 +221,9 @@ function go(next: State, push = true): void {
 }
 
 async function copy(button: HTMLElement): Promise<void> {
-  const label = button.lastChild!;
-  await navigator.clipboard.writeText(button.dataset.copy!).then(() => { label.nodeValue = "Copied"; }, () => { label.nodeValue = "Select and copy it"; });
-  setTimeout(() => { label.nodeValue = "Copy"; }, 2000);
+  const label = button.lastChild!, words = label.nodeValue;
+  await navigator.clipboard.writeText(button.dataset.copy!).then(() => { label.nodeValue = t("Copied"); }, () => { label.nodeValue = t("Select and copy it"); });
+  setTimeout(() => { label.nodeValue = words; }, 2000);
 }
 
 /* Where a pasted text leads; what is not found is said below the box. */
@@ -232,9 +238,19 @@ async function find(box: HTMLInputElement): Promise<void> {
     box.blur();
     go({ ...kept(state), view: place.kind, ...(place.kind === "error" ? { code: id } : place.kind === "user" ? { user: id } : { id }) });
   } catch (problem) {
-    searchNote = problem instanceof ApiError && problem.status === 404 ? "Nothing of this name is stored here." : problem instanceof Error ? problem.message : String(problem);
+    searchNote = problem instanceof ApiError && problem.status === 404 ? t("Nothing of this name is stored here.") : problem instanceof Error ? problem.message : String(problem);
     rerender();
   }
+}
+
+/* The address keeps no language then: what was chosen is the reader's, not the link's. */
+function speak(language: string): void {
+  chooseLanguage(language);
+  state = { ...state, lang: undefined };
+  history.replaceState(null, "", href(state));
+  main.replaceChildren();
+  rerender();
+  feed.now();
 }
 
 function unlock(): void {
@@ -258,6 +274,7 @@ document.addEventListener("click", (event) => {
   else if (button?.hasAttribute("data-keys")) toggleKeys();
   else if (button?.hasAttribute("data-copy")) void copy(button);
   else if (button?.hasAttribute("data-unlock")) unlock();
+  else if (button?.dataset.language) speak(button.dataset.language);
 });
 
 document.addEventListener("submit", (event) => {

@@ -1,3 +1,5 @@
+import { t } from "../i18n/i18n";
+
 export class ApiError extends Error {
   constructor(readonly status: number, readonly code: string, message: string) { super(message); }
 }
@@ -5,7 +7,7 @@ export class ApiError extends Error {
 async function ask<T>(path: string, init: RequestInit): Promise<T> {
   const answer = await fetch(path, { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(20000), ...init });
   const body = (await answer.json().catch(() => ({}))) as { code?: string; error?: string };
-  if (!answer.ok) throw new ApiError(answer.status, body.code ?? "", body.error ?? `the answer was ${answer.status}`);
+  if (!answer.ok) throw new ApiError(answer.status, body.code ?? "", body.error ?? t("The answer was {status}.", { status: String(answer.status) }));
   return body as T;
 }
 

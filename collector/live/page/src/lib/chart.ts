@@ -1,5 +1,6 @@
 // Charts on uPlot. A chart lives in an element marked data-keep and is updated, not rebuilt, so that it does not flicker.
 import uPlot from "uplot";
+import { decimals, t } from "../i18n/i18n";
 import { h, plain } from "./dom";
 import { clock, count, dateTime, duration } from "./format";
 
@@ -65,7 +66,7 @@ function color(name: string): string {
 
 function value(unit: ChartData["unit"], n: number | null | undefined): string {
   if (n === null || n === undefined) return "–";
-  return unit === "count" ? count(Math.round(n)) : unit === "ms" ? duration(n) : n.toFixed(n < 0.1 ? 3 : 2);
+  return unit === "count" ? count(Math.round(n)) : unit === "ms" ? duration(n) : decimals(n, n < 0.1 ? 3 : 2);
 }
 
 const barPaths = uPlot.paths.bars!({ size: [0.78, 22], align: 1 });
@@ -108,7 +109,7 @@ function tooltip(holder: Holder): { plugin: uPlot.Plugin } {
     }
     for (const mark of marks.filter(({ at: moment }) => moment >= from && moment < from + data.step)) {
       const row = document.createElement("span"), name = document.createElement("i"), what = document.createElement("em");
-      name.textContent = "Deploy";
+      name.textContent = t("Deploy");
       name.style.setProperty("--dot", color("--deploy"));
       what.textContent = plain(mark.name);
       row.append(name, what);
@@ -146,8 +147,8 @@ function shade(holder: Holder): uPlot.Plugin {
 }
 
 function axisDuration(ms: number): string {
-  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
-  return ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${Number((ms / 1000).toFixed(2))} s` : duration(ms);
+  if (ms < 10) return `${decimals(ms, 0, 1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${decimals(ms / 1000, 0, 2)} s` : duration(ms);
 }
 
 function axisTimes(_: uPlot, splits: number[]): string[] {
@@ -194,7 +195,7 @@ function options(holder: Holder, data: ChartData): uPlot.Options {
 }
 
 function deployed(data: ChartData, i: number): string {
-  return marks.filter(({ at }) => at >= data.times[i] && at < data.times[i] + data.step).map(({ name }) => `deploy ${name}`).join(", ");
+  return marks.filter(({ at }) => at >= data.times[i] && at < data.times[i] + data.step).map(({ name }) => t("deploy {name}", { name })).join(", ");
 }
 
 /* The same figures for those who read rather than look; steps in which nothing was are left out. */
@@ -203,13 +204,13 @@ function table(data: ChartData): HTMLElement {
   const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i]) || deployed(data, i)).reverse();
   const when = (i: number): string => (data.step >= 60000 ? dateTime(data.times[i]) : clock(data.times[i]));
   return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, data.label),
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, "From"), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("From")), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
     h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i), deployed(data, i) && h("span", { class: "tag" }, deployed(data, i))), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
-      : h("tr", null, h("td", { colspan: String(lines.length + 1) }, "nothing in this time")))));
+      : h("tr", null, h("td", { colspan: String(lines.length + 1) }, t("nothing in this time"))))));
 }
 
 function drawTable(holder: Holder, data: ChartData): void {
-  const shape = JSON.stringify(["table", data.times[0], data.lines, marks]);
+  const shape = JSON.stringify(["table", data.label, data.times[0], data.lines, marks]);
   if (holder.shape === shape) return;
   const scrolled = holder.querySelector(".chart-table")?.scrollTop ?? 0;
   holder.chart?.destroy();

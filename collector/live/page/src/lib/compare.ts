@@ -1,4 +1,5 @@
 // The period before: the same length of time, ending where the shown one begins.
+import { decimals, t } from "../i18n/i18n";
 import { get } from "./api";
 import { h, type Child } from "./dom";
 import { scopeQuery, type State } from "./state";
@@ -27,10 +28,10 @@ export function getBefore<T>(path: string, state: State, span: Span, extra: Stat
 // How a figure has changed: an arrow, the share, and in words for those who do not see the arrow. `worse` says which way is bad.
 export function change(now: number | null | undefined, was: number | null | undefined, worse: "up" | "down" | "neither", words: (n: number) => string): Child {
   if (now === null || now === undefined || was === null || was === undefined) return null;
-  const title = `before: ${words(was)}`;
-  if (was === 0 || now === was) return h("span", { class: "delta", title }, now === was ? "=" : "new");
+  const title = t("before: {value}", { value: words(was) });
+  if (was === 0 || now === was) return h("span", { class: "delta", title }, now === was ? "=" : t("new"));
   const part = now / was - 1, up = part > 0, small = Math.abs(part) < 0.005;
   const tone = small || worse === "neither" ? "" : up === (worse === "up") ? " delta-worse" : " delta-better";
-  const size = Math.abs(part) >= 9.95 ? `${Math.round(now / was)}×` : `${Math.round(Math.abs(part) * 100)} %`;
-  return h("span", { class: `delta${tone}`, title }, h("span", { "aria-hidden": "true" }, small ? "≈ " : up ? "▲ " : "▼ "), h("span", { class: "unseen" }, small ? "about the same, " : up ? "up by " : "down by "), size);
+  const size = Math.abs(part) >= 9.95 ? `${decimals(now / was, 0)}×` : `${Math.round(Math.abs(part) * 100)} %`;
+  return h("span", { class: `delta${tone}`, title }, h("span", { "aria-hidden": "true" }, small ? "≈ " : up ? "▲ " : "▼ "), h("span", { class: "unseen" }, `${small ? t("about the same,") : up ? t("up by") : t("down by")} `), size);
 }

@@ -1,24 +1,16 @@
-// Numbers and times as people read them. Times are the reader's own; the title of a time tells it in UTC.
+// Numbers and times as people read them, in the page's language. Times are the reader's own; the title of a time tells it in UTC.
+import { count, dateLocale, decimals, t } from "../i18n/i18n";
 import { h } from "./dom";
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-
-export function count(n: number): string {
-  return n < 100000 ? whole.format(n) : short.format(n);
-}
-
-export function plural(n: number, one: string, many = `${one}s`): string {
-  return `${count(n)} ${n === 1 ? one : many}`;
-}
+export { count };
 
 // 0.4 ms, 85 ms, 1.42 s, 2 min 5 s
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
-  if (ms < 1 && ms > 0) return `${ms.toFixed(1)} ms`;
+  if (ms < 1 && ms > 0) return `${decimals(ms, 1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 10000) return `${(ms / 1000).toFixed(2)} s`;
-  if (ms < 60000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 10000) return `${decimals(ms / 1000, 2)} s`;
+  if (ms < 60000) return `${decimals(ms / 1000, 1)} s`;
   return span(ms);
 }
 
@@ -33,32 +25,37 @@ export function span(ms: number): string {
 
 export function share(part: number): string {
   if (part <= 0) return "0 %";
-  if (part < 0.001) return "< 0.1 %";
-  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+  if (part < 0.001) return `< ${decimals(0.1, 1)} %`;
+  return `${decimals(part * 100, part < 0.1 ? 1 : 0)} %`;
 }
 
 export function vital(name: string, value: number | null): string {
   if (value === null) return "–";
-  return name === "CLS" ? value.toFixed(value < 0.1 ? 3 : 2) : duration(value);
+  return name === "CLS" ? decimals(value, value < 0.1 ? 3 : 2) : duration(value);
 }
 
 export function clock(ms: number, seconds = true): string {
-  return new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+  return new Date(ms).toLocaleTimeString(dateLocale(), { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 export function dateTime(ms: number): string {
   const date = new Date(ms);
-  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} `;
+  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString(dateLocale(), { day: "numeric", month: "short" })} `;
   return day + clock(ms, false);
+}
+
+// Sun, 22 Nov, 20:15:03
+export function dayAndClock(ms: number): string {
+  return `${new Date(ms).toLocaleDateString(dateLocale(), { weekday: "short", day: "numeric", month: "short" })}, ${clock(ms)}`;
 }
 
 export function ago(ms: number, now: number): string {
   const s = Math.max(0, Math.round((now - ms) / 1000));
-  if (s < 2) return "now";
-  if (s < 60) return `${s} s ago`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
-  return `${Math.floor(s / 86400)} d ago`;
+  if (s < 2) return t("now");
+  if (s < 60) return t("{s} s ago", { s });
+  if (s < 3600) return t("{min} min ago", { min: Math.floor(s / 60) });
+  if (s < 86400) return t("{h} h ago", { h: Math.floor(s / 3600) });
+  return t("{n} d ago", { n: Math.floor(s / 86400) });
 }
 
 export function time(iso: string, text: string): HTMLElement {

@@ -4,15 +4,17 @@
 //   ?view=alerts      ?view=alert&id=A-…      ?view=deploys      ?view=self
 //   ?view=session&id=…      ?view=user&user=…      ?view=error&code=…      without view: the overview
 //   everywhere: application, service, environment, and range (5m, 30m, 3h, 24h) or from and to (RFC 3339 or ms); compare=1 beside the
-//   period before, tables=1 for charts as tables
+//   period before, tables=1 for charts as tables; lang=de for a language that the reader has not chosen
+
+import { mark } from "../i18n/i18n";
 
 export type View = "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys" | "self";
-const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "compare", "tables"] as const;
+const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "compare", "tables", "lang"] as const;
 type Name = (typeof NAMES)[number];
 export type State = Partial<Record<Name, string>>;
 
 export const RANGES: [string, string, string][] = [
-  ["5m", "5 min", "last 5 minutes"], ["30m", "30 min", "last 30 minutes"], ["3h", "3 h", "last 3 hours"], ["24h", "24 h", "last 24 hours"],
+  ["5m", "5 min", mark("last 5 minutes")], ["30m", "30 min", mark("last 30 minutes")], ["3h", "3 h", mark("last 3 hours")], ["24h", "24 h", mark("last 24 hours")],
 ];
 export const DEFAULT_RANGE = "30m";
 
@@ -41,8 +43,8 @@ export function rangeOf(state: State): string {
 
 // What every view keeps: who and when.
 export function kept(state: State): State {
-  const { application, service, environment, range, from, to, compare, tables } = state;
-  return { application, service, environment, range, from, to, compare, tables };
+  const { application, service, environment, range, from, to, compare, tables, lang } = state;
+  return { application, service, environment, range, from, to, compare, tables, lang };
 }
 
 export function query(state: State): string {

@@ -1,10 +1,11 @@
 // All alerts: those that fire, what is silenced until when, and those that are over.
+import { t } from "../i18n/i18n";
 import { h, show, type Child } from "../lib/dom";
-import { ago, dateTime, plural, span, time } from "../lib/format";
+import { ago, dateTime, span, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
 import type { Alert, Alerts, Silence } from "../types";
 import { alertWords, card, chip, column, link, nothing, seriesWords } from "./parts";
-import { endSilence } from "./alert";
+import { endSilence, silenceWords } from "./alert";
 
 function what(state: State, alert: Alert): HTMLElement {
   const [words, figures] = alertWords(alert);
@@ -14,7 +15,7 @@ function what(state: State, alert: Alert): HTMLElement {
 }
 
 function seen(alert: Alert): Child {
-  return [alert.acknowledged ? chip("good", `seen by ${alert.acknowledged.by}`) : alert.state === "firing" && chip("poor", "nobody yet"), alert.silence && chip("none", "silenced")];
+  return [alert.acknowledged ? chip("good", t("seen by {name}", { name: alert.acknowledged.by })) : alert.state === "firing" && chip("poor", t("nobody yet")), alert.silence && chip("none", t("silenced"))];
 }
 
 function row(state: State, alert: Alert, now: number): HTMLElement {
@@ -26,24 +27,23 @@ function row(state: State, alert: Alert, now: number): HTMLElement {
 
 function list(state: State, rows: Alert[], now: number): HTMLElement {
   return h("div", { class: "scroll" }, h("table", null,
-    h("thead", null, h("tr", null, column("What"), column("Seen", { class: "wide" }), column("For", { class: "num wide" }), column("Since", { class: "num" }))),
+    h("thead", null, h("tr", null, column(t("What")), column(t("Seen"), { class: "wide" }), column(t("For"), { class: "num wide" }), column(t("Since"), { class: "num" }))),
     h("tbody", null, rows.map((alert) => row(state, alert, now)))));
 }
 
 function covers(silence: Silence): string {
-  return silence.name ? [silence.name, silence.detail, silence.service].filter(Boolean).join(" · ") : `everything of ${silence.service || silence.application}`;
+  return silence.name ? [silence.name, silence.detail, silence.service].filter(Boolean).join(" · ") : t("everything of {name}", { name: silence.service || silence.application });
 }
 
 function silenceRow(silence: Silence, now: number): HTMLElement {
-  return h("li", { class: "silence", "data-key": silence.id }, h("span", { class: "silence-text" }, h("b", null, h("bdi", null, covers(silence))), h("span", { class: "muted" }, "until ", time(silence.until, dateTime(Date.parse(silence.until))),
-    ` (${span(Date.parse(silence.until) - now)} left), by `, h("bdi", null, silence.by), ": ", h("bdi", null, silence.reason))), endSilence(silence));
+  return h("li", { class: "silence", "data-key": silence.id }, h("span", { class: "silence-text" }, h("b", null, h("bdi", null, covers(silence))), h("span", { class: "muted" }, silenceWords(silence, now))), endSilence(silence));
 }
 
 export function showAlerts(root: Element, state: State, alerts: Alerts, now: number): void {
   const open = alerts.rows.filter((alert) => alert.state === "firing"), over = alerts.rows.filter((alert) => alert.state === "resolved");
-  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, "Overview"), h("span", { class: "muted" }, "Alerts")),
-    h("h1", { class: "title" }, open.length ? `${plural(open.length, "open alert")}` : "No open alerts"),
-    open.length > 0 && card("open-alerts", "Open", null, list(state, open, now)),
-    alerts.silences.length > 0 && card("silences", "Silenced", "not told to Slack until they end; what is still open then is told", h("ul", { class: "plain" }, alerts.silences.map((silence) => silenceRow(silence, now)))),
-    card("past-alerts", "Over", over.length ? plural(over.length, "alert") : null, over.length ? list(state, over, now) : nothing("None is over yet.")));
+  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Alerts"))),
+    h("h1", { class: "title" }, open.length ? t("{n} open alerts", { n: open.length }) : t("No open alerts")),
+    open.length > 0 && card("open-alerts", t("Still open"), null, list(state, open, now)),
+    alerts.silences.length > 0 && card("silences", t("Silenced"), t("not told to Slack until they end; what is still open then is told"), h("ul", { class: "plain" }, alerts.silences.map((silence) => silenceRow(silence, now)))),
+    card("past-alerts", t("Over"), over.length ? t("{n} alerts", { n: over.length }) : null, over.length ? list(state, over, now) : nothing(t("None is over yet."))));
 }

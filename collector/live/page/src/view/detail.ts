@@ -1,30 +1,31 @@
 // What is behind one page, route or call: how its times are spread, in which phases they went, and with what they come.
+import { mark, t } from "../i18n/i18n";
 import { h, type Child } from "../lib/dom";
-import { clock, count, duration, plural, share, time } from "../lib/format";
+import { clock, count, duration, share, time } from "../lib/format";
 import { icon } from "../lib/icon";
 import type { State } from "../lib/state";
 import type { Bar, Detail, Phase, Valued } from "../types";
 import { card, column, link, nothing, toSession } from "./parts";
 
 const DIMENSIONS: [keyof Pick<Detail, "releases" | "browsers" | "devices" | "countries">, "release" | "browser" | "device" | "country", string][] = [
-  ["releases", "release", "Release"], ["browsers", "browser", "Browser"], ["devices", "device", "Device"], ["countries", "country", "Country"],
+  ["releases", "release", mark("Release")], ["browsers", "browser", mark("Browser")], ["devices", "device", mark("Device")], ["countries", "country", mark("Country")],
 ];
 const PHASE_WORDS: Record<string, string> = {
-  redirect: "Redirects", dns: "Name look-up", connect: "Connection, TLS", request: "Waiting for the answer", response: "Receiving it", dom: "Building the page", load: "Loading the rest",
+  redirect: mark("Redirects"), dns: mark("Name look-up"), connect: mark("Connection, TLS"), request: mark("Waiting for the answer"), response: mark("Receiving it"), dom: mark("Building the page"), load: mark("Loading the rest"),
 };
 
 /* ---- distribution ---- */
 
 function bars(detail: Detail): Child {
   const most = Math.max(1, ...detail.histogram.map((bar) => bar.count)), p75 = detail.p75 ?? Infinity;
-  const words = (bar: Bar): string => `${duration(bar.from)} to ${duration(bar.to)}: ${count(bar.count)} (${share(bar.count / detail.count)})`;
-  const shape = `Half took up to ${duration(detail.p50)}, three in four up to ${duration(detail.p75)}, 99 of 100 up to ${duration(detail.p99)}`;
+  const words = (bar: Bar): string => t("{from} to {to}: {count} ({share})", { from: duration(bar.from), to: duration(bar.to), count: bar.count, share: share(bar.count / detail.count) });
+  const shape = t("Half took up to {p50}, three in four up to {p75}, 99 of 100 up to {p99}", { p50: duration(detail.p50), p75: duration(detail.p75), p99: duration(detail.p99) });
   return [h("div", { class: "bars", role: "img", "aria-label": shape }, detail.histogram.map((bar) => h("span", { class: bar.from >= p75 ? "bar slow" : "bar", title: words(bar), "data-count": String(bar.count) }, h("i", { css: { height: `${bar.count > 0 ? Math.max(2, (bar.count / most) * 100) : 0}%` } })))),
     h("div", { class: "bars-axis", "aria-hidden": "true" }, [detail.histogram[0], detail.histogram[Math.floor(detail.histogram.length / 2)]].map((bar) => h("span", null, duration(bar.from))), h("span", null, duration(detail.histogram[detail.histogram.length - 1].to)))];
 }
 
 function table(detail: Detail): Child {
-  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": "Distribution" }, h("table", null, h("thead", null, h("tr", null, column("Took"), column("Times", { class: "num" }), column("Share", { class: "num" }))),
+  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": t("Distribution") }, h("table", null, h("thead", null, h("tr", null, column(t("Took")), column(t("Times"), { class: "num" }), column(t("Share"), { class: "num" }))),
     h("tbody", null, detail.histogram.map((bar) => h("tr", null, h("th", { scope: "row" }, `${duration(bar.from)} – ${duration(bar.to)}`), h("td", { class: "num" }, count(bar.count)), h("td", { class: "num" }, share(bar.count / detail.count)))))));
 }
 
@@ -36,7 +37,7 @@ function fall(phases: Phase[]): Child {
   const starts = phases.map((_, i) => phases.slice(0, i).reduce((sum, phase) => sum + p50(phase), 0));
   const all = Math.max(1, ...phases.map((phase, i) => starts[i] + p75(phase)));
   const part = (ms: number): string => `${(ms / all) * 100}%`;
-  return h("ul", { class: "plain fall" }, phases.map((phase, i) => h("li", { "data-name": phase.name, "data-key": phase.name }, h("span", null, PHASE_WORDS[phase.name] ?? phase.name),
+  return h("ul", { class: "plain fall" }, phases.map((phase, i) => h("li", { "data-name": phase.name, "data-key": phase.name }, h("span", null, PHASE_WORDS[phase.name] ? t(PHASE_WORDS[phase.name]) : phase.name),
     h("span", { class: "lane-of", "aria-hidden": "true" }, h("i", { css: { left: part(starts[i]), width: part(p75(phase)) } }), h("i", { class: "half", css: { left: part(starts[i]), width: part(p50(phase)) } })),
     h("span", { class: "times" }, h("b", null, duration(phase.p50)), h("small", null, " p50"), h("span", { class: "second" }, duration(phase.p75), h("small", null, " p75"))))));
 }
@@ -47,8 +48,8 @@ function split(state: State, detail: Detail): Child {
   return DIMENSIONS.map(([list, name, words]) => {
     const values: Valued[] = detail[list];
     if (values.length === 0) return null;
-    return h("div", { "data-key": name, "data-testid": list }, h("h3", null, words), h("ul", { class: "plain" }, values.map((value) => h("li", { "data-name": value.value, "data-key": value.value },
-      link({ ...state, [name]: state[name] === value.value ? undefined : value.value }, { class: state[name] === value.value ? "on" : "", "aria-current": state[name] === value.value ? "true" : undefined, title: `${plural(value.count, "time")}, p50 ${duration(value.p50)}, p95 ${duration(value.p95)}` },
+    return h("div", { "data-key": name, "data-testid": list }, h("h3", null, t(words)), h("ul", { class: "plain" }, values.map((value) => h("li", { "data-name": value.value, "data-key": value.value },
+      link({ ...state, [name]: state[name] === value.value ? undefined : value.value }, { class: state[name] === value.value ? "on" : "", "aria-current": state[name] === value.value ? "true" : undefined, title: `${t("{n} times", { n: value.count })}, p50 ${duration(value.p50)}, p95 ${duration(value.p95)}` },
         h("i", { "aria-hidden": "true", css: { width: `${(value.count / detail.count) * 100}%` } }), h("bdi", null, value.value), h("span", { class: "muted" }, share(value.count / detail.count)), h("b", null, duration(value.p75)))))));
   });
 }
@@ -56,23 +57,23 @@ function split(state: State, detail: Detail): Child {
 export function chosen(state: State, detail: Detail): Child {
   const on = DIMENSIONS.filter(([, name]) => state[name]);
   if (on.length === 0) return null;
-  return h("p", { class: "chosen", "data-testid": "chosen" }, on.map(([, name, words]) => link({ ...state, [name]: undefined }, { class: "filter", title: "Take it away" }, `${words}: `, h("bdi", null, state[name]!), icon("close"))),
-    h("span", { class: "muted" }, `${plural(detail.count, "event")} below; the lines over time are of all`));
+  return h("p", { class: "chosen", "data-testid": "chosen" }, on.map(([, name, words]) => link({ ...state, [name]: undefined }, { class: "filter", title: t("Take it away") }, `${t(words)}: `, h("bdi", null, state[name]!), icon("close"))),
+    h("span", { class: "muted" }, t("{n} events below; the lines over time are of all", { n: detail.count })));
 }
 
 function slowest(state: State, detail: Detail): Child {
-  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column("Session"), column("Times", { class: "num medium" }), column("Slowest", { class: "num" }), column("When", { class: "num" }))),
+  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column(t("Session")), column(t("Times"), { class: "num medium" }), column(t("Slowest"), { class: "num" }), column(t("When"), { class: "num" }))),
     h("tbody", null, detail.sessions.map((row) => h("tr", { "data-name": row.id, "data-key": row.id }, h("th", { scope: "row" }, toSession(state, row.id, h("bdi", { class: row.user ? "" : "id" }, row.user || row.id))),
       h("td", { class: "num medium" }, count(row.count)), h("td", { class: "num strong" }, duration(row.slowest)), h("td", { class: "num muted" }, time(row.at, clock(Date.parse(row.at)))))))));
 }
 
 export function detailCards(state: State, detail: Detail): HTMLElement {
-  const rests = `${detail.more ? "the newest " : ""}${plural(detail.count, "event")}`;
+  const rests = detail.more ? t("the newest {n} events", { n: detail.count }) : t("{n} events", { n: detail.count });
   if (detail.count === 0)
-    return h("div", { class: "detail", "data-key": "detail" }, card("spread", "Distribution", null, nothing("No single event is stored for this choice and time.")));
+    return h("div", { class: "detail", "data-key": "detail" }, card("spread", t("Distribution"), null, nothing(t("No single event is stored for this choice and time."))));
   return h("div", { class: "detail", "data-key": "detail" },
-    h("div", { class: detail.phases.length ? "pair" : "detail" }, card("spread", "Distribution", rests, state.tables ? table(detail) : bars(detail)),
-      detail.phases.length > 0 && card("phases", "Where the time goes", "solid p50, light p75", fall(detail.phases))),
-    card("split", "By what", "share and p75; a row filters", h("div", { class: "split" }, split(state, detail))),
-    card("slowest", "Slowest sessions", plural(detail.sessions.length, "session"), slowest(state, detail)));
+    h("div", { class: detail.phases.length ? "pair" : "detail" }, card("spread", t("Distribution"), rests, state.tables ? table(detail) : bars(detail)),
+      detail.phases.length > 0 && card("phases", t("Where the time goes"), t("solid p50, light p75"), fall(detail.phases))),
+    card("split", t("By what"), t("share and p75; a row filters"), h("div", { class: "split" }, split(state, detail))),
+    card("slowest", t("Slowest sessions"), t("{n} sessions", { n: detail.sessions.length }), slowest(state, detail)));
 }

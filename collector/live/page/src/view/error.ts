@@ -1,6 +1,7 @@
 // One error: its message first, then since when and whom it hits, where it was raised, and sessions to look into.
+import { rich, t } from "../i18n/i18n";
 import { h, show, type Child } from "../lib/dom";
-import { ago, count, dateTime, plural, share, time } from "../lib/format";
+import { ago, count, dateTime, share, time } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, type State } from "../lib/state";
 import type { ErrorDetail, Share } from "../types";
@@ -14,8 +15,8 @@ function fact(name: string, value: Child): HTMLElement {
 function facts(detail: ErrorDetail, now: number): HTMLElement {
   const of = (n: number): string => count(n) + (detail.looked_at >= 1000 ? "+" : "");
   const moment = (at: string | undefined): Child => (at ? time(at, ago(Date.parse(at), now)) : "–");
-  return h("dl", { class: "stats" }, fact("first seen", [moment(detail.first), detail.first ? h("small", null, ` ${dateTime(Date.parse(detail.first))}`) : null]), fact("last seen", moment(detail.last)),
-    fact("times", of(detail.looked_at)), fact("sessions", of(detail.sessions)), fact("users", detail.users ? of(detail.users) : "not told"));
+  return h("dl", { class: "stats" }, fact(t("first seen"), [moment(detail.first), detail.first ? h("small", null, ` ${dateTime(Date.parse(detail.first))}`) : null]), fact(t("last seen"), moment(detail.last)),
+    fact(t("times"), of(detail.looked_at)), fact(t("sessions"), of(detail.sessions)), fact(t("users"), detail.users ? of(detail.users) : t("not told")));
 }
 
 function sharesOf(title: string, shares: Share[], all: number): Child {
@@ -29,16 +30,16 @@ export function showError(root: Element, state: State, detail: ErrorDetail): voi
   const place = newest && newest.file ? `${newest.file}${newest.line ? `:${newest.line}` : ""}` : "";
   // The words that a browser raised come first; the masked form stands for all that are the same error.
   const raw = newest?.message || detail.message;
-  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, "Overview"), h("span", { class: "muted" }, "Error"), h("code", null, detail.code),
-    h("button", { class: "button small", "data-copy": location.href, type: "button" }, icon("copy"), "Copy link"),
-    link({ ...kept(state), view: "series", kind: "error", name: "*", detail: detail.code }, { class: "button small" }, "Over time")),
+  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Error")), h("code", null, detail.code),
+    h("button", { class: "button small", "data-copy": location.href, type: "button" }, icon("copy"), t("Copy link")),
+    link({ ...kept(state), view: "series", kind: "error", name: "*", detail: detail.code }, { class: "button small" }, t("Over time"))),
     h("h1", { class: "title" }, h("bdi", null, raw)),
-    h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", "counted as ", h("bdi", { class: "id" }, detail.message)] : null),
+    h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", rich("counted as {message}", { message: h("bdi", { class: "id" }, detail.message) })] : null),
     facts(detail, now),
-    h("section", { class: "card shares-card", "aria-label": "Where it is met", "data-testid": "shares" }, sharesOf("Releases", detail.releases, detail.looked_at), sharesOf("Browsers", detail.browsers, detail.looked_at), sharesOf("Pages", detail.pages, detail.looked_at)),
-    newest?.stack ? card("stack", "Stack of the newest", null, h("pre", { class: "stack" }, newest.stack)) : null,
-    card("samples", "Who met it lately", plural(detail.rows.length, "session"), h("div", { class: "scroll" }, h("table", null,
-      h("thead", null, h("tr", null, column("When"), column("Session"), column("Page"), column("Browser", { class: "wide" }), column("Release", { class: "wide" }))),
+    h("section", { class: "card shares-card", "aria-label": t("Where it is met"), "data-testid": "shares" }, sharesOf(t("Releases"), detail.releases, detail.looked_at), sharesOf(t("Browsers"), detail.browsers, detail.looked_at), sharesOf(t("Pages"), detail.pages, detail.looked_at)),
+    newest?.stack ? card("stack", t("Stack of the newest"), null, h("pre", { class: "stack" }, newest.stack)) : null,
+    card("samples", t("Who met it lately"), t("{n} sessions", { n: detail.rows.length }), h("div", { class: "scroll" }, h("table", null,
+      h("thead", null, h("tr", null, column(t("When")), column(t("Session")), column(t("Page")), column(t("Browser"), { class: "wide" }), column(t("Release"), { class: "wide" }))),
       h("tbody", null, detail.rows.map((row, i) => h("tr", { "data-key": `${row.at} ${i}`, "data-name": row.session ?? "" }, h("td", null, time(row.at, ago(Date.parse(row.at), now))),
         h("td", null, row.session ? toSession(state, row.session, h("bdi", { class: row.user ? "" : "id" }, row.user || row.session)) : "–"), h("td", null, h("bdi", null, row.page ?? "–")),
         h("td", { class: "wide" }, [row.browser, row.os].filter(Boolean).join(" · ") || "–"), h("td", { class: "wide" }, h("bdi", null, row.version ?? "–")))))))));

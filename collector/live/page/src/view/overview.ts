@@ -1,8 +1,9 @@
 // The first screen: what is wrong, how it feels, how much there is, and where.
+import { rich, t } from "../i18n/i18n";
 import { draw, joined, type ChartData, type Line } from "../lib/chart";
 import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
-import { ago, count, dateTime, duration, plural, share, span, time, vital } from "../lib/format";
+import { ago, count, dateTime, duration, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, RANGES, rangeOf, type State } from "../lib/state";
 import type { Alert, Alerts, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
@@ -17,8 +18,8 @@ const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null }
 
 function when(state: State): string {
-  if (state.from || state.to) return "in this stretch of time";
-  return `in the ${RANGES.find(([name]) => name === rangeOf(state))![2]}`;
+  if (state.from || state.to) return t("in this stretch of time");
+  return t("in the {range}", { range: t(RANGES.find(([name]) => name === rangeOf(state))![2]) });
 }
 
 /* ---- alerts ---- */
@@ -32,26 +33,26 @@ function alertCard(state: State, alert: Alert, now: number): HTMLElement {
       h("span", { class: "alert-icon" }, icon("alert")),
       h("span", { class: "alert-text" },
         h("span", { class: "alert-title" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
-        h("span", { class: "alert-more" }, `${figures} · `, time(since, `since ${dateTime(Date.parse(since))}`), `, for ${span(now - Date.parse(since))}`,
-          people && ` · ${people}`, alert.acknowledged && ` · acknowledged by ${alert.acknowledged.by}`, alert.silence && " · silenced", alert.service && ` · ${alert.service}`, alert.young && " · little history to compare with")),
-      h("span", { class: "alert-go" }, "Look", icon("next"))));
+        h("span", { class: "alert-more" }, `${figures} · `, time(since, t("since {time}", { time: dateTime(Date.parse(since)) })), `, ${t("for {time}", { time: span(now - Date.parse(since)) })}`,
+          people && ` · ${people}`, alert.acknowledged && ` · ${t("acknowledged by {name}", { name: alert.acknowledged.by })}`, alert.silence && ` · ${t("silenced")}`, alert.service && ` · ${alert.service}`, alert.young && ` · ${t("little history to compare with")}`)),
+      h("span", { class: "alert-go" }, t("Look"), icon("next"))));
 }
 
 function alertsSection(state: State, alerts: Alerts | null, now: number): HTMLElement {
   const firing = alerts?.rows.filter((alert) => alert.state === "firing") ?? [];
   const over = alerts?.rows.filter((alert) => alert.state === "resolved").slice(0, 5) ?? [];
   const calm = firing.length === 0;
-  return h("section", { class: calm ? "alerts calm" : "alerts", "data-testid": "alerts", "aria-label": "Alerts", "data-key": "alerts" },
+  return h("section", { class: calm ? "alerts calm" : "alerts", "data-testid": "alerts", "aria-label": t("Alerts"), "data-key": "alerts" },
     calm
-      ? h("p", { class: "calm-line" }, chip("good", alerts ? "No open alerts" : "Alerts are being read"))
+      ? h("p", { class: "calm-line" }, chip("good", alerts ? t("No open alerts") : t("Alerts are being read")))
       : h("ul", { class: "plain" }, firing.map((alert) => alertCard(state, alert, now))),
-    link({ ...kept(state), view: "alerts" }, { class: "all-alerts" }, "All alerts"),
-    over.length > 0 && h("details", { class: "over" }, h("summary", null, `${plural(over.length, "alert")} lately, over now`),
+    link({ ...kept(state), view: "alerts" }, { class: "all-alerts" }, t("All alerts")),
+    over.length > 0 && h("details", { class: "over" }, h("summary", null, t("{n} alerts lately, over now", { n: over.length })),
       h("ul", { class: "plain" }, over.map((alert) => {
         const [words, figures] = alertWords(alert), end = alert.resolved ?? alert.opened ?? "";
         return h("li", { "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
           link({ ...kept(state), view: "alert", id: alert.id }, { class: "over-link" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
-          h("span", { class: "muted" }, ` ${figures} · over since `, time(end, dateTime(Date.parse(end)))));
+          h("span", { class: "muted" }, ` ${figures} · `, rich("over since {time}", { time: time(end, dateTime(Date.parse(end))) })));
       }))));
 }
 
@@ -59,7 +60,7 @@ function alertsSection(state: State, alerts: Alerts | null, now: number): HTMLEl
 
 function sharesBar(item: Vital): Child {
   if (item.good === undefined) return h("span", { class: "shares", "aria-hidden": "true" });
-  const parts: [string, string, number][] = [["good", "good", item.good], ["needs", "need work", item.needs!], ["poor", "poor", item.poor!]];
+  const parts: [string, string, number][] = [["good", t("good"), item.good], ["needs", t("need work"), item.needs!], ["poor", t("poor"), item.poor!]];
   return h("span", { class: "shares", role: "img", "aria-label": parts.map(([, word, part]) => `${share(part)} ${word}`).join(", "),
     title: parts.map(([, word, part]) => `${share(part)} ${word}`).join(", ") },
     parts.filter(([, , part]) => part > 0).map(([name, , part]) => h("i", { class: name, css: { "flex-grow": String(part) } })));
@@ -72,14 +73,14 @@ function vitalCard(state: State, item: Vital, was: Vital | undefined): HTMLEleme
     link({ ...kept(state), view: "series", kind: "vital", name: "*", detail: item.name }, { class: "vital-link", title: FULL_NAMES[item.name] },
       h("span", { class: "vital-name" }, h("abbr", { title: FULL_NAMES[item.name] }, item.name), h("span", { class: "muted vital-long" }, FULL_NAMES[item.name])),
       item.rating === null
-        ? [h("span", { class: "vital-value none" }, "no data"), h("span", { class: "vital-note muted" }, "no browser has reported it")]
-        : [h("span", { class: "vital-value" }, space < 0 ? text : [text.slice(0, space), h("small", null, text.slice(space))]), chip(tone, RATING_WORDS[item.rating])],
+        ? [h("span", { class: "vital-value none" }, t("no data")), h("span", { class: "vital-note muted" }, t("no browser has reported it"))]
+        : [h("span", { class: "vital-value" }, space < 0 ? text : [text.slice(0, space), h("small", null, text.slice(space))]), chip(tone, t(RATING_WORDS[item.rating]))],
       sharesBar(item),
-      h("span", { class: "vital-count muted" }, item.rating === null ? "0 measured" : `p75 of ${count(item.count)}`, " ", was && change(item.p75, was.p75, "up", (n) => vital(item.name, n)))));
+      h("span", { class: "vital-count muted" }, item.rating === null ? t("0 measured") : t("p75 of {count}", { count: item.count }), " ", was && change(item.p75, was.p75, "up", (n) => vital(item.name, n)))));
 }
 
 function vitalsSection(state: State, vitals: Vital[], before: Overview | null): HTMLElement {
-  return h("section", { "data-testid": "vitals", "aria-label": "Web vitals, 75th percentile", "data-key": "vitals" },
+  return h("section", { "data-testid": "vitals", "aria-label": t("Web vitals, 75th percentile"), "data-key": "vitals" },
     h("ul", { class: "plain vitals" }, vitals.map((item) => vitalCard(state, item, before?.vitals.find(({ name }) => name === item.name)))));
 }
 
@@ -89,23 +90,27 @@ interface Lane { id: string; title: string; total: string; note: Child; kind: st
 
 function lanes({ totals, traffic }: Overview, step: number, before: Overview | null): Lane[] {
   const was = before?.totals;
-  const per = `most in ${span(step)}: `;
-  const most = (values: number[]): string => per + count(Math.round(Math.max(0, ...values)));
+  const most = (values: number[]): string => t("most in {time}: {count}", { time: span(step), count: Math.round(Math.max(0, ...values)) });
   const failed = totals.calls > 0 ? totals.failed_calls / totals.calls : 0;
   return [
-    { id: "views", title: "Page views", delta: was && change(totals.loads + totals.routes, was.loads + was.routes, "down", count), total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? `${count(totals.loads)} loads, ${count(totals.routes)} routes` : most(traffic.views) },
-    { id: "calls", title: "API calls", delta: was && change(totals.calls, was.calls, "neither", count), total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, `${count(totals.failed_calls)} failed (${share(failed)})`) : "none failed" },
-    { id: "errors", title: "Errors", delta: was && change(totals.errors, was.errors, "up", count), total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : "none" },
+    { id: "views", title: t("Page views"), delta: was && change(totals.loads + totals.routes, was.loads + was.routes, "down", count), total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? t("{loads} loads, {routes} routes", { loads: totals.loads, routes: totals.routes }) : most(traffic.views) },
+    { id: "calls", title: t("API calls"), delta: was && change(totals.calls, was.calls, "neither", count), total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, t("{failed} failed ({share})", { failed: totals.failed_calls, share: share(failed) })) : t("none failed") },
+    { id: "errors", title: t("Errors"), delta: was && change(totals.errors, was.errors, "up", count), total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : t("none") },
   ];
+}
+
+function wentWrong({ more, frustrated, count: all }: Clicks): string {
+  const part = { share: share(frustrated / all) };
+  return more ? t("of the newest {share} went wrong", part) : t("{share} went wrong", part);
 }
 
 function trafficSection(state: State, { totals, ...rest }: Overview, factor: number, before: Overview | null, clicks: Clicks | null): HTMLElement {
   const step = rest.step * factor;
   const overview = { totals, ...rest, traffic: Object.fromEntries(Object.entries(rest.traffic).map(([name, values]) => [name, joined(values, factor)])) } as Overview;
   const people = h("div", { class: "now" }, icon("person"),
-    h("span", null, h("b", null, count(totals.sessions_5m)), ` ${totals.sessions_5m === 1 ? "session" : "sessions"} in the last 5 min`),
-    h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, plural(totals.clicks, "click"), clicks && clicks.frustrated > 0 && [", ", h("a", { href: "#h-clicks", class: "bad-text" }, `${clicks.more ? "of the newest " : ""}${share(clicks.frustrated / clicks.count)} went wrong`)]));
-  return card("traffic", "Traffic", people, h("div", { class: "lanes" }, lanes(overview, step, before).map((lane) =>
+    h("span", null, rich<Child>("{count} sessions in the last 5 min", { n: totals.sessions_5m, count: h("b", null, count(totals.sessions_5m)) })),
+    h("span", { class: "muted" }, `${count(totals.sessions)} ${when(state)}`), h("span", { class: "muted" }, t("{n} clicks", { n: totals.clicks }), clicks && clicks.frustrated > 0 && [", ", h("a", { href: "#h-clicks", class: "bad-text" }, wentWrong(clicks))]));
+  return card("traffic", t("Traffic"), people, h("div", { class: "lanes" }, lanes(overview, step, before).map((lane) =>
     h("div", { class: `lane lane-${lane.id}`, "data-key": lane.id },
       link({ ...kept(state), view: "series", kind: lane.kind, name: "*" }, { class: "lane-head" },
         h("span", { class: "lane-title" }, lane.title), h("b", { class: "lane-total" }, lane.total, " ", lane.delta), h("span", { class: "muted lane-note" }, lane.note)),
@@ -116,7 +121,7 @@ function trafficSection(state: State, { totals, ...rest }: Overview, factor: num
 function lineBefore(before: Overview | null, name: keyof Overview["traffic"], factor: number, n: number): Line[] {
   if (!before) return [];
   const values = joined(before.traffic[name], factor);
-  return [{ name: "Before", color: "--c-before", width: 1.5, values: Array.from({ length: n }, (_, i) => values[i] ?? null) }];
+  return [{ name: t("Before"), color: "--c-before", width: 1.5, values: Array.from({ length: n }, (_, i) => values[i] ?? null) }];
 }
 
 function drawTraffic(root: Element, overview: Overview, factor: number, before: Overview | null): void {
@@ -125,9 +130,9 @@ function drawTraffic(root: Element, overview: Overview, factor: number, before: 
   const views = values("views"), times = views.map((_, i) => from + i * step);
   const common = { times, step, from, to, unit: "count" as const };
   const charts: Record<string, ChartData> = {
-    views: { ...common, height: 74, axis: false, lines: [{ name: "Page views", color: "--c-views", kind: "bar", values: views }, ...lineBefore(before, "views", factor, times.length)], label: `Page views over time: ${count(totals.loads + totals.routes)} in all` },
-    calls: { ...common, height: 74, axis: false, lines: [{ name: "Calls", color: "--c-calls", kind: "bar", values: values("calls") }, { name: "of them failed", color: "--c-errors", kind: "bar", values: values("failed") }, ...lineBefore(before, "calls", factor, times.length)], label: `API calls over time: ${count(totals.calls)} in all, ${count(totals.failed_calls)} failed` },
-    errors: { ...common, height: 72, axis: true, lines: [{ name: "Errors", color: "--c-errors", kind: "bar", values: values("errors") }, ...lineBefore(before, "errors", factor, times.length)], label: `Errors over time: ${count(totals.errors)} in all` },
+    views: { ...common, height: 74, axis: false, lines: [{ name: t("Page views"), color: "--c-views", kind: "bar", values: views }, ...lineBefore(before, "views", factor, times.length)], label: t("Page views over time: {all} in all", { all: totals.loads + totals.routes }) },
+    calls: { ...common, height: 74, axis: false, lines: [{ name: t("Calls"), color: "--c-calls", kind: "bar", values: values("calls") }, { name: t("of them failed"), color: "--c-errors", kind: "bar", values: values("failed") }, ...lineBefore(before, "calls", factor, times.length)], label: t("API calls over time: {all} in all, {failed} failed", { all: totals.calls, failed: totals.failed_calls }) },
+    errors: { ...common, height: 72, axis: true, lines: [{ name: t("Errors"), color: "--c-errors", kind: "bar", values: values("errors") }, ...lineBefore(before, "errors", factor, times.length)], label: t("Errors over time: {all} in all", { all: totals.errors }) },
   };
   for (const [name, data] of Object.entries(charts)) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
@@ -138,8 +143,8 @@ function drawTraffic(root: Element, overview: Overview, factor: number, before: 
 /* Those that stand on the charts, in words. */
 function deploysLine(state: State, { from, to }: Overview, deploys: Deploy[]): Child {
   const shown = deploys.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < to);
-  return h("p", { class: "deploys-line muted", "data-testid": "deploys-line", "data-key": "deploys" }, shown.length ? [`${plural(shown.length, "deploy")} ${when(state)}: `, shown.slice(0, 3).map((deploy, i) => [i > 0 && ", ", h("b", null, h("bdi", null, deploy.name)), ` at ${dateTime(Date.parse(deploy.at))}`]), shown.length > 3 && " …", " · "] : null,
-    link({ ...kept(state), view: "deploys" }, { class: "all-alerts" }, "Deploys"), " · ", link({ ...kept(state), view: "self" }, { class: "all-alerts" }, "Seismo itself"));
+  return h("p", { class: "deploys-line muted", "data-testid": "deploys-line", "data-key": "deploys" }, shown.length ? [t("{n} deploys {when}:", { n: shown.length, when: when(state) }), " ", shown.slice(0, 3).map((deploy, i) => [i > 0 && ", ", rich<Child>("{name} at {time}", { name: h("b", null, h("bdi", null, deploy.name)), time: dateTime(Date.parse(deploy.at)) })]), shown.length > 3 && " …", " · "] : null,
+    link({ ...kept(state), view: "deploys" }, { class: "all-alerts" }, t("Deploys")), " · ", link({ ...kept(state), view: "self" }, { class: "all-alerts" }, t("Seismo itself")));
 }
 
 /* ---- tables ---- */
@@ -164,9 +169,9 @@ function table(head: Child, body: Child): HTMLElement {
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, body)));
 }
 
-function tableSide<T>(data: Table<T>, one: string): string {
-  if (data.all <= SHOWN_ROWS) return data.all === 1 ? `1 ${one}` : `${count(data.all)} ${one}s`;
-  return `${SHOWN_ROWS} of ${count(data.all)} ${one}s`;
+/* How many there are, in words, and how many of them are shown. */
+function tableSide<T>(data: Table<T>, all: string): string {
+  return data.all <= SHOWN_ROWS ? all : t("{shown} of {all}", { shown: SHOWN_ROWS, all });
 }
 
 function several(rows: { service: string }[]): boolean {
@@ -180,8 +185,8 @@ function same<T extends { service: string; name: string; kind?: string }>(rows: 
 
 function pagesSection(state: State, pages: Table<PageRow>, before: Overview | null): HTMLElement {
   const rows = pages.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
-  return card("pages", "Pages", tableSide(pages, "page"), rows.length === 0 ? nothing(`No page was opened ${when(state)}.`) :
-    table([column("Page"), column("Views", { class: "num" }), QUANTILE_COLUMNS(), column("Sessions", { class: "num wider" })],
+  return card("pages", t("Pages"), tableSide(pages, t("{n} pages", { n: pages.all })), rows.length === 0 ? nothing(t("No page was opened {when}.", { when: when(state) })) :
+    table([column(t("Page")), column(t("Views"), { class: "num" }), QUANTILE_COLUMNS(), column(t("Sessions"), { class: "num wider" })],
       rows.map((row) => h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
         nameCell(state, row, { view: "series", kind: row.kind, name: row.name, service: row.service }, many),
         countCell(row.count, most, before && change(row.count, same(before.pages.rows, row)?.count ?? 0, "neither", count)), quantileCells(row, same(before?.pages.rows, row)), h("td", { class: "num wider" }, count(row.sessions))))));
@@ -189,66 +194,68 @@ function pagesSection(state: State, pages: Table<PageRow>, before: Overview | nu
 
 function callsSection(state: State, apis: Table<CallRow>, before: Overview | null): HTMLElement {
   const rows = apis.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
-  return card("apis", "API calls", tableSide(apis, "route"), rows.length === 0 ? nothing(`No call was made ${when(state)}.`) :
-    table([column("Route"), column("Calls", { class: "num" }), column("Failed", { class: "num" }), QUANTILE_COLUMNS()],
+  return card("apis", t("API calls"), tableSide(apis, t("{n} routes", { n: apis.all })), rows.length === 0 ? nothing(t("No call was made {when}.", { when: when(state) })) :
+    table([column(t("Route")), column(t("Calls"), { class: "num" }), column(t("Failed"), { class: "num" }), QUANTILE_COLUMNS()],
       rows.map((row) => {
         const space = row.name.indexOf(" "), method = space > 0 ? row.name.slice(0, space) : "";
         return h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
           h("th", { scope: "row" }, link({ ...kept(state), view: "series", kind: "api", name: row.name, service: row.service }, { class: "name", title: row.name },
             method && h("span", { class: "method" }, method, " "), h("bdi", null, method ? row.name.slice(space + 1) : row.name)), many && h("span", { class: "tag" }, row.service)),
           countCell(row.count, most, before && change(row.count, same(before.apis.rows, row)?.count ?? 0, "neither", count)),
-          h("td", { class: "num" }, row.failed > 0 ? h("span", { class: "bad-text", title: plural(row.failed, "failed call") }, share(row.failed_share ?? 0)) : h("span", { class: "muted" }, "0 %")),
+          h("td", { class: "num" }, row.failed > 0 ? h("span", { class: "bad-text", title: t("{n} failed calls", { n: row.failed }) }, share(row.failed_share ?? 0)) : h("span", { class: "muted" }, "0 %")),
           quantileCells(row, same(before?.apis.rows, row)));
       })));
 }
 
 function errorsSection(state: State, errors: Table<ErrorRow>, now: number, before: Overview | null): HTMLElement {
   const rows = errors.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count));
-  return card("errors", "Errors", errors.all ? tableSide(errors, "code") : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", "none"), ` No error was met ${when(state)}.`) :
-    table([column("Message"), column("Count", { class: "num" }), column("Sessions", { class: "num" }), column("Last seen", { class: "num wide" })],
+  return card("errors", t("Errors"), errors.all ? tableSide(errors, t("{n} codes", { n: errors.all })) : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", t("none")), ` ${t("No error was met {when}.", { when: when(state) })}`) :
+    table([column(t("Message")), column(t("Count"), { class: "num" }), column(t("Sessions"), { class: "num" }), column(t("Last seen"), { class: "num wide" })],
       rows.map((row) => h("tr", { "data-name": row.code, "data-key": row.code },
         h("th", { scope: "row" }, link({ ...kept(state), view: "error", code: row.code, service: row.service }, { class: "name two", title: row.message },
-          h("bdi", { class: "message" }, row.message || "(its message is on the way)"), h("code", null, row.code))),
+          h("bdi", { class: "message" }, row.message || t("(its message is on the way)")), h("code", null, row.code))),
         countCell(row.count, most, before && change(row.count, before.errors.rows.find(({ code }) => code === row.code)?.count ?? 0, "up", count)), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
 }
 
 function badges(row: Session): Child {
   return [
-    row.errors > 0 && h("span", { class: "chip chip-poor", title: plural(row.errors, "error") }, icon("error"), count(row.errors), h("span", { class: "unseen" }, row.errors === 1 ? "error" : "errors")),
-    row.failed > 0 && h("span", { class: "chip chip-poor", title: plural(row.failed, "failed call") }, icon("api"), count(row.failed), h("span", { class: "unseen" }, "failed calls")),
-    row.frustrated > 0 && h("span", { class: "chip chip-needs-improvement", title: plural(row.frustrated, "frustrated click") }, icon("click"), count(row.frustrated), h("span", { class: "unseen" }, "frustrated clicks")),
+    row.errors > 0 && h("span", { class: "chip chip-poor", title: t("{n} errors", { n: row.errors }) }, icon("error"), count(row.errors), h("span", { class: "unseen" }, t("errors"))),
+    row.failed > 0 && h("span", { class: "chip chip-poor", title: t("{n} failed calls", { n: row.failed }) }, icon("api"), count(row.failed), h("span", { class: "unseen" }, t("failed calls"))),
+    row.frustrated > 0 && h("span", { class: "chip chip-needs-improvement", title: t("{n} frustrated clicks", { n: row.frustrated }) }, icon("click"), count(row.frustrated), h("span", { class: "unseen" }, t("frustrated clicks"))),
   ];
 }
 
 function sessionRows(state: State, rows: Session[], now: number): HTMLElement {
-  return table([column("Session"), column("Pages", { class: "num medium" }), column("Calls", { class: "num wide" }), column("Trouble", {}), column("Last seen", { class: "num" })],
+  return table([column(t("Session")), column(t("Pages"), { class: "num medium" }), column(t("Calls"), { class: "num wide" }), column(t("Trouble"), {}), column(t("Last seen"), { class: "num" })],
     rows.map((row) => h("tr", { "data-name": row.id, "data-key": row.id },
       h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: row.id }, { class: "name two" },
         h("bdi", { class: row.user ? "message" : "message id" }, row.user || row.id),
-        h("span", { class: "muted" }, [row.browser, row.os, row.country, row.page].filter(Boolean).join(" · ") || "unknown browser"))),
+        h("span", { class: "muted" }, [row.browser, row.os, row.country, row.page].filter(Boolean).join(" · ") || t("unknown browser")))),
       h("td", { class: "num medium" }, count(row.views)), h("td", { class: "num wide" }, count(row.calls)),
       h("td", { class: "badges" }, badges(row)), h("td", { class: "num muted" }, time(row.last, ago(Date.parse(row.last), now))))));
 }
 
 function sessionsSection(state: State, sessions: Sessions | null, now: number): HTMLElement {
   const rows = (sessions?.rows ?? []).slice(0, SHOWN_SESSIONS);
-  return card("sessions", "Recent sessions", "newest first", rows.length === 0 ? nothing(`Nobody was here ${when(state)}.`) : sessionRows(state, rows, now));
+  return card("sessions", t("Recent sessions"), t("newest first"), rows.length === 0 ? nothing(t("Nobody was here {when}.", { when: when(state) })) : sessionRows(state, rows, now));
 }
 
 /* ---- all ---- */
 
 export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
-  show(root, h("h1", { class: "unseen" }, "Overview"),
+  show(root, h("h1", { class: "unseen" }, t("Overview")),
     alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before, clicks), deploysLine(state, overview, deploys),
     h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
     clicksSection(state, clicks, overview.now),
-    overview.left_out > 0 && h("p", { class: "muted" }, "There are more series than can be shown here; the rare ones are left out."));
+    overview.left_out > 0 && h("p", { class: "muted" }, t("There are more series than can be shown here; the rare ones are left out.")));
   drawTraffic(root, overview, factor, before);
 }
 
 export function overviewWords(overview: Overview): string {
   const bad = overview.vitals.filter((item) => item.rating === "poor").map((item) => `${item.name} ${vital(item.name, item.p75)}`);
-  return `${plural(overview.totals.loads + overview.totals.routes, "page view")}, ${plural(overview.totals.errors, "error")}${bad.length ? `, poor: ${bad.join(", ")}` : ""}`;
+  const seen = [t("{n} page views", { n: overview.totals.loads + overview.totals.routes }), t("{n} errors", { n: overview.totals.errors })];
+  if (bad.length) seen.push(t("poor: {vitals}", { vitals: bad.join(", ") }));
+  return seen.join(", ");
 }

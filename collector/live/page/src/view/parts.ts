@@ -1,11 +1,12 @@
 // Small pieces that several views share.
+import { decimals, mark, t } from "../i18n/i18n";
 import { h, type Child } from "../lib/dom";
-import { count, duration, plural } from "../lib/format";
+import { count, duration, share } from "../lib/format";
 import { icon } from "../lib/icon";
 import { href, kept, type State } from "../lib/state";
 import type { Alert, Rating } from "../types";
 
-export const RATING_WORDS: Record<Rating, string> = { good: "good", "needs-improvement": "needs work", poor: "poor" };
+export const RATING_WORDS: Record<Rating, string> = { good: mark("good"), "needs-improvement": mark("needs work"), poor: mark("poor") };
 
 export function chip(tone: string, word: string, shape = tone): HTMLElement {
   return h("span", { class: `chip chip-${tone}` }, icon(shape), word);
@@ -40,33 +41,35 @@ export function figure(ms: number | null): Child {
 }
 
 export function seriesWords(kind: string, name: string, detail: string): string {
-  if (name !== "*") return kind === "vital" ? `${detail} of ${name}` : kind === "error" ? `Error ${detail || ""} on ${name}`.replace("  ", " ") : name;
-  const all: Record<string, string> = { page: "All page loads", route: "All route changes", api: "All calls", click: "All clicks", error: "All errors" };
-  if (kind === "error" && detail) return `Error ${detail}`;
-  return kind === "vital" ? `${detail || "Vitals"} of all pages` : all[kind] ?? kind;
+  if (name !== "*") {
+    if (kind === "vital") return t("{vital} of {name}", { vital: detail, name });
+    if (kind === "error") return detail ? t("Error {code} on {name}", { code: detail, name }) : t("Errors on {name}", { name });
+    return name;
+  }
+  const all: Record<string, string> = { page: t("All page loads"), route: t("All route changes"), api: t("All calls"), click: t("All clicks"), error: t("All errors") };
+  if (kind === "error" && detail) return t("Error {code}", { code: detail });
+  return kind === "vital" ? t("{vital} of all pages", { vital: detail || t("Vitals") }) : all[kind] ?? kind;
 }
 
 // How many times the usual, as people say it: 1.6×, 9×, 40×
 function times(observed: number, expected: number): string {
   const factor = observed / expected;
-  return `${factor < 9.95 ? factor.toFixed(1) : Math.round(factor)}×`;
-}
-
-function percent(part: number): string {
-  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+  return `${decimals(factor, factor < 9.95 ? 1 : 0)}×`;
 }
 
 export function alertWords(alert: Alert): [string, string] {
   const { observed, expected } = alert;
   const now = alert.state === "firing";
   if (alert.kind === "latency") {
-    const ratio = observed && expected ? `, ${times(observed, expected)} as long` : "";
-    return [now ? "is slower than usual" : "was slower than usual", `p75 ${duration(observed)} where ${duration(expected)} is usual${ratio}`];
+    const figures = t("p75 {observed} where {expected} is usual", { observed: duration(observed), expected: duration(expected) });
+    const ratio = observed && expected ? `, ${t("{times} as long", { times: times(observed, expected) })}` : "";
+    return [now ? t("is slower than usual") : t("was slower than usual"), figures + ratio];
   }
   if (alert.kind === "errors")
-    return [now ? "fails more than usual" : "failed more than usual", `${percent(observed ?? 0)} fail where ${percent(expected ?? 0)} is usual`];
+    return [now ? t("fails more than usual") : t("failed more than usual"), t("{observed} fail where {expected} is usual", { observed: share(observed ?? 0), expected: share(expected ?? 0) })];
   const less = (observed ?? 0) < (expected ?? 0);
-  return [`${now ? "has" : "had"} ${less ? "less" : "more"} traffic than usual`, `${count(Math.round(observed ?? 0))} a minute where ${count(Math.round(expected ?? 0))} is usual`];
+  const words = less ? (now ? t("has less traffic than usual") : t("had less traffic than usual")) : now ? t("has more traffic than usual") : t("had more traffic than usual");
+  return [words, t("{observed} a minute where {expected} is usual", { observed: count(Math.round(observed ?? 0)), expected: count(Math.round(expected ?? 0)) })];
 }
 
 /* The series of an alert around its time. */
@@ -80,10 +83,10 @@ export function alertLink(state: State, alert: Alert, now: number): State {
 }
 
 export function sessionsWords(n: number): string {
-  return n >= 1 ? `about ${plural(Math.round(n), "session")}` : "";
+  return n >= 1 ? t("about {n} sessions", { n: Math.round(n) }) : "";
 }
 
 export function trouble(problem: unknown): HTMLElement {
-  return h("section", { class: "card notice", role: "alert", "data-testid": "problem" }, h("h2", null, "This cannot be shown"),
-    h("p", null, problem instanceof Error ? problem.message : String(problem)), link({}, { class: "button" }, "Back to the overview"));
+  return h("section", { class: "card notice", role: "alert", "data-testid": "problem" }, h("h2", null, t("This cannot be shown")),
+    h("p", null, problem instanceof Error ? problem.message : String(problem)), link({}, { class: "button" }, t("Back to the overview")));
 }

@@ -1,28 +1,29 @@
 // Seismo itself: is it well, does it take everything in, is it behind, what did it refuse and why.
+import { decimals, mark, t } from "../i18n/i18n";
 import { draw } from "../lib/chart";
 import { h, show, type Child } from "../lib/dom";
-import { ago, count, dateTime, plural, share, span, time } from "../lib/format";
+import { ago, count, dateTime, share, span, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
 import type { Reject, Rejects, Status } from "../types";
 import { card, chip, column, link, nothing, toSession } from "./parts";
 
 export interface Sample { at: number; status: Status }
 
-const PART_WORDS: Record<string, string> = { bus: "Bus", store: "Store", index: "Indexing", rollup: "Windows", detect: "Detection" };
+const PART_WORDS: Record<string, string> = { bus: mark("Bus"), store: mark("Store"), index: mark("Indexing"), rollup: mark("Windows"), detect: mark("Detection") };
 const KIND_WORDS: Record<string, string> = { sqlite: "SQLite", kafka: "Kafka", elastic: "Elasticsearch" };
 
 function bytes(n: number): string {
   const units = ["B", "kB", "MB", "GB"], step = n > 0 ? Math.min(3, Math.floor(Math.log(n) / Math.log(1000))) : 0;
-  return `${(n / 1000 ** step).toFixed(step && n / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
+  return `${decimals(n / 1000 ** step, step && n / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
 }
 
 function part(name: string, state: { ready: boolean; reason?: string }, status: Status): HTMLElement {
   const kind = name === "bus" ? status.bus : name === "store" ? status.store : "";
-  return h("li", { class: "part", "data-name": name, "data-ready": String(state.ready) }, h("b", null, PART_WORDS[name] ?? name, state.ready ? chip("good", "ready") : chip("poor", "not ready")), h("span", { class: "muted" }, state.reason ?? KIND_WORDS[kind] ?? kind));
+  return h("li", { class: "part", "data-name": name, "data-ready": String(state.ready) }, h("b", null, PART_WORDS[name] ? t(PART_WORDS[name]) : name, state.ready ? chip("good", t("ready")) : chip("poor", t("not ready"))), h("span", { class: "muted" }, state.reason ?? KIND_WORDS[kind] ?? kind));
 }
 
 function figure(name: string, value: Child, note: Child, tone = ""): HTMLElement {
-  return h("div", { class: `stat ${tone}`, "data-name": name }, h("dt", null, name), h("dd", null, value), h("dd", { class: "note muted" }, note));
+  return h("div", { class: `stat ${tone}`, "data-name": name }, h("dt", null, t(name)), h("dd", null, value), h("dd", { class: "note muted" }, note));
 }
 
 /* Events a second between two looks. */
@@ -33,17 +34,21 @@ function rates(samples: Sample[], of: (status: Status) => number): (number | nul
   });
 }
 
+function seriesNote({ series_max: max, series_evicted: evicted }: Status): string {
+  return evicted ? t("of {max} an application, {evicted} evicted", { max, evicted }) : t("of {max} an application", { max });
+}
+
 function figures(status: Status): HTMLElement {
   const all = status.accepted + status.rejected, behind = Object.values(status.lag).reduce((sum, n) => sum + n, 0), full = status.series_max > 0 && status.series >= status.series_max * 0.9;
   return h("dl", { class: "figures" },
-    figure("Accepted", all > 0 ? share(status.accepted / all) : "–", `${count(status.accepted)} events in ${plural(status.beacons_accepted, "beacon")}`, all > 20 && status.rejected / all > 0.05 ? "bad" : ""),
-    figure("Stored", count(status.stored), "events newly written"),
-    figure("Refused", count(status.rejected), Object.keys(status.rejects).length ? plural(Object.keys(status.rejects).length, "reason") : "nothing", ""),
-    figure("Behind", count(behind), behind ? "records not yet read" : "all is read", behind > 10000 ? "bad" : ""),
-    figure("Spool", bytes(status.spool_bytes), status.spool_bytes ? `${plural(status.spool_records, "record")}, oldest ${span(status.spool_seconds * 1000)}` : "empty", status.spool_seconds > 60 ? "bad" : ""),
-    figure("Series", count(status.series), status.series_max ? `of ${count(status.series_max)} an application${status.series_evicted ? `, ${count(status.series_evicted)} evicted` : ""}` : "", full ? "bad" : ""),
-    figure("Memory", status.memory_bytes ? bytes(status.memory_bytes) : "–", "of this process"),
-    figure("Lost", count(status.lost), status.lost ? "by the bus, after it had them" : "nothing", status.lost ? "bad" : ""));
+    figure(mark("Accepted"), all > 0 ? share(status.accepted / all) : "–", t("{accepted} events in {n} beacons", { accepted: status.accepted, n: status.beacons_accepted }), all > 20 && status.rejected / all > 0.05 ? "bad" : ""),
+    figure(mark("Stored"), count(status.stored), t("events newly written")),
+    figure(mark("Refused"), count(status.rejected), Object.keys(status.rejects).length ? t("{n} reasons", { n: Object.keys(status.rejects).length }) : t("nothing"), ""),
+    figure(mark("Behind"), count(behind), behind ? t("records not yet read") : t("all is read"), behind > 10000 ? "bad" : ""),
+    figure(mark("Spool"), bytes(status.spool_bytes), status.spool_bytes ? t("{n} records, oldest {time}", { n: status.spool_records, time: span(status.spool_seconds * 1000) }) : t("empty"), status.spool_seconds > 60 ? "bad" : ""),
+    figure(mark("Series"), count(status.series), status.series_max ? seriesNote(status) : "", full ? "bad" : ""),
+    figure(mark("Memory"), status.memory_bytes ? bytes(status.memory_bytes) : "–", t("of this process")),
+    figure(mark("Lost"), count(status.lost), status.lost ? t("by the bus, after it had them") : t("nothing"), status.lost ? "bad" : ""));
 }
 
 function pairs(rows: Record<string, number>, first: string, second: string, none: string): Child {
@@ -56,21 +61,21 @@ function pairs(rows: Record<string, number>, first: string, second: string, none
 function example(state: State, reject: Reject, now: number): HTMLElement {
   return h("li", { class: "reject", "data-key": reject.id, "data-name": reject.code },
     h("span", null, h("code", null, reject.code), " ", h("b", null, h("bdi", null, reject.reason))),
-    h("span", { class: "muted" }, time(reject.at, ago(Date.parse(reject.at), now)), `, ${dateTime(Date.parse(reject.at))} · ${reject.topic}/${reject.partition ?? "?"} at ${reject.position ?? "?"} · ${bytes(reject.bytes ?? 0)}`, reject.service && ` · ${reject.service}`, reject.session && [" · ", toSession(state, reject.session, h("bdi", { class: "id" }, reject.session))]),
-    reject.original ? h("details", { "data-key": "original" }, h("summary", null, "What it was"), h("pre", null, reject.original)) : h("span", { class: "muted" }, "The record itself cannot be read."));
+    h("span", { class: "muted" }, time(reject.at, ago(Date.parse(reject.at), now)), `, ${dateTime(Date.parse(reject.at))} · ${t("{place} at {position}", { place: `${reject.topic}/${reject.partition ?? "?"}`, position: String(reject.position ?? "?") })} · ${bytes(reject.bytes ?? 0)}`, reject.service && ` · ${reject.service}`, reject.session && [" · ", toSession(state, reject.session, h("bdi", { class: "id" }, reject.session))]),
+    reject.original ? h("details", { "data-key": "original" }, h("summary", null, t("What it was")), h("pre", null, reject.original)) : h("span", { class: "muted" }, t("The record itself cannot be read.")));
 }
 
 export function showSelf(root: Element, state: State, status: Status, rejects: Rejects, samples: Sample[]): void {
   const well = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
-  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, "Overview"), h("span", { class: "muted" }, "Seismo itself"), h("code", null, status.version)),
-    h("h1", { class: "title" }, well ? "All is well" : "Something is not ready"),
-    h("p", { class: "muted started" }, "This is what this instance knows, since its start. Others have the same at their own /metrics."),
+  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Seismo itself")), h("code", null, status.version)),
+    h("h1", { class: "title" }, well ? t("All is well") : t("Something is not ready")),
+    h("p", { class: "muted started" }, t("This is what this instance knows, since its start. Others have the same at their own /metrics.")),
     h("ul", { class: "plain parts", "data-testid": "parts" }, Object.entries(status.parts ?? {}).map(([name, one]) => part(name, one, status))),
-    card("figures", "Since the start", null, figures(status)),
-    card("intake", "Events a second, since this page was opened", null, h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
-    h("div", { class: "pair" }, card("lag", "Behind, by group", "records", pairs(status.lag, "Group", "Records", "No group reads here.")), card("reasons", "Refused, by reason", "events and requests", pairs(status.rejects, "Reason", "Count", "Nothing was refused."))),
-    card("rejects", "Refused lately, after it had been taken", rejects.rows.length ? plural(rejects.rows.length, "example") : null, rejects.rows.length ? h("ul", { class: "plain" }, rejects.rows.map((reject) => example(state, reject, status.now))) : nothing("None. What a key, an origin or a limit refuses is answered at once and not kept: its reasons stand above.")));
+    card("figures", t("Since the start"), null, figures(status)),
+    card("intake", t("Events a second, since this page was opened"), null, h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
+    h("div", { class: "pair" }, card("lag", t("Behind, by group"), t("records"), pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), t("events and requests"), pairs(status.rejects, t("Reason"), t("Count"), t("Nothing was refused.")))),
+    card("rejects", t("Refused lately, after it had been taken"), rejects.rows.length ? t("{n} examples", { n: rejects.rows.length }) : null, rejects.rows.length ? h("ul", { class: "plain" }, rejects.rows.map((reject) => example(state, reject, status.now))) : nothing(t("None. What a key, an origin or a limit refuses is answered at once and not kept: its reasons stand above."))));
   const holder = root.querySelector<HTMLElement>("[data-chart=intake]"), from = Math.min(samples[0].at, status.now - 60000);
-  if (holder) draw(holder, { times: samples.map(({ at }) => at), step: 2000, from, to: status.now, unit: "count", height: 120, axis: true, label: "Events accepted and stored a second since this page was opened", lines: [
-    { name: "accepted", color: "--c-p75", values: rates(samples, (one) => one.accepted), width: 2 }, { name: "stored", color: "--c-p50", values: rates(samples, (one) => one.stored), dash: [6, 3], width: 1.5 }] });
+  if (holder) draw(holder, { times: samples.map(({ at }) => at), step: 2000, from, to: status.now, unit: "count", height: 120, axis: true, label: t("Events accepted and stored a second since this page was opened"), lines: [
+    { name: t("accepted"), color: "--c-p75", values: rates(samples, (one) => one.accepted), width: 2 }, { name: t("stored"), color: "--c-p50", values: rates(samples, (one) => one.stored), dash: [6, 3], width: 1.5 }] });
 }

@@ -1,0 +1,88 @@
+// The page's words in the reader's language. The key of a text is the text in English, so that code reads like the page:
+//
+//   t("{n} errors in {time}", { n: 3, time: span(5000) })      a number becomes "1,234"; {n} also chooses the plural form
+//   rich("allow {origin}.", { origin: h("code", null, url) })   the same with elements between the words
+//   const WORDS = { live: mark("live") };  t(WORDS[state])      a key that stands elsewhere than where it is said
+//
+// What has no text in a language is shown in English. tests/unit/i18n.test.mjs holds the keys, the files and the code together.
+// The language is the reader's own: `lang` in the address for this visit, what was chosen before, or what the browser asks for.
+import { LANGUAGES } from "./languages";
+
+export type Values = Record<string, string | number>;
+const KEPT_AS = "seismo.language";
+
+let now = "en";
+let plurals = new Intl.PluralRules(now);
+let whole = new Intl.NumberFormat(now, { maximumFractionDigits: 0 });
+let compact = new Intl.NumberFormat(now, { notation: "compact", maximumSignificantDigits: 3 });
+
+function known(name: string | null | undefined): string | undefined {
+  const short = (name ?? "").toLowerCase().split(/[-_]/)[0];
+  return Object.prototype.hasOwnProperty.call(LANGUAGES, short) ? short : undefined;
+}
+
+/* Which language it is; the address first, then the choice of before, then the browser's list. */
+export function chosenLanguage(search: string, kept: string | null, wanted: readonly string[]): string {
+  return known(new URLSearchParams(search).get("lang")) ?? known(kept) ?? wanted.map(known).find(Boolean) ?? "en";
+}
+
+function use(name: string): void {
+  now = name;
+  plurals = new Intl.PluralRules(now);
+  whole = new Intl.NumberFormat(now, { maximumFractionDigits: 0 });
+  compact = new Intl.NumberFormat(now, { notation: "compact", maximumSignificantDigits: 3 });
+  if (typeof document !== "undefined") document.documentElement.lang = now;
+}
+
+export function startLanguage(): void {
+  let kept: string | null = null;
+  try { kept = localStorage.getItem(KEPT_AS); } catch { /* storage is forbidden: the browser's list decides */ }
+  use(chosenLanguage(location.search, kept, navigator.languages ?? [navigator.language]));
+}
+
+export function chooseLanguage(name: string): void {
+  use(known(name) ?? "en");
+  try { localStorage.setItem(KEPT_AS, now); } catch { /* it holds for this visit */ }
+}
+
+export function language(): string { return now; }
+/* The locale of dates and times. */
+export function dateLocale(): string { return LANGUAGES[now].dates; }
+
+/* A count as the language writes it. */
+export function count(n: number): string {
+  return n < 100000 ? whole.format(n) : compact.format(n);
+}
+
+/* A number with a given number of digits behind its point or comma. */
+export function decimals(n: number, least: number, most = least): string {
+  return n.toLocaleString(now, { minimumFractionDigits: least, maximumFractionDigits: most });
+}
+
+/* "a, b and c" */
+export function list(parts: string[]): string {
+  return new Intl.ListFormat(dateLocale(), { type: "conjunction" }).format(parts);
+}
+
+export function mark<Key extends string>(key: Key): Key { return key; }
+
+function textOf(key: string, n: unknown): string {
+  const texts = LANGUAGES[now].texts;
+  const text = Object.prototype.hasOwnProperty.call(texts, key) ? texts[key] : key;
+  if (typeof text === "string") return text;
+  return (typeof n === "number" ? text[plurals.select(n)] : undefined) ?? text.other;
+}
+
+/* A value's braces are not looked at: what a page calls itself stays as it is. */
+export function rich<T>(key: string, values: Record<string, T | string | number> = {}): (T | string)[] {
+  return textOf(key, values.n).split(/(\{\w+\})/).filter(Boolean).map((part) => {
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name === undefined || !(name in values)) return part;
+    const value = values[name];
+    return typeof value === "number" ? count(value) : value;
+  });
+}
+
+export function t(key: string, values: Values = {}): string {
+  return rich<string>(key, values).join("");
+}
