@@ -79,9 +79,11 @@ static enum err fail_reading(sqlite3 *db, const char *path, struct err_text *tex
 static enum err check_version(sqlite3 *db, const char *path, int *ret_format, struct err_text *text)
 {
     int64_t application = 0, format = 0, tables = 0, ours = 0;
-    if (ask(db, "PRAGMA application_id", &application) || ask(db, "PRAGMA user_version", &format) ||
-        ask(db, "SELECT count(*) FROM sqlite_schema", &tables) ||
-        ask(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('partition', 'place')", &ours))
+    /* In one transaction: another process may make the tables between any two of these questions. */
+    if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) || ask(db, "PRAGMA application_id", &application) ||
+        ask(db, "PRAGMA user_version", &format) || ask(db, "SELECT count(*) FROM sqlite_schema", &tables) ||
+        ask(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('partition', 'place')", &ours) ||
+        sqlite3_exec(db, "COMMIT", NULL, NULL, NULL))
         return fail_reading(db, path, text);
     if (tables == 0 && application == 0) {
         *ret_format = 0;

@@ -315,23 +315,31 @@ static enum err upgrade(struct file *file)
 }
 
 /* Version 0 with tables, or another application's number from version 2 on, is somebody else's database. */
-static bool is_ours(struct file *file, int64_t version)
+static bool is_ours(struct file *file, int64_t version, int64_t application, int64_t tables)
 {
-    int64_t application = 0, tables = 0;
-    if (!number_of(file, "PRAGMA application_id", &application) ||
-        !number_of(file, "SELECT count(*) FROM sqlite_schema", &tables))
-        return true; /* what is wrong shows elsewhere */
     if (version == 0)
         return application == 0 && tables == 0;
     return application == (version == 1 ? 0 : file->day == MAIN_DAY ? APPLICATION_MAIN : APPLICATION_DAY);
 }
 
+/* In one transaction: another process may make the tables between any two of these questions. */
+static bool read_identity(struct file *file, int64_t *ret_version, bool *ret_ours)
+{
+    int64_t application = 0, tables = 0;
+    bool ok = execute(file, "BEGIN") && number_of(file, "PRAGMA user_version", ret_version) &&
+              number_of(file, "PRAGMA application_id", &application) &&
+              number_of(file, "SELECT count(*) FROM sqlite_schema", &tables) && execute(file, "COMMIT");
+    *ret_ours = ok && is_ours(file, *ret_version, application, tables);
+    return ok;
+}
+
 static enum err check_version(struct file *file, enum open_mode mode)
 {
     int64_t version = 0;
-    if (!number_of(file, "PRAGMA user_version", &version))
+    bool ours = false;
+    if (!read_identity(file, &version, &ours))
         return file_failed(file, "open", ERR_STORE_OPEN);
-    if (!is_ours(file, version)) {
+    if (!ours) {
         log_error("store", ERR_CORRUPT, "%s is a database of something else", file->path);
         return ERR_CORRUPT;
     }

@@ -518,6 +518,44 @@ static void threads_do_not_disturb_each_other(void **state)
     store_close(store);
 }
 
+static void *read_what_is_made(void *arg)
+{
+    struct crew *crew = arg;
+    while (!atomic_load(crew->stop)) {
+        struct store_event_query query = {.limit = 5};
+        if (store_read_events(crew->store, &query, ignore_document, NULL) != ERR_OK)
+            abort();
+    }
+    return NULL;
+}
+
+/* A file that is seen without its tables, or while it gets them, is empty: it is never somebody else's. */
+static void files_are_read_while_they_are_made(void **state)
+{
+    (void)state;
+    enum { DAYS = 60, READERS = 3 };
+    pthread_t threads[READERS];
+    struct crew crews[READERS];
+    atomic_bool stop = false;
+    struct store *writer = open_store();
+    for (int i = 0; i < READERS; i++) {
+        crews[i] = (struct crew){open_store(), i, &stop};
+        pthread_create(&threads[i], NULL, read_what_is_made, &crews[i]);
+    }
+    for (int i = 0; i < DAYS; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "beacon-%d", i);
+        assert_int_equal(write_one(writer, STORE_BEACON, make_simple(id, NOW_MS - i * 24 * HOUR_MS, 1)), 1);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(threads[i], NULL);
+        store_close(crews[i].store);
+    }
+    assert_int_equal(read_all(writer, (struct store_event_query){0}), DAYS);
+    store_close(writer);
+}
+
 /* ---- reading events ---- */
 
 static void write_three_sessions(struct store *store)
@@ -1110,6 +1148,7 @@ int main(void)
         TEST(racing_writers_lose_no_update),
         TEST(commits_of_another_instance_show_in_the_generation),
         TEST(threads_do_not_disturb_each_other),
+        TEST(files_are_read_while_they_are_made),
         TEST(every_filter_finds_its_events),
         TEST(events_come_in_order_across_days_and_beacons),
         TEST(reading_stops_when_told),
