@@ -18,5 +18,6 @@ seismo_\name\()_size:
     asset page_html, "index.html"
     asset page_js, "live.js"
     asset page_css, "live.css"
+    asset live_api, "live-api.json"
 
     .section .note.GNU-stack,"",%progbits

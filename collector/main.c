@@ -371,10 +371,11 @@ static void alerts_were_remarked(void *ctx)
 static enum err start_live(struct seismo *seismo, struct err_text *text)
 {
     const bool has_page = seismo->roles & ROLE_LIVE;
-    static struct live_asset assets[3];
+    static struct live_asset assets[4];
     assets[0] = (struct live_asset){"/", "text/html; charset=utf-8", asset_page_html()};
     assets[1] = (struct live_asset){"/live.js", "text/javascript; charset=utf-8", asset_page_js()};
     assets[2] = (struct live_asset){"/live.css", "text/css; charset=utf-8", asset_page_css()};
+    assets[3] = (struct live_asset){"/api/openapi.json", "application/json", asset_live_api()};
     const struct config *c = seismo->config;
     struct live_options options = {
         .address = config_text(c, SETTING_LISTEN_INNER),

@@ -10,12 +10,15 @@ import { fileURLToPath } from "node:url";
 import { writeSettings, writeWire } from "./generate/c.mjs";
 import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
 import { writeReference } from "./generate/markdown.mjs";
+import { writePaths } from "./generate/paths.mjs";
 import { writeTypes } from "./generate/typescript.mjs";
 
 const NAMES = ["beacon", "record", "document", "rollup", "alert", "answer", "config"];
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const schemas = Object.fromEntries(
   NAMES.map((name) => [name, JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), "utf8"))]));
+
+const api = JSON.parse(readFileSync(join(root, "schemas/live-api.json"), "utf8"));
 
 function check() {
   const faults = NAMES.flatMap((name) =>
@@ -33,6 +36,7 @@ function outputs() {
     ["collector/config/settings_gen.h", writeSettings(schemas.config)],
     ["js-agent/src/wire_gen.ts", writeTypes(schemas.beacon)],
     ...NAMES.map((name) => [`docs/reference/${name}.md`, writeReference(name, schemas[name])]),
+    ["docs/reference/live-api.md", writePaths("live-api", api)],
   ]);
 }
 
