@@ -1,5 +1,5 @@
-/* The web files inside the binary: the agent and the live page, made by assets.S from what `npm run build` left, and the
- * description of the page's API. */
+/* The web files inside the binary: the agent and the live page, made by assets.S from what `npm run build` left, and
+ * the description of the page's API. */
 #ifndef SEISMO_ASSETS_H
 #define SEISMO_ASSETS_H
 
