@@ -31,6 +31,7 @@ struct bus_options {
     int64_t retention_ms;          /* sqlite: consumed records are kept that long, for seeking back; less when full */
     int64_t retire_ms;             /* sqlite: a group without a cursor for that long holds no records; 0: never */
     int spool_after_ms;            /* kafka: no delivery report for that long: to the spool; 0: 1500 */
+    int adopt_ms;                  /* kafka: looks for spools that no process has, so often; 0: 30000 */
     bool any_partitions;           /* kafka: a topic that exists may have another number of them */
     int replication, min_insync;   /* kafka, for setup: 0: what the cluster gives */
     int64_t topic_retention_ms;    /* the same */

@@ -15,6 +15,7 @@
 #include "bus/bus_kafka_compare.h"
 
 #define SPOOL_AFTER_MS 1500
+#define ADOPT_MS 30000
 #define GOODBYE_MS 1000        /* to a cluster that is away */
 #define ASK_WITH_SPOOL_MS 2000 /* nobody waits for the answer but the way back from the spool */
 
@@ -140,6 +141,7 @@ static void init_sync(struct kafka_bus *bus)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&bus->drain_work, &steady);
     pthread_cond_init(&bus->settled, &steady);
+    pthread_cond_init(&bus->adopt_work, &steady);
     pthread_condattr_destroy(&steady);
 }
 
@@ -152,12 +154,13 @@ struct kafka_bus *kafka_bus_new(const struct bus_options *options)
     bus->brokers = copy(options->brokers ? options->brokers : "");
     bus->instance = instance_name(options);
     bus->properties = copy_properties(options->properties);
-    bus->spool_path = options->path && options->path[0] ? copy(options->path) : NULL;
+    bus->spool_first = options->path && options->path[0] ? copy(options->path) : NULL;
     bus->spool_lock_fd = -1;
     bus->max_pending_bytes = options->max_pending_bytes;
     bus->max_file_bytes = options->max_file_bytes;
     bus->spool_after_ms = options->spool_after_ms > 0 ? options->spool_after_ms : SPOOL_AFTER_MS;
-    bus->ask_ms = bus->spool_path ? ASK_WITH_SPOOL_MS : KAFKA_ASK_MS;
+    bus->adopt_ms = options->adopt_ms > 0 ? options->adopt_ms : ADOPT_MS;
+    bus->ask_ms = bus->spool_first ? ASK_WITH_SPOOL_MS : KAFKA_ASK_MS;
     atomic_init(&bus->max_message, KAFKA_DEFAULT_MAX_MESSAGE);
     for (int t = 0; t < TOPIC_COUNT; t++)
         atomic_init(&bus->n_partitions[t], options->partitions);
@@ -173,6 +176,7 @@ void kafka_bus_free(struct kafka_bus *bus)
         return;
     kafka_lane_free(bus);
     pthread_rwlock_destroy(&bus->lock);
+    pthread_cond_destroy(&bus->adopt_work);
     pthread_cond_destroy(&bus->settled);
     pthread_cond_destroy(&bus->drain_work);
     pthread_mutex_destroy(&bus->mutex);
@@ -180,6 +184,7 @@ void kafka_bus_free(struct kafka_bus *bus)
         free(*property);
     free(bus->properties);
     free(bus->spool_path);
+    free(bus->spool_first);
     free(bus->instance);
     free(bus->brokers);
     free(bus->prefix);
@@ -190,6 +195,7 @@ static bool close_kafka(struct kafka_bus *bus, int deadline_ms)
 {
     int64_t until_ms = clock_mono_ms() + deadline_ms;
     kafka_producer_stop(bus, deadline_ms);
+    kafka_adopt_stop(bus);
     kafka_spool_close(bus, deadline_ms);
     if (atomic_load(&bus->down_since_ms) && until_ms > clock_mono_ms() + GOODBYE_MS)
         until_ms = clock_mono_ms() + GOODBYE_MS; /* nobody hears it */
@@ -246,6 +252,8 @@ static enum err open_bus(struct bus **ret_bus, const struct bus_options *options
         err = kafka_producer_start(bus, text);
     if (!err)
         err = kafka_drain_start(bus, text);
+    if (!err)
+        err = kafka_adopt_start(bus, text);
     if (err)
         close_kafka(bus, 1000);
     else

@@ -123,21 +123,7 @@ static void fetch(struct kafka_bus *bus, struct kafka_lane *lane)
 static void refuse(struct kafka_drained *drained, const struct bus_record *record, enum err why)
 {
     drained->result = ERR_OK;
-    METRIC_ADD("seismo_spool_refused_total", "records of the spool that Kafka will never take; they are lost", 1);
-    log_error("bus", why, "record %lld of %s in the spool, %zu bytes, is passed over", (long long)record->position,
-              topic_name(record->topic), record->value.len);
-}
-
-/* Its first time of sending says how long it has been in the spool, and no longer how far the clock is off. */
-static void renew_mark(struct kafka_drained *drained, struct slice *value)
-{
-    struct buf buf;
-    buf_init(&buf, MARK_BYTES);
-    if (mark_send_again(*value, clock_wall_ms(), &buf)) {
-        memcpy(drained->mark, buf.at, MARK_BYTES);
-        *value = (struct slice){drained->mark, MARK_BYTES};
-    }
-    buf_done(&buf);
+    kafka_spool_refuse(record, why);
 }
 
 /* False: librdkafka did not take it; what follows must not leave before it. */
@@ -150,8 +136,7 @@ static bool send_one(struct kafka_bus *bus, struct kafka_lane *lane, size_t i)
         refuse(drained, &lane->records[i], ERR_CORRUPT);
         return true;
     }
-    if (mark_is(message.value))
-        renew_mark(drained, &message.value);
+    kafka_spool_renew_mark(&message.value, drained->mark);
     pthread_mutex_lock(&bus->mutex);
     struct kafka_sent *sent = kafka_sent_new(bus);
     *sent = (struct kafka_sent){.bus = bus, .message = message, .done = note_drained, .ctx = drained};

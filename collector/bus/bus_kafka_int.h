@@ -9,7 +9,8 @@
  *                       DIRECT <── RETURNING: new ones wait until the spool is empty <────────────┘ removed on report
  *
  * Threads: `reports` takes delivery reports, moves lanes from DIRECT to SPOOLED and replaces a broken producer;
- * `drain` asks for the cluster, empties the spool and moves lanes back. What stands under `mutex` is anybody's who
+ * `drain` asks for the cluster, empties the spool and moves lanes back; `adopt` empties spools of
+ * processes that are no more. What stands under `mutex` is anybody's who
  * holds it; it is held for moments and may be followed by the spool's own mutex, never the other way round. */
 #ifndef SEISMO_BUS_BUS_KAFKA_INT_H
 #define SEISMO_BUS_BUS_KAFKA_INT_H
@@ -29,6 +30,9 @@
 #define KAFKA_MESSAGE_COST 256 /* bytes that one message under way is counted for besides its value */
 #define KAFKA_DRAIN_RECORDS 1024
 #define KAFKA_DEFAULT_MAX_MESSAGE 1000000
+#define KAFKA_SPOOLS 16 /* processes that share a data folder */
+#define KAFKA_SPOOL_PATH_BYTES 4096
+#define KAFKA_SPOOL_GROUP "drain" /* reads every topic of a spool */
 
 /* One message under way. */
 struct kafka_sent {
@@ -70,8 +74,9 @@ struct kafka_lane {
 
 struct kafka_bus {
     struct bus bus; /* first */
-    char *prefix, *brokers, *instance, *spool_path;
-    char **properties; /* NULL-ended */
+    char *prefix, *brokers, *instance;
+    char *spool_first, *spool_path; /* as configured; the one of PATH, PATH-1, … that is ours */
+    char **properties;              /* NULL-ended */
     size_t max_pending_bytes, max_file_bytes;
     atomic_size_t max_message;
     atomic_int n_partitions[TOPIC_COUNT]; /* until is_known: as remembered or as configured */
@@ -100,8 +105,13 @@ struct kafka_bus {
     atomic_llong hurry_ms;       /* bus_hurry: nothing waits longer, by the steady clock; 0: not asked */
     int n_leaving;               /* cursors that end in threads of their own; under mutex */
     int64_t purged_ms, shown_ms; /* the reports thread's own */
-    pthread_t reports_thread, drain_thread;
-    bool reports_run, drain_runs;
+    pthread_t reports_thread, drain_thread, adopt_thread;
+    bool reports_run, drain_runs, adopt_runs;
+
+    pthread_cond_t adopt_work; /* the adopted ones are durable; the bus closes */
+    size_t n_adopting;         /* under mutex */
+    int adopt_ms;
+    bool is_unreadable[KAFKA_SPOOLS]; /* the adopter's own: what could not be opened is left alone */
 };
 
 /* A partition as one cursor sees it. */
@@ -191,7 +201,16 @@ void kafka_spool_close(struct kafka_bus *bus, int deadline_ms);
 enum err kafka_spool_add(struct kafka_bus *bus, struct kafka_sent *sent);
 /* What was wrapped for the spool; false: it was not. */
 bool kafka_spool_unwrap(struct slice wrapped, uint64_t *ret_key, int64_t *ret_wall_ms, struct slice *ret_value);
-void kafka_spool_show(struct kafka_bus *bus); /* its figures */
+/* The path of a place; 0: the configured one. */
+void kafka_spool_name(const struct kafka_bus *bus, int place, char ret_path[KAFKA_SPOOL_PATH_BYTES]);
+int kafka_spool_try_lock(const char *path); /* -1: another process has it (EWOULDBLOCK), or see errno */
+/* The caller has its lock. A damaged one is put aside and a new one begun. */
+enum err kafka_spool_open_file(const struct kafka_bus *bus, const char *path, struct bus **ret_spool,
+                               struct err_text *text);
+/* A mark that leaves the spool says so; room lends it its bytes. Anything else stays as it is. */
+void kafka_spool_renew_mark(struct slice *value, char room[MARK_BYTES]);
+void kafka_spool_refuse(const struct bus_record *record, enum err why); /* counts and logs what nothing will take */
+void kafka_spool_show(struct kafka_bus *bus);                           /* its figures */
 uint64_t kafka_spool_bytes(struct bus *bus);
 
 /* ---- bus_kafka_known.c: what was known of the cluster when it was last there; kept in the spool's file ---- */
@@ -201,6 +220,10 @@ void kafka_known_write(struct kafka_bus *bus);
 /* ---- bus_kafka_drain.c: from the spool to Kafka ---- */
 enum err kafka_drain_start(struct kafka_bus *bus, struct err_text *text);
 void kafka_drain_stop(struct kafka_bus *bus); /* `closing` is set */
+
+/* ---- bus_kafka_adopt.c: spools that no process has any more ---- */
+enum err kafka_adopt_start(struct kafka_bus *bus, struct err_text *text);
+void kafka_adopt_stop(struct kafka_bus *bus); /* after kafka_producer_stop: nothing of it is under way */
 
 /* ---- bus_kafka_consumer.c: what consumers are set to, and what they may hold ---- */
 enum kafka_consumer { KAFKA_MEMBER, KAFKA_READER };

@@ -17,16 +17,13 @@
 
 #define HEAD_BYTES 24
 #define VERSION 1
-#define SPOOLS 16 /* processes that share a data folder */
-#define PATH_BYTES 4096
-#define GROUP "drain"
 
 /* ---- the file ---- */
 
 /* The kernel drops the lock when the process ends, however it ends. */
-static int try_lock(const char *path)
+int kafka_spool_try_lock(const char *path)
 {
-    char name[PATH_BYTES + 8];
+    char name[KAFKA_SPOOL_PATH_BYTES + 8];
     snprintf(name, sizeof name, "%s.owner", path);
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
@@ -37,54 +34,63 @@ static int try_lock(const char *path)
     return fd;
 }
 
+void kafka_spool_name(const struct kafka_bus *bus, int place, char ret_path[KAFKA_SPOOL_PATH_BYTES])
+{
+    if (place == 0)
+        snprintf(ret_path, KAFKA_SPOOL_PATH_BYTES, "%s", bus->spool_first);
+    else
+        snprintf(ret_path, KAFKA_SPOOL_PATH_BYTES, "%s-%d", bus->spool_first, place);
+}
+
 /* Finds a spool that no other process has. */
 static enum err take_place(struct kafka_bus *bus, struct err_text *text)
 {
-    char path[PATH_BYTES];
-    for (int i = 0; i < SPOOLS; i++) {
-        snprintf(path, sizeof path, i ? "%s-%d" : "%s", bus->spool_path, i);
-        bus->spool_lock_fd = try_lock(path);
+    char path[KAFKA_SPOOL_PATH_BYTES];
+    for (int i = 0; i < KAFKA_SPOOLS; i++) {
+        kafka_spool_name(bus, i, path);
+        bus->spool_lock_fd = kafka_spool_try_lock(path);
         if (bus->spool_lock_fd < 0 && errno != EWOULDBLOCK)
             return err_set(text, ERR_BUS_OPEN, "bus: %s: %s", path, strerror(errno));
         if (bus->spool_lock_fd < 0)
             continue;
-        free(bus->spool_path);
         bus->spool_path = strdup(path);
         return bus->spool_path ? ERR_OK : ERR_NO_MEMORY;
     }
-    return err_set(text, ERR_BUS_OPEN, "bus: %s: more than %d processes share the folder", bus->spool_path, SPOOLS);
+    return err_set(text, ERR_BUS_OPEN, "bus: %s: more than %d processes share the folder", bus->spool_first,
+                   KAFKA_SPOOLS);
 }
 
 /* What cannot be read is kept for whoever can, and a new file takes its place. */
-static void put_aside(const struct kafka_bus *bus, const struct err_text *why)
+static void put_aside(const char *path, const struct err_text *why)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
-    char from[PATH_BYTES + 8], to[PATH_BYTES + 48];
+    char from[KAFKA_SPOOL_PATH_BYTES + 8], to[KAFKA_SPOOL_PATH_BYTES + 48];
     long long now_ms = (long long)clock_wall_ms();
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(from, sizeof from, "%s%s", bus->spool_path, ends[i]);
-        snprintf(to, sizeof to, "%s.corrupt-%lld%s", bus->spool_path, now_ms, ends[i]);
+        snprintf(from, sizeof from, "%s%s", path, ends[i]);
+        snprintf(to, sizeof to, "%s.corrupt-%lld%s", path, now_ms, ends[i]);
         rename(from, to);
     }
     METRIC_ADD("seismo_spool_corrupt_total", "spool files that were damaged and put aside", 1);
-    log_error("bus", ERR_CORRUPT, "the spool is put aside as %s.corrupt-%lld: %s", bus->spool_path, now_ms, why->at);
+    log_error("bus", ERR_CORRUPT, "the spool is put aside as %s.corrupt-%lld: %s", path, now_ms, why->at);
 }
 
-static enum err open_file(struct kafka_bus *bus, struct err_text *text)
+enum err kafka_spool_open_file(const struct kafka_bus *bus, const char *path, struct bus **ret_spool,
+                               struct err_text *text)
 {
     struct bus_options options = {
         .kind = "sqlite",
-        .path = bus->spool_path,
+        .path = path,
         .partitions = 1,
         .max_pending_bytes = bus->max_pending_bytes + bus->max_pending_bytes / 4,
         .max_file_bytes = bus->max_file_bytes,
         .is_inner = true,
     };
-    enum err err = bus_open(&bus->spool, &options, text);
+    enum err err = bus_open(ret_spool, &options, text);
     if (err != ERR_CORRUPT)
         return err;
-    put_aside(bus, text);
-    return bus_open(&bus->spool, &options, text);
+    put_aside(path, text);
+    return bus_open(ret_spool, &options, text);
 }
 
 /* Every topic has its reader from the start, so that nothing is removed before it was drained. */
@@ -97,7 +103,7 @@ static enum err subscribe_all(struct kafka_bus *bus, struct err_text *text)
         lane->drained = calloc(KAFKA_DRAIN_RECORDS, sizeof *lane->drained);
         if (!lane->records || !lane->drained)
             abort();
-        err = bus_subscribe(bus->spool, (enum topic)t, GROUP, NULL, &lane->cursor, text);
+        err = bus_subscribe(bus->spool, (enum topic)t, KAFKA_SPOOL_GROUP, NULL, &lane->cursor, text);
     }
     return err;
 }
@@ -114,11 +120,11 @@ static void name_figures(struct kafka_bus *bus)
 
 enum err kafka_spool_open(struct kafka_bus *bus, struct err_text *text)
 {
-    if (!bus->spool_path)
+    if (!bus->spool_first)
         return ERR_OK;
     enum err err = take_place(bus, text);
     if (!err)
-        err = open_file(bus, text);
+        err = kafka_spool_open_file(bus, bus->spool_path, &bus->spool, text);
     if (!err)
         err = subscribe_all(bus, text);
     if (!err)
@@ -174,6 +180,27 @@ bool kafka_spool_unwrap(struct slice wrapped, uint64_t *ret_key, int64_t *ret_wa
     *ret_wall_ms = (int64_t)read_u64(&r);
     *ret_value = (struct slice){wrapped.at + HEAD_BYTES, wrapped.len - HEAD_BYTES};
     return true;
+}
+
+/* Its first time of sending says how long it has been in the spool, and no longer how far the clock is off. */
+void kafka_spool_renew_mark(struct slice *value, char room[MARK_BYTES])
+{
+    struct buf buf;
+    if (!mark_is(*value))
+        return;
+    buf_init(&buf, MARK_BYTES);
+    if (mark_send_again(*value, clock_wall_ms(), &buf)) {
+        memcpy(room, buf.at, MARK_BYTES);
+        *value = (struct slice){room, MARK_BYTES};
+    }
+    buf_done(&buf);
+}
+
+void kafka_spool_refuse(const struct bus_record *record, enum err why)
+{
+    METRIC_ADD("seismo_spool_refused_total", "records of the spool that Kafka will never take; they are lost", 1);
+    log_error("bus", why, "record %lld of %s in the spool, %zu bytes, is passed over", (long long)record->position,
+              topic_name(record->topic), record->value.len);
 }
 
 /* On the spool's writer thread. */
