@@ -8,11 +8,11 @@ import { listen } from "../lib/guard";
 import { addressOf } from "../lib/place";
 import { scrubText } from "../lib/scrub";
 
-interface Where {
+type Where = {
   filename?: string;
   lineno?: number;
   colno?: number;
-}
+};
 
 export function onError(scene: Scene): () => void {
   const undo = [
