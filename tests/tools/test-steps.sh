@@ -167,7 +167,7 @@ run_ctest() {
   local dir=$1 name
   local options=(--test-dir "$dir" --output-on-failure --timeout 120)
   shift
-  $ctest_under ctest "${options[@]}" --no-tests=error -j "$(nproc)" "$@" && return
+  $ctest_under ctest "${options[@]}" --no-tests=error -j "$at_a_time" "$@" && return
   [ -s "$dir/Testing/Temporary/LastTestsFailed.log" ] || return 1
   sed 's/^[0-9]*://' "$dir/Testing/Temporary/LastTestsFailed.log" >"$dir/failed-once"
   if $ctest_under ctest "${options[@]}" "$@" --rerun-failed | sed 's/^/again: /'; then
@@ -177,7 +177,9 @@ run_ctest() {
   fi
 }
 ctest_under= # a command that runs it
-unit_c() { sanitized dev address,undefined && counted ctest run_ctest build-dev; }
+at_a_time=$(nproc)
+# Those of the Kafka bus mostly wait.
+unit_c() { sanitized dev address,undefined && at_a_time=$((2 * at_a_time)) counted ctest run_ctest build-dev; }
 
 # Every executable tests/flow/NN_name, each with its own log; a flow of the other kind of parts says `only: embedded` or `only: stack` in
 # its head. As many at once as there are cores, since they mostly wait; one that says `alone: yes` has the machine for itself at the end.
@@ -315,7 +317,7 @@ coverage() {
 # Each fuzz target for some seconds on a copy of its corpus; what a target finds is kept in var/fuzz/NAME.
 fuzz() { counted tap run_fuzzers; }
 run_fuzzers() {
-  local target name dir
+  local target name dir begun=0
   CC=$(newest clang) CXX=$(newest clang++) build_with build-fuzz -DCMAKE_BUILD_TYPE=Debug -DSEISMO_FUZZ=ON >&2
   for target in build-fuzz/fuzz_*; do
     [ -x "$target" ] && [ -f "$target" ] || continue
@@ -323,8 +325,10 @@ run_fuzzers() {
     rm -rf "$dir"
     mkdir -p "$dir/corpus"
     [ ! -d "tests/fuzz/corpus/$name" ] || cp "tests/fuzz/corpus/$name"/* "$dir/corpus/"
-    one_fuzzer "$target" "$name" "$dir"
+    one_fuzzer "$target" "$name" "$dir" &
+    [ $((++begun % $(nproc))) != 0 ] || wait
   done
+  wait
 }
 one_fuzzer() {
   if timeout 120 "$1" -max_total_time="${SEISMO_FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 "-artifact_prefix=$3/" "$3/corpus" >"$3/log" 2>&1; then
