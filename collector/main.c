@@ -20,6 +20,7 @@
 #include "ending.h"
 #include "enrich/enrich.h"
 #include "index/index.h"
+#include "ingest/diagnosis.h"
 #include "ingest/ingest.h"
 #include "live/live.h"
 #include "reload.h"
@@ -50,6 +51,7 @@ struct seismo {
     struct bus *bus;
     struct store *store;
     struct sink *to_enrich, *to_validate;
+    struct diagnosis *diagnosis; /* of the ingest, read by live */
     struct ingest *ingest;
     struct bus_marks *marks;
     struct index *index;
@@ -324,6 +326,7 @@ static enum err start_ingest(struct seismo *seismo, struct err_text *text)
         .agent_gzip = asset_agent_gzip(),
         .ready = beacons_are_welcome,
         .ready_ctx = seismo,
+        .diagnosis = seismo->diagnosis = diagnosis_new(),
     };
     enum err err = rules_of(c, &options.rules, text);
     if (!err)
@@ -358,6 +361,18 @@ static const char *const *inner_names(const struct seismo *seismo)
     begin = begin ? begin + 3 : url;
     snprintf(host, sizeof host, "%.*s", (int)strcspn(begin, "/"), begin);
     return *host ? names : NULL;
+}
+
+static void diagnose(void *ctx, const char *url, const char *key, struct buf *buf)
+{
+    diagnosis_write(ctx, url, key, clock_mono_ms(), clock_wall_ms(), buf);
+}
+
+/* For the tag that is shown. */
+static const char *first_service(const struct seismo *seismo)
+{
+    const struct application *first = &seismo->applications[0];
+    return first->services[0] ? first->services[0] : first->name;
 }
 
 static void alerts_were_remarked(void *ctx)
@@ -397,6 +412,9 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .host_names = inner_names(seismo),
         .public_url = public_url(seismo),
         .demo_key = seismo->applications[0].keys[0],
+        .demo_service = first_service(seismo),
+        .diagnosis = seismo->diagnosis ? diagnose : NULL,
+        .diagnosis_ctx = seismo->diagnosis,
     };
     struct live *live = NULL;
     enum err err = live_start(&live, &options, text);
@@ -506,6 +524,7 @@ static bool stop(struct seismo *seismo, int code)
     struct live *live = seismo->live;
     set_live(seismo, NULL);
     live_stop(live, 1000); /* it reads what rollup holds */
+    diagnosis_free(seismo->diagnosis);
     rollup_stop(seismo->rollup);
     detect_free(seismo->detect);
     alerts_close(seismo->alerts, left_ms(until_ms, 500) < 2000 ? 500 : 2000);
@@ -516,10 +535,10 @@ static bool stop(struct seismo *seismo, int code)
 static void say_addresses(const struct seismo *seismo)
 {
     if (seismo->ingest) {
-        printf("listening public %s://127.0.0.1:%d/\n", scheme(seismo), ingest_port(seismo->ingest));
-        const struct application *first = &seismo->applications[0];
+        if (!isatty(STDOUT_FILENO)) /* a person is shown one address: the page's; the tag has the other */
+            printf("listening public %s://127.0.0.1:%d/\n", scheme(seismo), ingest_port(seismo->ingest));
         printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
-               public_url(seismo), first->keys[0], first->services[0] ? first->services[0] : "my-app");
+               public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }
     printf("%s http://127.0.0.1:%d/\n", seismo->roles & ROLE_LIVE ? "live page" : "listening inner",
            live_port(seismo->live));

@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "ingest/diagnosis.h"
 #include "ingest/ingest_int.h"
 
 #define MAX_KEY_BYTES 200
@@ -63,6 +64,7 @@ struct pending {
     struct serve_ticket *ticket;
     struct rules *rules; /* held: batch->application is theirs */
     struct slice origin;
+    struct diagnosis *diagnosis; /* only while there is a request */
     enum err result;
 };
 
@@ -83,8 +85,11 @@ static void finish(void *ctx, struct serve_request *request)
         METRIC_ADD("seismo_beacons_accepted_total", "beacons answered 202", 1);
         METRIC_ADD("seismo_events_accepted_total", "events of beacons answered 202", (int64_t)batch->n_events);
         count_rejects(ERR_OK, batch);
-        if (request)
+        if (request) {
+            diagnosis_accepted(pending->diagnosis, pending->origin, batch->envelope.id, batch->clock_offset_ms,
+                               clock_mono_ms());
             answer_accepted(&outlet, batch);
+        }
     } else {
         count_rejects(pending->result, NULL);
         if (request)
@@ -137,6 +142,8 @@ static void turn_away(void *ctx, struct serve_request *request)
     enum err err = pending->result;
     const struct batch *blamed = err_number(err) < 2000 ? batch : NULL; /* else it is our moment, and it comes again */
     count_rejects(err, blamed);
+    if (request)
+        diagnosis_refused(pending->diagnosis, err, pending->origin, clock_mono_ms());
     answer_refused(&outlet, 0, err, batch->text.at, blamed, NULL);
     end(batch);
 }
@@ -147,6 +154,7 @@ static void push(const struct visit *visit, struct batch *batch)
     assert(pending);
     pending->origin = arena_copy(batch->arena, visit->outlet.origin);
     pending->rules = rules_hold(visit->rules);
+    pending->diagnosis = visit->ingest->options.diagnosis;
     pending->ticket = serve_defer(visit->request);
     batch->owner = pending;
     enum err err = sink_push(visit->ingest->options.sink, batch);
@@ -283,6 +291,7 @@ static void beacon(const struct visit *visit)
         return;
     }
     count_rejects(err, NULL);
+    diagnosis_refused(visit->ingest->options.diagnosis, err, visit->outlet.origin, clock_mono_ms());
     answer_refused(&visit->outlet, 0, err, NULL, NULL, NULL);
 }
 
@@ -295,15 +304,23 @@ static struct slice asked_headers(const struct serve_request *request)
     return plain ? asked : SLICE("content-type, content-encoding");
 }
 
+static void note(const struct visit *visit, enum sign sign, struct slice origin)
+{
+    diagnosis_note(visit->ingest->options.diagnosis, sign, origin, clock_mono_ms());
+}
+
 /* A wrong key passes here: the answer to the POST can be read by the page, a failed preflight cannot. */
 static void preflight(const struct visit *visit)
 {
     struct key *key = NULL;
     if (check_key(visit, &key) == ERR_OK && visit->headers[ORIGIN].len &&
         !origin_allowed(key->application, visit->outlet.origin)) {
+        note(visit, SIGN_ORIGIN, visit->outlet.origin);
         answer_refused(&visit->outlet, 0, ERR_FORBIDDEN_ORIGIN, NULL, NULL, NULL);
         return;
     }
+    if (visit->outlet.origin.len)
+        note(visit, SIGN_PREFLIGHT, visit->outlet.origin);
     struct serve_field fields[] = {
         {"access-control-allow-methods", SLICE("POST, OPTIONS")},
         {"access-control-allow-headers", asked_headers(visit->request)},
@@ -338,10 +355,56 @@ static void readiness(struct visit *visit)
         plain(visit->request, 200, "ready\n");
 }
 
+/* Which page asks for the script: its Origin if the tag says crossorigin, else what Referer begins with. */
+static struct slice page_of(const struct visit *visit)
+{
+    struct slice from = serve_header(visit->request, "referer");
+    const char *host = from.len ? memmem(from.at, from.len, "://", 3) : NULL;
+    if (visit->outlet.origin.len || !host)
+        return visit->outlet.origin;
+    size_t at = (size_t)(host - from.at) + 3;
+    while (at < from.len && from.at[at] != '/')
+        at++;
+    return (struct slice){from.at, at};
+}
+
+/* What asks for the script and is no page, such as curl, says neither Referer nor what it is for. */
+static void note_script(const struct visit *visit)
+{
+    struct slice page = page_of(visit);
+    if (page.len == 0 && !slice_is(serve_header(visit->request, "sec-fetch-dest"), "script"))
+        return;
+    note(visit, SIGN_SCRIPT, page);
+    if (visit->outlet.origin.len)
+        note(visit, SIGN_SCRIPT_CORS, page);
+}
+
+/* ?why=: an image without a picture. Kept for an hour by the browser, so that each tells it once. */
+static bool hear_why(const struct visit *visit)
+{
+    static const struct serve_field fields[] = {
+        {"cache-control", {"public, max-age=3600", 20}},
+        {"cross-origin-resource-policy", {"cross-origin", 12}},
+        {"content-type", {"image/svg+xml", 13}},
+        {"x-content-type-options", {"nosniff", 7}},
+    };
+    struct slice why;
+    enum sign sign;
+    if (!serve_parameter(visit->request, "why", &why) || !diagnosis_sign_of(why, &sign))
+        return false;
+    note(visit, sign, page_of(visit));
+    count_status(200);
+    serve_reply_static(visit->request, 200, fields, 4, SLICE("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"));
+    return true;
+}
+
 static void agent(struct visit *visit)
 {
     struct ingest *ingest = visit->ingest;
     struct serve_request *request = visit->request;
+    if (hear_why(visit))
+        return;
+    note_script(visit);
     bool gzip = ingest->agent_gzip.bytes.len && accepts_gzip(serve_header(request, "accept-encoding"));
     const struct asset *asset = gzip ? &ingest->agent_gzip : &ingest->agent;
     struct serve_field fields[] = {

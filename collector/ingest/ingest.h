@@ -9,6 +9,7 @@
 #include "event/application.h"
 #include "event/sink.h"
 
+struct diagnosis;
 struct ingest;
 
 /* Units a second and units at once; 0 a second: no limit. */
@@ -46,6 +47,7 @@ struct ingest_options {
     struct slice agent_gzip;
     bool (*ready)(void *ctx); /* whether beacons can be taken; any thread, quick */
     void *ready_ctx;
+    struct diagnosis *diagnosis; /* is told what goes wrong; may be NULL; outlives the listener */
 };
 
 /* Whether rules could be taken over: reads all files that they name. Nothing is released. */

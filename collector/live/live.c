@@ -110,6 +110,25 @@ static void reply_ready(const struct live *live, struct serve_request *request)
     buf_done(&buf);
 }
 
+/* Every instance answers it: what is asked and not answered here is known where role ingest runs. */
+static void reply_diagnosis(const struct live *live, struct serve_request *request)
+{
+    const struct live_options *options = &live->options;
+    struct buf buf;
+    buf_init(&buf, 262144);
+    buf_char(&buf, '{');
+    buf_json_int(&buf, "now", clock_wall_ms());
+    buf_json_name(&buf, "here");
+    buf_text(&buf, options->diagnosis ? "true" : "false");
+    if (options->diagnosis)
+        options->diagnosis(options->diagnosis_ctx, options->public_url, options->demo_key, &buf);
+    else
+        buf_text(&buf, ",\"scripts\":0,\"beacons\":0,\"findings\":[]");
+    buf_text(&buf, "}\n");
+    live_reply(request, 200, "application/json", buf_slice(&buf));
+    buf_done(&buf);
+}
+
 /* The page's own files hold nothing secret; what they would show does. */
 static bool reply_open(struct live *live, struct serve_request *request, struct slice path)
 {
@@ -129,6 +148,10 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
 {
     if (slice_is(path, "/metrics")) {
         reply_metrics(request);
+        return;
+    }
+    if (slice_is(path, "/api/diagnosis")) {
+        reply_diagnosis(live, request);
         return;
     }
     if (!live->options.store) {
@@ -244,6 +267,7 @@ static void take_options(struct live *live, const struct live_options *options)
     live->options.access_token = copied(live, options->access_token);
     live->options.public_url = copied(live, options->public_url);
     live->options.demo_key = copied(live, options->demo_key);
+    live->options.demo_service = copied(live, options->demo_service);
     size_t n = 0;
     while (options->host_names && options->host_names[n])
         n++;

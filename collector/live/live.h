@@ -39,9 +39,13 @@ struct live_options {
     /* Writes {"PART":{"ready":…,"reason":…},…}, how each part is; may be NULL. Any thread, quick. */
     void (*parts)(void *ctx, struct buf *buf);
     void *ready_ctx;
-    int series_max;                    /* of an application: what "series" is measured against; 0: unknown */
-    const char *bus, *kind;            /* "kafka", "elastic": what the page calls them; may be NULL; must live on */
-    const char *public_url, *demo_key; /* for the tag that an empty page shows */
+    int series_max;         /* of an application: what "series" is measured against; 0: unknown */
+    const char *bus, *kind; /* "kafka", "elastic": what the page calls them; may be NULL; must live on */
+    const char *public_url, *demo_key, *demo_service; /* for the tag that an empty page shows */
+    /* Adds what the public listener of this process knows about beacons that do not arrive to an object that is open;
+     * NULL: it has none. Any thread, quick. */
+    void (*diagnosis)(void *ctx, const char *public_url, const char *key, struct buf *buf);
+    void *diagnosis_ctx;
 };
 
 enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text);

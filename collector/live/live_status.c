@@ -169,6 +169,7 @@ enum err live_answer_status(struct live *live, const struct live_query *query, s
     buf_json_int(buf, "now", query->now_ms);
     buf_json_field(buf, "public_url", slice_of(options->public_url));
     buf_json_field(buf, "demo_key", slice_of(options->demo_key));
+    buf_json_field(buf, "demo_service", slice_of(options->demo_service));
     write_counts(buf);
     buf_json_int(buf, "memory_bytes", memory_bytes());
     buf_json_int(buf, "series_max", options->series_max);

@@ -9,7 +9,7 @@ import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
-import type { Alerts, Clicks, Deploys, Detail, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
@@ -101,7 +101,9 @@ async function refreshOverview(asked: State): Promise<void> {
   if (isEmpty(overview) && status) {
     statusAt = 0; // what was refused should show at once
     title("");
-    showEmpty(main, status);
+    const diagnosis = await get<Diagnosis>("/api/diagnosis");
+    if (asked !== state) return;
+    showEmpty(main, status, diagnosis);
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
@@ -150,12 +152,12 @@ const samples: Sample[] = [];
 
 async function refreshSelf(asked: State): Promise<void> {
   statusAt = 0; // its figures are what is looked at
-  const [rejects] = await Promise.all([get<Rejects>("/api/rejects?limit=10"), readStatus()]);
+  const [rejects, diagnosis] = await Promise.all([get<Rejects>("/api/rejects?limit=10"), get<Diagnosis>("/api/diagnosis"), readStatus()]);
   if (asked !== state || !status) return;
   samples.push({ at: status.now, status });
   if (samples.length > 300) samples.shift();
   title(t("Seismo itself"));
-  showSelf(main, asked, status, rejects, samples);
+  showSelf(main, asked, status, rejects, samples, diagnosis);
 }
 
 async function refreshDeploys(asked: State): Promise<void> {

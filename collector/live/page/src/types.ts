@@ -97,10 +97,15 @@ export interface Reject {
 }
 export interface Rejects { rows: Reject[] }
 
+export interface Finding {
+  cause: string; certain: boolean; origin: string; count: number; since_ms: number; last_ms: number; skew_ms?: number; sentence: string; fix: string; paste: string;
+}
+export interface Diagnosis { now: number; here: boolean; scripts: number; beacons: number; findings: Finding[] }
+
 export interface Status {
   series_max: number; series_evicted: number; spool_seconds: number; spool_records: number; connections: number; late: number; lost: number; memory_bytes: number;
   bus: string; store: string; parts?: Record<string, { ready: boolean; reason?: string }>;
-  version: string; ready: boolean; open_windows: boolean; now: number; public_url: string; demo_key: string;
+  version: string; ready: boolean; open_windows: boolean; now: number; public_url: string; demo_key: string; demo_service: string;
   beacons_accepted: number; accepted: number; stored: number; rejected: number; spool_bytes: number; series: number;
   lag: Record<string, number>; rejects: Record<string, number>;
   scopes: { application: string; service: string; environment: string }[];

@@ -1,30 +1,28 @@
-// Before anything has arrived: what it waits for, the tag to paste, and what was refused, if something was.
-import { mark, rich, t } from "../i18n/i18n";
+// Before anything has arrived: what it waits for, the tag to paste, and what keeps it from coming, if something does.
+import { mark, t } from "../i18n/i18n";
 import { h, show } from "../lib/dom";
 import { count } from "../lib/format";
 import { icon } from "../lib/icon";
-import type { Status } from "../types";
+import type { Diagnosis, Status } from "../types";
+import { findings } from "./diagnosis";
 
+/* What no finding speaks of. */
 const REASONS: Record<string, string> = {
-  "unknown_key": mark("The key in data-key is not one that is configured here."),
-  "no_key": mark("The tag has no data-key."),
-  "forbidden_origin": mark("The page's origin is not among the origins of its application."),
-  "no_origin": mark("Requests without an Origin are not taken by this application."),
-  "wrong_service": mark("data-service is not among the services of the key's application."),
   "body_too_large": mark("Beacons are larger than allowed."),
   "bad_json": mark("Something other than the agent sends here: the body is not JSON."),
 };
+const FOUND = ["unknown_key", "no_key", "wrong_service", "forbidden_origin", "no_origin"];
 
 function base(status: Status): string {
-  return (status.public_url || `${location.protocol}//${location.hostname}:8080`).replace(/\/+$/, "");
+  return (status.public_url || "https://ADDRESS-OF-SEISMO").replace(/\/+$/, "");
 }
 
 export function tagText(status: Status): string {
-  return `<script async src="${base(status)}/seismo.js" data-key="${status.demo_key || "YOUR-KEY"}" data-service="my-app"></script>`;
+  return `<script async src="${base(status)}/seismo.js" data-key="${status.demo_key}" data-service="${status.demo_service}"></script>`;
 }
 
-export function showEmpty(root: Element, status: Status): void {
-  const refused = Object.entries(status.rejects).filter(([, n]) => n > 0);
+export function showEmpty(root: Element, status: Status, diagnosis: Diagnosis): void {
+  const refused = Object.entries(status.rejects).filter(([reason, n]) => n > 0 && !FOUND.includes(reason));
   const arrived = status.accepted > 0;
   show(root, h("section", { class: "card empty", "data-testid": "empty" },
     h("div", { class: "pulse", "aria-hidden": "true" }, icon("vital")),
@@ -32,13 +30,9 @@ export function showEmpty(root: Element, status: Status): void {
     h("p", null, arrived ? t("{n} events arrived; their figures follow within seconds.", { n: status.accepted })
       : t("Seismo is up. Paste this tag into the head of a page and open that page; it appears here by itself, within two seconds of its first message.")),
     h("div", { class: "tag-box" }, h("pre", null, h("code", null, tagText(status))), h("button", { type: "button", class: "button primary", "data-copy": tagText(status) }, icon("copy"), t("Copy"))),
-    refused.length > 0
-      ? h("div", { class: "refused", role: "status" }, h("h2", null, icon("error"), t("Something arrived and was refused")),
-        h("ul", null, refused.map(([reason, n]) => h("li", null, `${count(n)} × ${reason.replace(/_/g, " ")}. `, REASONS[reason] ? t(REASONS[reason]) : ""))))
-      : h("details", { class: "hints" }, h("summary", null, t("Nothing comes?")), h("ul", null,
-        h("li", null, rich("Does the page's network view show a request to {path}? If not, a Content-Security-Policy may forbid it: allow {connect} and {script}.", { path: "/in/v1", connect: h("code", null, `connect-src ${base(status)}`), script: h("code", null, `script-src ${base(status)}`) })),
-        h("li", null, t("Is it answered with 403? Then the page's origin is not among the origins of its application.")),
-        h("li", null, t("Does it run on https? Then the address above must be https too.")))),
+    h("div", { class: diagnosis.findings.some((one) => one.certain) ? "refused" : "hints", role: "status", "data-testid": "diagnosis" }, h("h2", null, t("Is anything wrong?")), findings(diagnosis)),
+    refused.length > 0 && h("div", { class: "refused", role: "status" }, h("h2", null, icon("error"), t("Something arrived and was refused")),
+      h("ul", null, refused.map(([reason, n]) => h("li", null, `${count(n)} × ${reason.replace(/_/g, " ")}. `, REASONS[reason] ? t(REASONS[reason]) : "")))),
     h("p", { class: "muted" }, `Seismo ${status.version} · ${t("{accepted} taken in, {refused} refused", { accepted: status.accepted, refused: status.rejected })}`)));
 }
 

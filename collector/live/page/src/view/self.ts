@@ -4,7 +4,8 @@ import { draw } from "../lib/chart";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, share, span, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
-import type { Reject, Rejects, Status } from "../types";
+import type { Diagnosis, Reject, Rejects, Status } from "../types";
+import { findings } from "./diagnosis";
 import { card, chip, column, link, nothing, toSession } from "./parts";
 
 export interface Sample { at: number; status: Status }
@@ -65,12 +66,13 @@ function example(state: State, reject: Reject, now: number): HTMLElement {
     reject.original ? h("details", { "data-key": "original" }, h("summary", null, t("What it was")), h("pre", null, reject.original)) : h("span", { class: "muted" }, t("The record itself cannot be read.")));
 }
 
-export function showSelf(root: Element, state: State, status: Status, rejects: Rejects, samples: Sample[]): void {
+export function showSelf(root: Element, state: State, status: Status, rejects: Rejects, samples: Sample[], diagnosis: Diagnosis): void {
   const well = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
   show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Seismo itself")), h("code", null, status.version)),
     h("h1", { class: "title" }, well ? t("All is well") : t("Something is not ready")),
     h("p", { class: "muted started" }, t("This is what this instance knows, since its start. Others have the same at their own /metrics.")),
     h("ul", { class: "plain parts", "data-testid": "parts" }, Object.entries(status.parts ?? {}).map(([name, one]) => part(name, one, status))),
+    card("diagnosis", t("Is anything wrong?"), t("what keeps beacons away"), findings(diagnosis)),
     card("figures", t("Since the start"), null, figures(status)),
     card("intake", t("Events a second, since this page was opened"), null, h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
     h("div", { class: "pair" }, card("lag", t("Behind, by group"), t("records"), pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), t("events and requests"), pairs(status.rejects, t("Reason"), t("Count"), t("Nothing was refused.")))),
