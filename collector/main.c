@@ -654,6 +654,7 @@ static const struct command {
     {"mark", command_mark, "deploy NAME [--application A] [--service S] [--environment E]: a mark on every chart"},
     {"demo", command_demo,
      "[--remove]: fill the stopped store with 24 hours of marked sample data, or take it out again"},
+    {"forget", command_forget, "--user ID [--application A] [--dry-run]: remove a user from the store"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

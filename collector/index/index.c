@@ -191,6 +191,7 @@ static void clear(struct index *index)
 /* Records to items; ERR_NEWER_VERSION ends the index, as only a newer release can read on. */
 static enum err decode_all(struct index *index)
 {
+    forgetting_look(&index->forgetting, index->options.store);
     for (size_t i = 0; i < index->n_records; i++) {
         struct bus_record *source = &index->records[i];
         struct record record;
@@ -212,6 +213,8 @@ static enum err decode_all(struct index *index)
             refuse(index, source, -1, err, err_sentence(err));
             continue;
         }
+        if (forgetting_has(&index->forgetting, &record))
+            continue;
         index->documents += record.n_facts;
         releases_note(&index->releases, &record);
         index->sources[index->n_items] = source;
@@ -390,6 +393,7 @@ static void *table(const struct index_options *options, size_t each)
 static void free_index(struct index *index)
 {
     bus_unsubscribe(index->cursor);
+    forgotten_done(&index->forgetting.known);
     arena_free(index->arena);
     free(index->records);
     free(index->items);

@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "bus/bus.h"
 #include "event/deploys.h"
+#include "event/forgotten.h"
 #include "event/record.h"
 #include "index/index.h"
 #include "store/store.h"
@@ -58,6 +59,16 @@ struct releases {
 void releases_note(struct releases *releases, const struct record *record);
 void releases_keep(struct releases *releases, struct store *store);
 
+/* Who was forgotten: forgetting.c. Zeroed: nobody. */
+struct forgetting {
+    struct forgotten known;
+    uint64_t version;  /* of the state that it is */
+    int64_t looked_ms; /* the steady clock */
+};
+/* Before a batch is decoded; asks the store at most every FORGOTTEN_LOOK_MS. */
+void forgetting_look(struct forgetting *forgetting, struct store *store);
+bool forgetting_has(const struct forgetting *forgetting, const struct record *record); /* and counts it */
+
 struct index {
     struct index_options options;
     struct bus_cursor *cursor;
@@ -80,6 +91,7 @@ struct index {
     struct arena *arena;              /* of this batch */
     struct burst burst;
     struct releases releases;
+    struct forgetting forgetting;
     bool paused; /* by a burst */
     struct metric *is_paused;
     struct metric *stored;

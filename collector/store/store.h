@@ -74,6 +74,26 @@ struct store_removal {
  * another process has it open. ERR_USAGE: this store cannot. When it fails, some of it may be left: call again. */
 enum err store_remove(struct store *store, const struct store_removal *removal, struct err_text *text);
 
+/* Forgetting a user. Whole sessions go: what names the user, and what such a session sent without naming anybody; what
+ * names somebody else stays. Windows and alerts hold no users. Others may write meanwhile: what the bus still holds of
+ * the user is not stored any more (event/forgotten.h). */
+struct store_forgetting {
+    struct slice user, application; /* application len 0: of any */
+    bool is_trial;                  /* counts and changes nothing */
+    int settle_ms;                  /* until all who store have looked at who was forgotten */
+    int64_t keep_ms;                /* how long the bus may hold records */
+};
+struct store_forgotten {
+    uint64_t sessions, events, rejects; /* removed, or of a trial: that would be */
+    uint64_t aside;                     /* damaged files, which cannot be looked through */
+    bool is_more;                       /* there are more: call again */
+    char name[16];                      /* what stands for the user in logs; "" in a trial */
+};
+/* Says in the log how many, never who. When it fails, some may be left: call again. ERR_AGAIN, ERR_STORE_WRITE,
+ * ERR_STORE_READ, ERR_HTTP, ERR_TIMED_OUT, ERR_STORE_AUTH, and those of store_state_put. */
+enum err store_forget(struct store *store, const struct store_forgetting *forgetting, struct store_forgotten *forgotten,
+                      struct err_text *text);
+
 /* ---- state: small values under a key, with compare-and-set ---- */
 #define STORE_STATE_BYTES 1048576
 /* ERR_MISSING: none; *ret_version is 0 then. */

@@ -268,6 +268,7 @@ const struct store_ops store_elastic_ops = {
     .write = elastic_write,
     .position = elastic_position,
     .expire = elastic_expire,
+    .forget = elastic_forget,
     .state_get = elastic_state_get,
     .state_put = elastic_state_put,
     .read_events = elastic_read_events,

@@ -142,6 +142,10 @@ enum err elastic_read_rejects(struct store *store, size_t limit, store_document_
 enum err elastic_read_alerts(struct store *store, struct slice application, bool only_firing, size_t limit,
                              store_alert_fn *each, void *ctx);
 
+/* ---- store_elastic_forget.c ---- */
+enum err elastic_forget(struct store *store, const struct forget_task *task, struct store_forgotten *forgotten,
+                        struct err_text *text);
+
 /* ---- store_elastic_state.c ---- */
 enum err elastic_state_get(struct store *store, const char *key, struct buf *ret_value, uint64_t *ret_version);
 enum err elastic_state_put(struct store *store, const char *key, struct slice value, uint64_t version,

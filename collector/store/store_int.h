@@ -2,7 +2,20 @@
 #ifndef SEISMO_STORE_STORE_INT_H
 #define SEISMO_STORE_STORE_INT_H
 
+#include "event/record.h"
 #include "store/store.h"
+
+/* What is to be forgotten, in two parts: what names nobody and is of the user's sessions, then what names the user. */
+enum forget_part { FORGET_ANONYMOUS, FORGET_NAMED };
+struct forget_task {
+    struct slice user, application;
+    const struct slice *sessions;
+    size_t n_sessions;
+    bool is_trial;
+};
+bool forget_concerns(const struct forget_task *task, const struct record *record, enum forget_part part);
+/* Whether a reject document keeps a record of the user. */
+bool forget_concerns_reject(const struct forget_task *task, struct slice json);
 
 /* Each function is the one of store.h with the same name; `write` gets at least one item or position. An
  * implementation's own struct begins with a struct store. */
@@ -20,6 +33,9 @@ struct store_ops {
                          int64_t *ret_next);
     enum err (*expire)(struct store *store, int64_t now_ms);
     enum err (*remove)(struct store *store, const struct store_removal *removal, struct err_text *text); /* or NULL */
+    /* Adds to forgotten; the parts one after the other. */
+    enum err (*forget)(struct store *store, const struct forget_task *task, struct store_forgotten *forgotten,
+                       struct err_text *text);
     enum err (*state_get)(struct store *store, const char *key, struct buf *ret_value, uint64_t *ret_version);
     enum err (*state_put)(struct store *store, const char *key, struct slice value, uint64_t version,
                           uint64_t *ret_version);
@@ -39,6 +55,7 @@ struct store {
 
 extern const struct store_ops store_sqlite_ops, store_elastic_ops;
 
+#define REJECT_MOST_BYTES 1048576 /* of the record in a reject */
 #define DAY_MS INT64_C(86400000)
 #define KEPT_LONGER 8 /* rollups and alerts, in raw retentions */
 /* How long after an event its beacon may still be a repeat that only a look-up finds: past it we look. */

@@ -231,6 +231,7 @@ const struct store_ops store_sqlite_ops = {
     .position = sqlite_position,
     .expire = sqlite_expire,
     .remove = sqlite_remove,
+    .forget = sqlite_forget,
     .state_get = sqlite_state_get,
     .state_put = sqlite_state_put,
     .read_events = sqlite_read_events,

@@ -31,6 +31,7 @@ enum statement {
     SQL_BEACON_HAS,
     SQL_BEACON_ADD,
     SQL_MARK_ADD,
+    SQL_MARK_REMOVE,
     SQL_MARKED_SET,
     SQL_TAIL,
     SQL_BEACON_GET,
@@ -155,6 +156,10 @@ static inline int64_t day_of(int64_t ms)
 /* ---- store_sqlite_remove.c ---- */
 enum err sqlite_remove(struct store *store, const struct store_removal *removal, struct err_text *text);
 
+/* ---- store_sqlite_forget.c ---- */
+enum err sqlite_forget(struct store *store, const struct forget_task *task, struct store_forgotten *forgotten,
+                       struct err_text *text);
+
 /* ---- store_sqlite_marks.c: the newest beacons of a day's file, whose marks are not written yet; under day_mutex ----
  */
 /* What a row of `marks` stands for; the hash covers kind and text. */
@@ -170,6 +175,8 @@ void tail_add(struct file *file, const struct record *record, const unsigned cha
               int64_t to_ms);
 /* Writes the marks, in the transaction that is open, when they are many or old, or now. */
 bool tail_write(struct file *file, bool now);
+/* Takes a written beacon's marks out again. */
+bool marks_remove(struct file *file, const struct record *record, int64_t beacon, int64_t to_ms);
 /* After a rollback. */
 void tail_forget(struct file *file);
 void tail_free(struct tail *tail); /* takes NULL */

@@ -67,6 +67,7 @@ static const char *const statement_texts[STATEMENTS] = {
         "INSERT OR IGNORE INTO beacons (id, from_ms, to_ms, application, service, kinds, record)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
     [SQL_MARK_ADD] = "INSERT OR IGNORE INTO marks (hash, to_ms, beacon) VALUES (?, ?, ?)",
+    [SQL_MARK_REMOVE] = "DELETE FROM marks WHERE hash = ? AND to_ms = ? AND beacon = ?",
     [SQL_MARKED_SET] = "UPDATE marked SET beacon = ?",
     [SQL_TAIL] =
         "SELECT beacon, id, to_ms, record FROM beacons WHERE beacon > (SELECT beacon FROM marked) ORDER BY beacon",

@@ -104,6 +104,17 @@ static void add_mark(struct marker *marker, enum mark mark, struct slice text)
     tail->rows[tail->n_rows++] = (struct mark_row){hash, marker->to_ms, marker->beacon};
 }
 
+static void add_marks(struct marker *marker, const struct record *record)
+{
+    add_mark(marker, MARK_SESSION, record->session);
+    add_mark(marker, MARK_USER, record->user);
+    add_mark(marker, MARK_BEACON, record->beacon);
+    for (size_t i = 0; i < record->n_facts; i++) {
+        add_mark(marker, MARK_CODE, record->facts[i].code);
+        add_mark(marker, MARK_PAGE, record->facts[i].page_route);
+    }
+}
+
 void tail_add(struct file *file, const struct record *record, const unsigned char id[16], int64_t beacon, int64_t to_ms)
 {
     struct marker marker = {.tail = file->tail, .beacon = beacon, .to_ms = to_ms};
@@ -113,13 +124,27 @@ void tail_add(struct file *file, const struct record *record, const unsigned cha
     file->tail->last = beacon;
     if (!record)
         return;
-    add_mark(&marker, MARK_SESSION, record->session);
-    add_mark(&marker, MARK_USER, record->user);
-    add_mark(&marker, MARK_BEACON, record->beacon);
-    for (size_t i = 0; i < record->n_facts; i++) {
-        add_mark(&marker, MARK_CODE, record->facts[i].code);
-        add_mark(&marker, MARK_PAGE, record->facts[i].page_route);
+    add_marks(&marker, record);
+}
+
+bool marks_remove(struct file *file, const struct record *record, int64_t beacon, int64_t to_ms)
+{
+    struct tail rows = {0}; /* only for its rows */
+    struct marker marker = {.tail = &rows, .beacon = beacon, .to_ms = to_ms};
+    bool ok = true;
+    add_marks(&marker, record);
+    for (size_t i = 0; ok && i < rows.n_rows; i++) {
+        sqlite3_stmt *statement = file_statement(file, SQL_MARK_REMOVE);
+        ok = statement != NULL;
+        if (ok) {
+            sqlite3_bind_int64(statement, 1, rows.rows[i].hash);
+            sqlite3_bind_int64(statement, 2, to_ms);
+            sqlite3_bind_int64(statement, 3, beacon);
+            ok = file_run(statement);
+        }
     }
+    free(rows.rows);
+    return ok;
 }
 
 static int compare_rows(const void *a, const void *b)

@@ -34,6 +34,8 @@ struct store {
     size_t n_ids, n_rejects, writes, expirations;
     int64_t expired_ms; /* the time of the last */
     char last_reject[4096];
+    struct forgotten_wish *forgets; /* NULL: nobody */
+    int state_failures;
     int64_t lag; /* what was shown when beacons were last written */
 };
 
@@ -116,6 +118,17 @@ enum err store_state_change(struct store *of, const char *key, store_change_fn *
     (void)change;
     (void)ctx;
     return ERR_MISSING;
+}
+
+enum err store_state_get(struct store *of, const char *key, struct buf *ret_value, uint64_t *ret_version)
+{
+    *ret_version = 0;
+    if (of->state_failures > 0)
+        return --of->state_failures, ERR_AGAIN;
+    if (!of->forgets || strcmp(key, FORGOTTEN_KEY) != 0)
+        return ERR_MISSING;
+    *ret_version = 1;
+    return forgotten_change(of->forgets, SLICE_NONE, ret_value);
 }
 
 bool store_keeps_positions(struct store *store)
@@ -389,6 +402,32 @@ static void test_where_to_begin(void **state)
     }
 }
 
+/* Read, counted, committed; neither stored nor refused. */
+static void test_forgotten(void **state)
+{
+    (void)state;
+    static const struct slice sessions[] = {{"s", 1}};
+    struct forgotten_wish wish = {.user = SLICE("nobody"), .now_ms = 1000, .keep_ms = 1000};
+    int64_t before = metric_of("seismo_forgotten_total", NULL, NULL);
+    publish_beacon("kept", 3, "/cart"); /* of session s, received at 0 */
+    store.forgets = &wish;
+    store.state_failures = 1;
+    start(4);
+    await_count(&store.n_ids, 3);
+    stop();
+    wish.sessions = sessions;
+    wish.n_sessions = 1;
+    store.keeps = true;
+    store.position = 1;
+    publish_beacon("gone", 2, "/cart");
+    start(4);
+    await_position(2);
+    stop();
+    assert_int_equal(store.n_ids, 3);
+    assert_int_equal(store.n_rejects, 0);
+    assert_int_equal(metric_of("seismo_forgotten_total", NULL, NULL), before + 2);
+}
+
 static void test_store_away(void **state)
 {
     (void)state;
@@ -623,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stores_and_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lag_while_writing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_where_to_begin, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison_on_a_full_bus, setup, teardown),
