@@ -110,6 +110,8 @@ bool redact_is_card(const char *digits, size_t n); /* so many */
 /* Length of an `@`, `=` or `:` that is written as an escape of addresses, once or more (`%40`, `%2540`), and what it
  * stands for; 0 when it is another or none. */
 size_t redact_percent(struct slice text, size_t at, char *ret_c);
+/* Length of a no-break space, which may be written as an escape of addresses; 0 for none. */
+size_t redact_wide_space(struct slice text, size_t at);
 
 /* ---- token.c ---- */
 

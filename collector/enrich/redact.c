@@ -121,13 +121,30 @@ bool redact_is_card(const char *digits, size_t n)
     return sum % 10 == 0;
 }
 
-/* What may stand between the groups of a number, in addresses too: its length, 0 for none. */
+size_t redact_wide_space(struct slice t, size_t at)
+{
+    if (t.len - at >= 2 && t.at[at] == '\xc2' && t.at[at + 1] == '\xa0')
+        return 2;
+    return t.len - at >= 6 && slice_is_word((struct slice){t.at + at, 6}, "%c2%a0") ? 6 : 0;
+}
+
+/* One sign that may stand between the groups of a number, in addresses too: its length, 0 for none. */
+static size_t one_separator(struct slice t, size_t at)
+{
+    if (at >= t.len)
+        return 0;
+    if (t.at[at] == ' ' || t.at[at] == '-' || t.at[at] == '+' || t.at[at] == '.')
+        return 1;
+    return t.len - at >= 3 && memcmp(t.at + at, "%20", 3) == 0 ? 3 : redact_wide_space(t, at);
+}
+
+/* One or two of them, and a digit behind. */
 static size_t separator(struct slice t, size_t at)
 {
-    if (at + 3 < t.len && t.at[at] == '%')
-        return t.at[at + 1] == '2' && t.at[at + 2] == '0' && is_digit(t.at[at + 3]) ? 3 : 0;
-    bool is = at + 1 < t.len && (t.at[at] == ' ' || t.at[at] == '-' || t.at[at] == '+') && is_digit(t.at[at + 1]);
-    return is ? 1 : 0;
+    size_t n = one_separator(t, at);
+    if (n)
+        n += one_separator(t, at + n);
+    return n && at + n < t.len && is_digit(t.at[at + n]) ? n : 0;
 }
 
 /* How cards print their groups: 4 4 4 4, 4 6 5; a date or a code may follow them. */
@@ -139,17 +156,31 @@ static bool is_printed(const size_t *groups, size_t n)
            (n >= 4 && n <= 5 && groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] == 4);
 }
 
+/* `card4111…` is a word and a number; among the letters of a hexadecimal id there is none beyond f. */
+static bool is_part_of_id(struct slice t, size_t at, int step)
+{
+    bool letters = false;
+    for (size_t n = 0; n < 8 && at < t.len && is_letter(t.at[at]); n++, at += (size_t)step) {
+        if ((t.at[at] | 32) > 'f')
+            return false;
+        letters = true;
+    }
+    return letters;
+}
+
+/* Not the decimals of a number, nor digits of an id. */
 static bool stands_alone(struct slice t, size_t at, size_t end)
 {
-    return (at == 0 || (!is_letter(t.at[at - 1]) && t.at[at - 1] != '.')) && (end == t.len || !is_letter(t.at[end]));
+    return (at == 0 || (t.at[at - 1] != '.' && !is_part_of_id(t, at - 1, -1))) && !is_part_of_id(t, end, 1);
 }
 
 /* The groups of digits from the place on. Gives where to look on: behind the card number, or behind the first group.
- * first: no group stands before; then any grouping counts, if the run ends with it. */
+ * first: no group stands before; then any grouping counts, if the run ends with it and has no points, as amounts do. */
 static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret_span)
 {
     char digits[19];
     size_t n = 0, n_groups = 0, groups[20], end = at, first_end = 0;
+    bool points = false;
     *ret_span = nothing;
     for (size_t next = at, skipped = 1; skipped; next = end + skipped) {
         size_t start = next;
@@ -162,9 +193,10 @@ static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret
         if (n > sizeof digits || (!first && n != 4 && n_groups == 1 && n < FEWEST_CARD_DIGITS))
             break;
         skipped = separator(t, end);
-        if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped)) &&
+        if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped && !points)) &&
             stands_alone(t, at, end) && redact_is_card(digits, n))
             *ret_span = (struct span){at, end};
+        points = points || memchr(t.at + end, '.', skipped);
     }
     return ret_span->end ? ret_span->end : first_end;
 }

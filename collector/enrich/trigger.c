@@ -13,7 +13,8 @@
 #include <immintrin.h>
 #endif
 
-#define MAX_BACK 1100 /* twice what redact.c goes back for a user: escapes take two bytes */
+#define MOST_SEPARATOR_BYTES 4 /* two no-break spaces between two groups */
+#define MAX_BACK 1100          /* twice what redact.c goes back for a user: escapes take two bytes */
 
 /* ---- marks: bit i stands for byte i of 64 ------------------------------------------------------------------------ */
 
@@ -29,7 +30,7 @@ struct marks {
 /* One bit each; "" is any byte. Halves of bytes mix within a bit, so that a few others are marked too. */
 static const char *const patterns[8][3] = {
     {"@", "", ""},
-    {"%", "234", ""},
+    {"%", "234Cc", ""},
     {"eA", "yKS", "JI"},
     {"bB", "eE", "aA"},
     {"\\", "u", ""},
@@ -44,9 +45,10 @@ static const char *const patterns[8][3] = {
 enum { CARD_HIGH = 128, CARD_LOW = 64, QUOTE = 32, SIGN = 16, BACKSLASH = 8 };
 static const struct {
     unsigned char bit;
-    const char *bytes; /* all with the same upper half */
+    const char *bytes;
 } classes[] = {
-    {CARD_HIGH, "0123456789"}, {CARD_LOW, " +-%"}, {QUOTE, "\""}, {SIGN, ":="}, {BACKSLASH, "\\"},
+    /* no-break spaces too, and so some letters beyond ASCII */
+    {CARD_HIGH, "0123456789\xc2\xa0"}, {CARD_LOW, " +-.%"}, {QUOTE, "\""}, {SIGN, ":="}, {BACKSLASH, "\\"},
 };
 
 /* By the lower and the upper half of a byte; [3] is for the classes. */
@@ -209,6 +211,8 @@ static bool is_sign_of_secret(struct slice t, size_t at)
 static bool is_percent_of_something(struct slice t, size_t at)
 {
     char c;
+    if (redact_wide_space(t, at))
+        return at > 0 && is_digit(t.at[at - 1]);
     return redact_percent(t, at, &c) > 0 && (c == '@' || is_sign_of_secret(t, at));
 }
 
@@ -259,7 +263,7 @@ static bool has_groups_of_card(struct slice run)
             continue;
         }
         sum += group;
-        bool ends = i == run.len || separators++ > 0;
+        bool ends = i == run.len || separators++ >= MOST_SEPARATOR_BYTES;
         if (group == 4 || group >= FEWEST_CARD_DIGITS || (i < run.len && run.at[i] == '%') ||
             (ends && sum >= FEWEST_CARD_DIGITS && sum <= MOST_CARD_DIGITS))
             return true;

@@ -55,6 +55,14 @@ static void every_place_is_looked_at(void **state)
                                           "AKIAIOSFODNN7EXAMPLE",
                                           "4111111111111111",
                                           "4111 1111 1111 1111",
+                                          "4111  1111  1111  1111",
+                                          "4111\xc2\xa0"
+                                          "1111\xc2\xa0"
+                                          "1111\xc2\xa0"
+                                          "1111",
+                                          "4111%C2%A01111%C2%A01111%C2%A01111",
+                                          "4111.1111.1111.1111",
+                                          "card4111111111111111",
                                           "eyJhbGciOi.eyJzdWIi",
                                           "//joe:pw@db",
                                           "\\u0040",
@@ -67,7 +75,7 @@ static void every_place_is_looked_at(void **state)
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         for (size_t len = strlen(secrets[i]); len < sizeof text; len += 7)
             for (size_t at = 0; at + strlen(secrets[i]) <= len; at++) {
-                memset(text, '.', sizeof text);
+                memset(text, ',', sizeof text);
                 memcpy(text + at, secrets[i], strlen(secrets[i]));
                 assert_false(redact_is_quiet((struct slice){text, len}));
                 assert_false(redact_is_quiet_plain((struct slice){text, len}));
