@@ -24,6 +24,9 @@ for (const [address, expected] of [
   [`/reset/${jwt}`, "/reset/[redacted]"],
   ["/card/4111111111111111", "/card/[redacted]"],
   ["/card/4111-1111-1111-1111", "/card/[redacted]"],
+  ["/card/4111%201111%20%201111%201111", "/card/[redacted]"],
+  ["/card/4111\u00a01111\u00a01111\u00a01111", "/card/[redacted]"],
+  ["/order/123e4567-e89b-12d3-4456-426614174006", "/order/123e4567-e89b-12d3-4456-426614174006"],
   ["/order/123e4567-e89b-12d3-a456-426614174000", "/order/123e4567-e89b-12d3-a456-426614174000"],
   ["/reset/9f86d081884c7d659a2feaa0c55ad015", "/reset/[redacted]"],
   ["/blog/how-to-buy-the-very-best-lamp-of-2026", "/blog/how-to-buy-the-very-best-lamp-of-2026"],
@@ -41,6 +44,13 @@ for (const [text, expected] of [
   ["mail jane.doe+x@mail.example.org now", "mail [redacted] now"],
   [`bad ${jwt}!`, "bad [redacted]!"],
   ["card 4111 1111 1111 1111 refused", "card [redacted] refused"],
+  ["card4111111111111111 4111111111111111EUR", "card[redacted]EUR"],
+  ["4111  1111  1111  1111 12/27", "[redacted]/27"],
+  ["4111\u00a01111\u00a01111\u00a01111", "[redacted]"],
+  ["3782 822463 10005, 4111+1111+1111+1111, 378282246310005", "[redacted], [redacted], [redacted]"],
+  ["4111 1111 1111 1112 at 1795354199800 ms", "4111 1111 1111 1112 at 1795354199800 ms"],
+  ["order 1234567890123456 in 0.4111111111111111 s", "order 1234567890123456 in 0.4111111111111111 s"],
+  ["npm/lodash@4.17.21/x.js", "npm/lodash@4.17.21/x.js"],
   ["Authorization: Bearer abcdefgh1234", "Authorization: [redacted] [redacted]"],
   ["password=hunter2&x", "password=[redacted]&x"],
   ['{"token":"abc"}', '{"token":"[redacted]"}'],
@@ -51,9 +61,9 @@ for (const [text, expected] of [
 }
 
 test("scrubbing is bounded in time and length, and keeps whole characters", () => {
-  const began = Date.now();
-  for (const part of ["a", "?a=", "1 ", "eyJ", "a.", "a@", "&", "password", "-"]) scrubText(part.repeat(100000), 16384);
-  assert.ok(Date.now() - began < 1000);
+  const began = process.cpuUsage().user;
+  for (const part of ["a", "?a=", "1 ", "1", "4111 ", "1%20%20", "eyJ", "a.", "a@", "&", "password", "-"]) scrubText(part.repeat(100000), 16384);
+  assert.ok(process.cpuUsage().user - began < 5e6); /* squared, it were minutes */
   assert.equal(scrubText("ab\u{1f4a1}", 3), "ab");
 });
 
@@ -169,7 +179,7 @@ test("sender: exit hands over what waits, but not what outlives the page, and ke
   assert.deepEqual(one.handed.map((body) => body.id), ["b2", "b3"]);
 });
 
-test("size: the script stays under 10,700 bytes of brotli", async () => {
+test("size: the script stays under 10,820 bytes of brotli", async () => {
   const script = await readFile(new URL("../dist/seismo.js", import.meta.url));
-  assert.ok(brotliCompressSync(script).length < 10700, `${brotliCompressSync(script).length}`);
+  assert.ok(brotliCompressSync(script).length < 10820, `${brotliCompressSync(script).length}`);
 });

@@ -2,7 +2,7 @@
 // title. What somebody typed is never read: no .value, no text of textarea, select or editable parts.
 // Under [data-seismo-mask] a name is "[masked]".
 
-import { cut, scrubText } from "./scrub";
+import { scrubText } from "./scrub";
 
 const MASK = "[data-seismo-mask]";
 const PRIVATE = `script,style,noscript,input,textarea,select,[contenteditable]:not([contenteditable=false]),${MASK}`;
@@ -14,7 +14,7 @@ export function nameOf(element: Element, answers = true): string {
   if (element.closest(MASK)) return "[masked]";
   const said = element.getAttribute("data-seismo-name") || fromIds(element) || element.getAttribute("aria-label");
   const name = said || fromLabels(element) || fromContent(element, answers) || element.getAttribute("title") || element.getAttribute("placeholder");
-  return scrubText(cut((name || "").replace(/\s+/g, " ").trim(), LIMIT), LIMIT);
+  return scrubText((name || "").replace(/\s+/g, " ").trim(), LIMIT);
 }
 
 function fromIds(element: Element): string {
@@ -42,7 +42,7 @@ function textOf(root: Element | null): string {
   let text = "";
   let seen = 0;
   const pending: Node[] = [root];
-  for (let node = pending.pop(); node && text.length < LIMIT && seen < 200; node = pending.pop(), seen++) {
+  for (let node = pending.pop(); node && text.length < 2 * LIMIT && seen < 200; node = pending.pop(), seen++) {
     if (node.nodeType === Node.TEXT_NODE) {
       text += `${node.nodeValue} `;
     } else if (node instanceof Element && !node.matches(PRIVATE) && (node === root || !node.matches(UNSEEN))) {

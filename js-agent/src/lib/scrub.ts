@@ -6,9 +6,10 @@
 export const REDACTED = "[redacted]";
 
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g;
-const EMAIL = /[\w.!#$'*+^`{|}~-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+/gi;
-/* Standing alone: the groups of a UUID are none. */
-const CARD = /(^|[^a-z\d-])(?:\d[ -]?){12,18}\d(?![a-z\d-])/gi;
+/* It ends in letters: `lodash@4.17.21` is none. */
+const EMAIL = /[\w.!#$'*+^`{|}~-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[a-z]{2,63}/gi;
+/* Digits, with one or two signs between their groups, and the point before them. */
+const DIGITS = /\.?\d(?:(?:[ +\xa0-]|%20|%C2%A0){0,2}\d){12,40}/gi;
 const BEARER = /\b(bearer|basic) +[\w.~+/=-]{8,}/gi;
 /* name=value, name: value; "token" only with = or quotes, because of "Unexpected token: }". */
 const NAMED =
@@ -26,8 +27,25 @@ export function scrubText(text: string, limit: number): string {
     .replace(BEARER, `$1 ${REDACTED}`)
     .replace(NAMED, `$1${REDACTED}`)
     .replace(EMAIL, REDACTED)
-    .replace(CARD, `$1${REDACTED}`);
+    .replace(DIGITS, (run) => (hasCard(run) ? REDACTED : run));
   return cut(clean, limit);
+}
+
+/* Some groups in a row are one: a date or another number may follow. Two with a hyphen are the end of a UUID, and what
+   follows a point are decimals. */
+function hasCard(run: string): boolean {
+  const groups = run.split(/(?:%20|%C2%A0|[^\d.])+/i);
+  return groups.some((_, from) => [1, 2, 3, 4].some((n) => (n !== 2 || !run.includes("-")) && isCard(groups.slice(from, from + n).join(""))));
+}
+
+/* How networks begin their numbers, and Luhn's check: a time in ms or an id seldom passes both. */
+function isCard(digits: string): boolean {
+  let sum = 0;
+  for (let i = digits.length, twice = 0; i--; twice ^= 1) {
+    const digit = +digits[i] << twice;
+    sum += digit > 9 ? digit - 9 : digit;
+  }
+  return sum % 10 === 0 && /^(?:4\d{12}|3[068]\d{12}|3[47]\d{13}|[2-6]\d{15}|[46]\d{16,18})$/.test(digits);
 }
 
 /** At most `limit` characters, never half a character. */
