@@ -1,16 +1,13 @@
 // Alerts on the live page: one is opened by what is measured, told why, acknowledged and silenced by people, kept over a restart; the end of
 // the silence tells Slack what is still open.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { slack } from '../fakes/slack.mjs';
+import { accessible, screenshots } from '../lib/axe.mjs';
 import { openBrowser } from '../lib/browser.mjs';
-import { id, place, post, root, start, until } from '../lib/seismo.mjs';
+import { id, place, post, start, until } from '../lib/seismo.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const screenshots = join(root, 'var/screenshots');
 const hostile = '<img src=x onerror="document.title=1">\u202e';
 const foreign = [];
 let fake, where, seismo, browser, alert, going = true, visitors;
@@ -113,17 +110,10 @@ test('it is acknowledged and silenced on the page, and both are there for others
 
 const shown = () => ({ alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, 'alerts-german': '/?view=alerts&lang=de', 'alert-german': `/?view=alert&id=${alert.id}&lang=de` });
 for (const colorScheme of ['light', 'dark'])
-  test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
+  test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {
     for (const [name, path] of Object.entries(shown())) {
       const page = await open(path, { colorScheme });
-      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}.png`), fullPage: true });
-      const { violations } = await page.evaluate(`${axe}; axe.run({ resultTypes: ['violations'] })`);
-      const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      assert.deepEqual(bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), [], `${name}, ${colorScheme}`);
-      await page.setViewportSize({ width: 320, height: 700 });
-      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-320.png`), fullPage: true });
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(over <= 0, `${name} is ${over} px too wide at 320 px`);
+      await accessible(page, `${name}-${colorScheme}`);
       await page.context().close();
     }
   });
