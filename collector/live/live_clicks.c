@@ -90,9 +90,8 @@ static bool look(void *ctx, struct slice id, struct slice json)
     struct clicks *clicks = ctx;
     (void)id;
     json_t *document = live_document(json);
-    struct slice environment = clicks->query->environment;
     clicks->looked_at++;
-    if (document && (!environment.len || slice_equal(environment, live_member(document, "service.environment"))))
+    if (document && live_is_of_environment(clicks->query, document))
         count_click(clicks, document);
     json_decref(document);
     return true;

@@ -73,7 +73,7 @@ static bool passes(const struct live_query *query, const json_t *document)
         if (wanted.len && !slice_equal(wanted, live_member(document, dimensions[i].field)))
             return false;
     }
-    if (query->environment.len && !slice_equal(query->environment, live_member(document, "service.environment")))
+    if (!live_is_of_environment(query, document))
         return false;
     struct slice name = query->name;
     return !name.len || slice_is(name, "*") || slice_equal(live_member(document, "seismo.route"), name) ||

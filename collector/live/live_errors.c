@@ -33,6 +33,7 @@ struct shares {
 };
 
 struct cases {
+    const struct live_query *query;
     struct buf *rows;
     struct seen sessions, users;
     struct shares shares[3];
@@ -143,8 +144,10 @@ static bool take_case(void *ctx, struct slice id, struct slice json)
     struct cases *cases = ctx;
     (void)id;
     json_t *document = live_document(json);
-    if (!document)
+    if (!document || !live_is_of_environment(cases->query, document)) {
+        json_decref(document);
         return true;
+    }
     struct slice session = live_member(document, "session.id");
     bool is_new = see(&cases->sessions, session) || !session.len;
     see(&cases->users, live_member(document, "user.id"));
@@ -159,28 +162,34 @@ static bool take_case(void *ctx, struct slice id, struct slice json)
     return !buf_failed(cases->rows);
 }
 
+struct moment {
+    const struct live_query *query;
+    struct buf time;
+};
+
 static bool take_time(void *ctx, struct slice id, struct slice json)
 {
-    struct buf *time = ctx;
+    struct moment *moment = ctx;
     (void)id;
     json_t *document = live_document(json);
-    buf_add_slice(time, live_member(document, "@timestamp"));
+    if (document && live_is_of_environment(moment->query, document))
+        buf_add_slice(&moment->time, live_member(document, "@timestamp"));
     json_decref(document);
-    return false;
+    return moment->time.len == 0;
 }
 
-static enum err write_time(struct live *live, const struct store_event_query *filter, bool newest, const char *name,
-                           struct buf *buf)
+static enum err write_time(struct live *live, const struct live_query *query, const struct store_event_query *filter,
+                           bool newest, const char *name, struct buf *buf)
 {
     struct store_event_query one = *filter;
-    struct buf time;
-    buf_init(&time, 64);
+    struct moment moment = {.query = query};
+    buf_init(&moment.time, 64);
     one.newest_first = newest;
-    one.limit = 1;
-    enum err err = store_read_events(live->options.store, &one, take_time, &time);
-    if (err == ERR_OK && time.len)
-        buf_json_field(buf, name, buf_slice(&time));
-    buf_done(&time);
+    one.limit = query->environment.len ? MAX_LOOKED_AT : 1;
+    enum err err = store_read_events(live->options.store, &one, take_time, &moment);
+    if (err == ERR_OK && moment.time.len)
+        buf_json_field(buf, name, buf_slice(&moment.time));
+    buf_done(&moment.time);
     return err;
 }
 
@@ -201,9 +210,9 @@ static enum err read_cases(struct live *live, const struct store_event_query *fi
 {
     enum err err = store_read_events(live->options.store, filter, take_case, cases);
     if (err == ERR_OK)
-        err = write_time(live, filter, false, "first", buf);
+        err = write_time(live, cases->query, filter, false, "first", buf);
     if (err == ERR_OK)
-        err = write_time(live, filter, true, "last", buf);
+        err = write_time(live, cases->query, filter, true, "last", buf);
     if (err == ERR_OK)
         write_cases(buf, cases);
     return err;
@@ -226,6 +235,7 @@ enum err live_answer_errors(struct live *live, const struct live_query *query, s
         abort();
     buf_init(&rows, LIVE_MAX_ANSWER);
     buf_init(&name, 8192);
+    cases->query = query;
     cases->rows = &rows;
     cases->max_rows = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES;
     cases->shares[0] = (struct shares){.name = "releases", .fields = version};

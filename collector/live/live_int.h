@@ -168,6 +168,8 @@ json_t *live_document(struct slice json);
 /* Text member of a document (NULL allowed); len 0 when absent. Borrowed from the document. */
 struct slice live_member(const json_t *document, const char *name);
 double live_member_number(const json_t *document, const char *name); /* NAN when absent */
+/* Whether a document (NULL allowed) is of the environment that is asked for, if any is. Stores cannot ask for one. */
+bool live_is_of_environment(const struct live_query *query, const json_t *document);
 
 /* ---- remarks: event/remarks.h ---- */
 struct remarks;

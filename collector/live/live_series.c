@@ -188,7 +188,7 @@ static bool look(void *ctx, struct slice id, struct slice json)
     struct samples *samples = ctx;
     (void)id;
     json_t *document = live_document(json);
-    if (document && is_of_series(samples->query, document)) {
+    if (document && live_is_of_environment(samples->query, document) && is_of_series(samples->query, document)) {
         struct sample sample = {0};
         double value = live_member_number(document, samples->query->kind == SERIES_VITAL ? "seismo.vital.value"
                                                                                          : "seismo.duration_ms");

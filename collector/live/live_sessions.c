@@ -32,6 +32,12 @@ double live_member_number(const json_t *document, const char *name)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+bool live_is_of_environment(const struct live_query *query, const json_t *document)
+{
+    struct slice wanted = query->environment;
+    return !wanted.len || (document && slice_equal(wanted, live_member(document, "service.environment")));
+}
+
 /* ---- the list ---- */
 
 struct session {
@@ -40,6 +46,7 @@ struct session {
 };
 
 struct sessions {
+    const struct live_query *query;
     struct arena *arena;
     struct session *found;
     size_t n, max, looked_at;
@@ -90,7 +97,8 @@ static bool list_one(void *ctx, struct slice id, struct slice json)
     struct sessions *sessions = ctx;
     (void)id;
     json_t *document = live_document(json);
-    struct slice session_id = document ? live_member(document, "session.id") : SLICE_NONE;
+    bool is_asked_for = document && live_is_of_environment(sessions->query, document);
+    struct slice session_id = is_asked_for ? live_member(document, "session.id") : SLICE_NONE;
     struct session *session = session_id.len ? session_of(sessions, session_id) : NULL;
     if (session) {
         const struct {
@@ -153,7 +161,7 @@ static void write_session(struct buf *buf, const struct session *session)
 
 enum err live_answer_sessions(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
 {
-    struct sessions sessions = {.arena = arena_new(65536, 4194304)};
+    struct sessions sessions = {.arena = arena_new(65536, 4194304), .query = query};
     sessions.max = query->limit < MAX_SESSIONS ? query->limit : MAX_SESSIONS;
     sessions.found = calloc(sessions.max, sizeof *sessions.found);
     if (!sessions.found)

@@ -1,20 +1,28 @@
 // The live page by itself: the box that finds, the user's timeline, comparison, tables, keys; nothing serious for axe in light and dark, no
 // sideways scrolling at 320 px, hostile text as text, no request to another host.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { accessible, screenshots } from '../lib/axe.mjs';
 import { openBrowser } from '../lib/browser.mjs';
-import { place, root, start, until } from '../lib/seismo.mjs';
+import { place, start, until } from '../lib/seismo.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const screenshots = join(root, 'var/screenshots');
 const hostile = '"><img src=x onerror="document.title=1">\u202e';
 let where, seismo, browser, code;
 const foreign = [];
 
 const event = (kind, at, fields) => ({ kind, at, page: '/', view: 'view-0001-abcd', ...fields });
+
+const failure = { type: 'TypeError', message: 'x is undefined', stack: 'TypeError: x is undefined\n    at buy (https://shop.test/a.js:1:2)' };
+
+async function send(i, of, events) {
+  const body = JSON.stringify({ v: 1, id: `beacon-${where.name}-${String(i).padStart(4, '0')}`, service: 'shop', version: '1.4.2', ...of, sent: Date.now(), events });
+  const answer = await fetch(`${seismo.publicUrl}/in/v1?k=demo`, { method: 'POST', body, headers: { 'content-type': 'text/plain' } });
+  assert.equal(answer.status, 202, await answer.text());
+}
+
+const ask = async (path) => (await fetch(seismo.innerUrl + path)).json();
 
 // Six minutes of three users, the later half with twice the time taken.
 async function fill() {
@@ -26,12 +34,11 @@ async function fill() {
       event('api', at + 100, { method: 'POST', url: '/api/checkout', status: i % 9 ? 200 : 500, duration: i < 18 ? 200 : 400 }),
       event('vital', at + 200, { name: 'LCP', value: 1800, rating: 'good' }),
       event('click', at + 300, { name: user ? 'Buy' : hostile, selector: '#buy', role: 'button' }),
-      ...(i % 6 ? [] : [event('error', at + 400, { type: 'TypeError', message: 'x is undefined', stack: 'TypeError: x is undefined\n    at buy (https://shop.test/a.js:1:2)' })]),
+      ...(i % 6 ? [] : [event('error', at + 400, failure)]),
     ];
-    const body = JSON.stringify({ v: 1, id: `beacon-${where.name}-${String(i).padStart(4, '0')}`, service: 'shop', version: '1.4.2', environment: 'test', session: `session-${user}-${i < 18 ? 'a' : 'b'}`, user: { id: `user-${user}` }, sent: Date.now(), events });
-    const answer = await fetch(`${seismo.publicUrl}/in/v1?k=demo`, { method: 'POST', body, headers: { 'content-type': 'text/plain' } });
-    assert.equal(answer.status, 202, await answer.text());
+    await send(i, { environment: 'test', session: `session-${user}-${i < 18 ? 'a' : 'b'}`, user: { id: `user-${user}` } }, events);
   }
+  await send(36, { environment: 'stage', session: 'session-9-a', user: { id: 'user-9' } }, [event('error', now - 5000, { page: '/stage', ...failure })]);
 }
 
 async function open(path, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
@@ -52,11 +59,10 @@ before(async () => {
   seismo = await start(where);
   await fill();
   browser = await openBrowser();
-  const ask = async (path) => (await fetch(seismo.innerUrl + path)).json();
   await until('all of it', async () => {
     const { totals, errors } = await ask('/api/overview?range=30m');
     code = errors.rows[0]?.code;
-    return totals.calls === 36 && totals.errors === 6 && (await ask('/api/find?id=user-2')).kind === 'user';
+    return totals.calls === 36 && totals.errors === 7 && (await ask('/api/find?id=user-2')).kind === 'user';
   }, { within: 60000 });
 });
 after(async () => {
@@ -126,6 +132,34 @@ test('key x compares with the period before, t shows charts as tables, and the a
   await page.context().close();
 });
 
+test('an environment filters every view, and stands in the address', async () => {
+  const page = await open('/');
+  await page.locator('[data-select=environment]').selectOption('stage');
+  await page.waitForURL((url) => url.searchParams.get('environment') === 'stage');
+  await page.locator('[data-testid=sessions] [data-name=session-9-a]').waitFor();
+  await until('one session', async () => (await page.locator('[data-testid=sessions] tbody tr').count()) === 1);
+  assert.equal(await page.locator('[data-testid=errors] tbody td').first().innerText(), '1');
+  await page.locator('[data-testid=errors] tbody a').first().click();
+  await page.locator('#main[data-view=error]:not([aria-busy])').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('environment'), 'stage');
+  assert.deepEqual(await page.locator('[data-testid=samples] tbody tr').evaluateAll((all) => all.map((row) => row.dataset.name)), ['session-9-a']);
+  const [stage, test] = await Promise.all(['stage', 'test'].map((environment) => ask(`/api/errors?code=${code}&environment=${environment}`)));
+  assert.deepEqual([stage.looked_at, stage.sessions, stage.first], [1, 1, stage.last]);
+  assert.equal(test.looked_at, 6);
+  assert.ok(test.last < stage.first);
+  assert.deepEqual((await ask('/api/series?kind=error&name=*&environment=stage')).samples.map(({ session }) => session), ['session-9-a']);
+  assert.ok((await ask('/api/sessions?environment=test')).rows.every(({ environment }) => environment === 'test'));
+  await page.goto(`${seismo.innerUrl}/?environment=none`);
+  await page.locator('[data-testid=pages]', { hasText: 'No page was opened' }).waitFor();
+  await page.context().close();
+});
+
+test('what the server refuses is said in the page\'s language', async () => {
+  const page = await open('/?view=session&id=nobody&lang=de');
+  await page.locator('[data-testid=problem]', { hasText: 'Unter diesem Namen ist hier nichts gespeichert.' }).waitFor();
+  await page.context().close();
+});
+
 test('? lists the keys, and p pauses', async () => {
   const page = await open('/');
   await page.keyboard.press('?');
@@ -143,17 +177,10 @@ const views = () => ({
   error: `/?view=error&code=${code}`, series: '/?view=series&kind=api&name=POST%20/api/checkout', vital: '/?view=series&kind=vital&name=*&detail=LCP', missing: '/?view=session&id=nobody',
 });
 for (const colorScheme of ['light', 'dark'])
-  test(`axe finds nothing serious, ${colorScheme}; nothing scrolls sideways at 320 px`, async () => {
+  test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {
     for (const [name, path] of Object.entries(views())) {
       const page = await open(path, { colorScheme });
-      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}.png`), fullPage: true });
-      const { violations } = await page.evaluate(`${axe}; axe.run({ resultTypes: ['violations'] })`);
-      const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      assert.deepEqual(bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), [], `${name}, ${colorScheme}`);
-      await page.setViewportSize({ width: 320, height: 700 });
-      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-320.png`), fullPage: true });
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(over <= 0, `${name} is ${over} px too wide at 320 px`);
+      await accessible(page, `${name}-${colorScheme}`);
       await page.context().close();
     }
   });

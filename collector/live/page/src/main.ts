@@ -19,7 +19,7 @@ import { showFooter } from "./view/footer";
 import { showHeader } from "./view/header";
 import { toggleKeys } from "./view/keys";
 import { overviewWords, showOverview } from "./view/overview";
-import { alertLink, seriesWords, trouble } from "./view/parts";
+import { alertLink, alertWords, seriesWords, trouble } from "./view/parts";
 import { showSeries } from "./view/series";
 import { showSelf, type Sample } from "./view/self";
 import { showSession } from "./view/session";
@@ -136,16 +136,20 @@ async function refreshUser(asked: State): Promise<void> {
 }
 
 async function refreshError(asked: State): Promise<void> {
-  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?code=${encodeURIComponent(asked.code ?? "")}`), readStatus()]);
+  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), readStatus()]);
   if (asked !== state) return;
   title(detail.message);
   showError(main, asked, detail);
 }
 
 /* Before anything is drawn: marks belong to every chart. */
-async function readDeploys(asked: State): Promise<void> {
-  deploys = await get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`);
-  if (asked === state) setMarks(deploys.rows.map(({ at, name }) => ({ at: Date.parse(at), name })));
+async function readMarks(asked: State): Promise<void> {
+  const [marked, alerts] = await Promise.all([get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`), get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=50`)]);
+  if (asked !== state) return;
+  deploys = marked;
+  const open = alerts.rows.filter((alert) => alert.state === "firing");
+  setMarks(deploys.rows.map(({ at, name }) => ({ at: Date.parse(at), name })),
+    open.map((alert) => ({ at: Date.parse(alert.since ?? alert.opened ?? ""), name: `${seriesWords(alert.series, alert.name, alert.detail)} ${alertWords(alert)[0]}` })));
 }
 
 const samples: Sample[] = [];
@@ -193,7 +197,7 @@ async function refresh(): Promise<boolean> {
   const asked = state;
   asTables(Boolean(asked.tables));
   try {
-    await readDeploys(asked);
+    await readMarks(asked);
     if (asked !== state) return false;
     await VIEWS[view(asked)](asked);
     main.setAttribute("data-view", view(asked));

@@ -22,13 +22,29 @@ interface Holder extends HTMLElement { chart?: uPlot; shape?: string; last?: Cha
 
 const holders = new Set<Holder>();
 
-/* Deploys, drawn on every chart. */
+/* Deploys and open alerts, drawn on every chart. */
 export interface Mark { at: number; name: string }
-let marks: Mark[] = [];
-export function setMarks(list: Mark[]): void {
-  if (JSON.stringify(list) === JSON.stringify(marks)) return;
-  marks = list;
+let marks: Mark[] = [], trouble: Mark[] = [];
+export function setMarks(deploys: Mark[], alerts: Mark[]): void {
+  if (JSON.stringify([deploys, alerts]) === JSON.stringify([marks, trouble])) return;
+  marks = deploys;
+  trouble = alerts;
   for (const holder of holders) holder.chart?.redraw(false);
+}
+
+/* A bar on top from where an alert began: it is open, so it goes on to the right edge. */
+function drawTrouble(chart: uPlot): void {
+  const { ctx, bbox } = chart, right = bbox.left + bbox.width;
+  ctx.save();
+  for (const { at } of trouble) {
+    const left = Math.max(bbox.left, chart.valToPos(at / 1000, "x", true));
+    if (left >= right) continue;
+    ctx.fillStyle = color("--mark");
+    ctx.fillRect(left, bbox.top, right - left, bbox.height);
+    ctx.fillStyle = color("--poor-bar");
+    ctx.fillRect(left, bbox.top, right - left, 3 * devicePixelRatio);
+  }
+  ctx.restore();
 }
 
 function drawMarks(chart: uPlot): void {
@@ -69,6 +85,7 @@ function value(unit: ChartData["unit"], n: number | null | undefined): string {
   return unit === "count" ? count(Math.round(n)) : unit === "ms" ? duration(n) : decimals(n, n < 0.1 ? 3 : 2);
 }
 
+const RIGHT = 14; // room for half of the last time
 const barPaths = uPlot.paths.bars!({ size: [0.78, 22], align: 1 });
 const linePaths = uPlot.paths.linear!();
 
@@ -89,6 +106,19 @@ function shapeOf(data: ChartData): string {
   return JSON.stringify([data.lines.map(({ name, color, kind }) => [name, color, kind]), data.unit, data.axis, data.height]);
 }
 
+function isIn(mark: Mark, data: ChartData, i: number): boolean {
+  return mark.at >= data.times[i] && mark.at < data.times[i] + data.step;
+}
+
+function tipRow(name: string, dot: string, what: string): HTMLElement {
+  const row = document.createElement("span"), left = document.createElement("i"), right = document.createElement("em");
+  left.textContent = name;
+  left.style.setProperty("--dot", color(dot));
+  right.textContent = what;
+  row.append(left, right);
+  return row;
+}
+
 function tooltip(holder: Holder): { plugin: uPlot.Plugin } {
   const box = document.createElement("div");
   box.className = "chart-tip";
@@ -97,24 +127,11 @@ function tooltip(holder: Holder): { plugin: uPlot.Plugin } {
     const at = chart.cursor.idx, data = holder.last;
     if (at === null || at === undefined || !data || (chart.cursor.left ?? -1) < 0) { box.hidden = true; return; }
     const from = data.times[at];
-    const rows = [document.createElement("b")];
+    const rows: HTMLElement[] = [document.createElement("b")];
     rows[0].textContent = data.step >= 60000 ? `${dateTime(from)} – ${clock(from + data.step, false)}` : `${clock(from)} – ${clock(from + data.step)}`;
-    for (const line of data.lines) {
-      const row = document.createElement("span"), name = document.createElement("i"), number = document.createElement("em");
-      name.textContent = line.name;
-      name.style.setProperty("--dot", color(line.color));
-      number.textContent = value(data.unit, line.values[at]);
-      row.append(name, number);
-      rows.push(row);
-    }
-    for (const mark of marks.filter(({ at: moment }) => moment >= from && moment < from + data.step)) {
-      const row = document.createElement("span"), name = document.createElement("i"), what = document.createElement("em");
-      name.textContent = t("Deploy");
-      name.style.setProperty("--dot", color("--deploy"));
-      what.textContent = plain(mark.name);
-      row.append(name, what);
-      rows.push(row);
-    }
+    for (const line of data.lines) rows.push(tipRow(line.name, line.color, value(data.unit, line.values[at])));
+    for (const mark of marks.filter((one) => isIn(one, data, at))) rows.push(tipRow(t("Deploy"), "--deploy", plain(mark.name)));
+    for (const mark of trouble.filter((one) => one.at < from + data.step)) rows.push(tipRow(t("Open alert"), "--poor-bar", plain(mark.name)));
     box.replaceChildren(...rows);
     box.hidden = false;
     const width = chart.over.clientWidth, left = chart.cursor.left!;
@@ -141,7 +158,7 @@ function shade(holder: Holder): uPlot.Plugin {
         }
         chart.ctx.restore();
       },
-      draw: drawMarks,
+      draw: (chart) => { drawTrouble(chart); drawMarks(chart); },
     },
   };
 }
@@ -151,9 +168,20 @@ function axisDuration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${decimals(ms / 1000, 0, 2)} s` : duration(ms);
 }
 
-function axisTimes(_: uPlot, splits: number[]): string[] {
+/* A label that would stand half outside is left out. */
+function axisTimes(chart: uPlot, splits: number[]): string[] {
   const long = splits.length > 1 && splits[splits.length - 1] - splits[0] > 86400;
-  return splits.map((s) => (long ? dateTime(s * 1000) : clock(s * 1000, splits.length > 1 && splits[1] - splits[0] < 60)));
+  const { min = 0, max = 1 } = chart.scales.x, width = chart.bbox.width / devicePixelRatio;
+  return splits.map((s) => {
+    const text = long ? dateTime(s * 1000) : clock(s * 1000, splits.length > 1 && splits[1] - splits[0] < 60);
+    return ((max! - s) / (max! - min!)) * width + RIGHT < text.length * 3.2 ? "" : text;
+  });
+}
+
+/* A step alone between two in which nothing was measured has no line to stand on: it is a dot. */
+function alone(values: (number | null | undefined)[]): number[] {
+  const none = (i: number): boolean => values[i] === null || values[i] === undefined;
+  return values.map((_, i) => i).filter((i) => !none(i) && none(i - 1) && none(i + 1));
 }
 
 function options(holder: Holder, data: ChartData): uPlot.Options {
@@ -163,7 +191,7 @@ function options(holder: Holder, data: ChartData): uPlot.Options {
     width: Math.max(100, holder.clientWidth),
     height: data.height,
     legend: { show: false },
-    padding: [6, 6, data.axis ? 0 : 4, 0],
+    padding: [6, RIGHT, data.axis ? 0 : 4, 0],
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, sync: { key: "seismo" } },
     scales: {
       x: { time: true, range: () => [holder.last!.from / 1000, holder.last!.to / 1000] },
@@ -185,32 +213,33 @@ function options(holder: Holder, data: ChartData): uPlot.Options {
         width: line.kind === "bar" ? 0 : line.width ?? 1.75,
         fill: line.kind === "bar" ? color(line.color) : line.fill ? color(`${line.color}-soft`) : undefined,
         paths: line.kind === "bar" ? barPaths : linePaths,
-        points: { show: line.kind === "bar" ? false : undefined, size: 4 },
+        points: { show: line.kind === "bar" ? false : undefined, size: 4, filter: (chart, index, show) => (show ? null : alone(chart.data[index] as (number | null)[])) },
         dash: line.dash,
-        spanGaps: line.kind !== "bar",
       })),
     ],
     plugins: [tooltip(holder).plugin, shade(holder)],
   };
 }
 
-function deployed(data: ChartData, i: number): string {
-  return marks.filter(({ at }) => at >= data.times[i] && at < data.times[i] + data.step).map(({ name }) => t("deploy {name}", { name })).join(", ");
+/* What stands on the chart beside its lines: deploys, and where an alert that is open began. */
+function happened(data: ChartData, i: number): string {
+  const said = (list: Mark[], words: (name: string) => string): string[] => list.filter((mark) => isIn(mark, data, i)).map(({ name }) => words(name));
+  return [...said(marks, (name) => t("deploy {name}", { name })), ...said(trouble, (name) => t("open alert: {name}", { name }))].join(", ");
 }
 
 /* The same figures for those who read rather than look; steps in which nothing was are left out. */
 function table(data: ChartData): HTMLElement {
   const { lines } = data;
-  const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i]) || deployed(data, i)).reverse();
+  const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i]) || happened(data, i)).reverse();
   const when = (i: number): string => (data.step >= 60000 ? dateTime(data.times[i]) : clock(data.times[i]));
   return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, data.label),
     h("thead", null, h("tr", null, h("th", { scope: "col" }, t("From")), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
-    h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i), deployed(data, i) && h("span", { class: "tag" }, deployed(data, i))), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
+    h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i), happened(data, i) && h("span", { class: "tag" }, happened(data, i))), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
       : h("tr", null, h("td", { colspan: String(lines.length + 1) }, t("nothing in this time"))))));
 }
 
 function drawTable(holder: Holder, data: ChartData): void {
-  const shape = JSON.stringify(["table", data.label, data.times[0], data.lines, marks]);
+  const shape = JSON.stringify(["table", data.label, data.times[0], data.lines, marks, trouble]);
   if (holder.shape === shape) return;
   const scrolled = holder.querySelector(".chart-table")?.scrollTop ?? 0;
   holder.chart?.destroy();

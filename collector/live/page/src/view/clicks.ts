@@ -16,7 +16,7 @@ function chips(flags: Flags): Child {
 function row(state: State, element: Element, now: number): HTMLElement {
   return h("tr", { "data-name": element.name || element.selector, "data-key": `${element.name} ${element.selector}` },
     h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: element.session }, { class: "name two", title: element.selector },
-      h("bdi", { class: "message" }, element.name || element.selector || t("unnamed")), h("span", { class: "muted" }, h("bdi", null, [element.page, element.name && element.selector].filter(Boolean).join(" · "))))),
+      h("bdi", { class: "message" }, element.name || element.selector || t("unnamed")), h("span", { class: "muted" }, h("bdi", null, [element.page, element.name && element.selector].filter(Boolean).join(" · "))), h("span", { class: "only-narrow" }, chips(element.flags)))),
     h("td", { class: "num strong" }, count(element.count)), h("td", { class: "medium" }, chips(element.flags)),
     h("td", { class: "num wide muted" }, time(element.last, ago(Date.parse(element.last), now))));
 }

@@ -93,7 +93,7 @@ function lanes({ totals, traffic }: Overview, step: number, before: Overview | n
   const most = (values: number[]): string => t("most in {time}: {count}", { time: span(step), count: Math.round(Math.max(0, ...values)) });
   const failed = totals.calls > 0 ? totals.failed_calls / totals.calls : 0;
   return [
-    { id: "views", title: t("Page views"), delta: was && change(totals.loads + totals.routes, was.loads + was.routes, "down", count), total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? t("{loads} loads, {routes} routes", { loads: totals.loads, routes: totals.routes }) : most(traffic.views) },
+    { id: "views", title: t("Page views"), delta: was && change(totals.loads + totals.routes, was.loads + was.routes, "down", count), total: count(totals.loads + totals.routes), kind: "page", note: totals.routes ? [t("{n} loads", { n: totals.loads }), ", ", t("{n} route changes", { n: totals.routes })] : most(traffic.views) },
     { id: "calls", title: t("API calls"), delta: was && change(totals.calls, was.calls, "neither", count), total: count(totals.calls), kind: "api", note: totals.failed_calls ? h("span", { class: "bad-text" }, t("{failed} failed ({share})", { failed: totals.failed_calls, share: share(failed) })) : t("none failed") },
     { id: "errors", title: t("Errors"), delta: was && change(totals.errors, was.errors, "up", count), total: count(totals.errors), kind: "error", note: totals.errors ? most(traffic.errors) : t("none") },
   ];
