@@ -1,6 +1,6 @@
 // One running agent: signals -> report -> queue -> sender. All state of the agent hangs here.
 
-import type { BeaconEvent } from "./wire";
+import type { Beacon, BeaconEvent } from "./wire";
 import type { Config } from "./config";
 import type { Scene } from "./scene";
 import { onApi } from "./capture/onApi";
@@ -9,7 +9,7 @@ import { onError } from "./capture/onError";
 import { onPage } from "./capture/onPage";
 import { onRoute } from "./capture/onRoute";
 import { onVital } from "./capture/onVital";
-import { guard, listen, quietly } from "./lib/guard";
+import { endAll, guard, listen, quietly } from "./lib/guard";
 import { shareOf } from "./lib/id";
 import { openPlace } from "./lib/place";
 import { openSession } from "./lib/session";
@@ -29,91 +29,73 @@ export interface Agent {
 
 export function newAgent(config: Config): Agent {
   const queue = newQueue();
-  const session = openSession([() => localStorage, () => sessionStorage], () => Date.now());
+  const session = openSession([() => localStorage, () => sessionStorage], Date.now);
   const sender = newSender(newOutside(config, queue.lose));
   const place = openPlace();
-  const exits = new Set<() => void>();
-  const drains = new Set<() => void>();
+  const works: ((leaving: boolean) => void)[] = [];
   const ours = config.endpoint.split(/[?#]/)[0]!;
-  let user = config.user;
+  const { service, version, environment, rate } = config;
+  const envelope: Omit<Beacon, "id" | "session" | "sent" | "events"> = { service, version, environment, rate, agent: { name: "seismo-js", version: AGENT_VERSION } };
   let timer: ReturnType<typeof setTimeout> | undefined;
   let active = true;
 
-  function take() {
-    return queue.take({
-      service: config.service,
-      version: config.version,
-      environment: config.environment,
-      rate: config.rate,
-      user: user ? { id: user } : undefined,
-      agent: { name: "seismo-js", version: AGENT_VERSION },
-    });
+  function takeAll(): Beacon[] {
+    clearTimeout(timer);
+    timer = undefined;
+    const beacons = [];
+    for (let beacon = queue.take(envelope); beacon; beacon = queue.take(envelope)) beacons.push(beacon);
+    return beacons;
   }
 
-  const flush = guard(() => {
-    clearTimeout(timer);
-    timer = undefined;
-    for (let beacon = take(); beacon; beacon = take()) sender.push(beacon);
-  });
-
-  const exit = guard(() => {
-    exits.forEach((work) => quietly(work));
-    drains.forEach((work) => quietly(work));
-    clearTimeout(timer);
-    timer = undefined;
-    const last = [];
-    for (let beacon = take(); beacon; beacon = take()) last.push(beacon);
-    sender.exit(last);
-  });
+  const ask = (leaving: boolean): void => works.forEach((work) => quietly(() => work(leaving)));
+  const flush = guard(() => takeAll().forEach(sender.push));
+  const exit = (): void => {
+    ask(true);
+    sender.exit(takeAll());
+  };
+  const setUser = (id: string | undefined): void => {
+    /* What waits belongs to whom it was captured for. */
+    flush();
+    envelope.user = id ? { id } : undefined;
+  };
 
   const scene: Scene = {
     place,
     busy: { calls: 0, last: 0 },
     isOurs: (address) => address.startsWith(ours),
-    onExit: (work) => enlist(exits, work),
-    onFlush: (work) => enlist(drains, work),
+    onFlush: (work) => works.push(work),
     began() {},
     failed() {},
     report(event, { view, key, isUse } = {}) {
+      if (!active) return;
       const id = session.id(isUse);
-      if (!active || shareOf(id) >= config.rate) return;
+      if (shareOf(id) >= rate) return;
       const page = view ? view.page : place.page();
       queue.add({ ...event, page } as BeaconEvent, id, (view ?? place.view()).id, key);
       if (queue.isFull()) flush();
-      else if (timer === undefined && !queue.isEmpty()) timer = setTimeout(flush, config.flush);
+      else timer ??= setTimeout(flush, config.flush);
     },
   };
 
-  const undo = [onError, onApi, onRoute, onClick, onPage, onVital].map((signal) => quietly(() => signal(scene)));
-  /* In the bubble phase at window, after the vitals' own listeners, which catch the event on its way down. */
-  undo.push(
-    listen(window, "visibilitychange", () => document.visibilityState === "hidden" && exit()),
-    listen(window, "pagehide", exit),
-    listen(window, "online", () => sender.hurry()),
-  );
+  setUser(config.user);
+  for (const signal of [onError, onApi, onRoute, onClick, onPage, onVital]) quietly(() => signal(scene));
+  listen(window, "visibilitychange", () => document.visibilityState === "hidden" && exit());
+  listen(window, "pagehide", exit);
+  listen(window, "online", sender.hurry);
 
   return {
     scene,
+    setUser,
     flush() {
-      drains.forEach((work) => quietly(work));
+      ask(false);
       flush();
-    },
-    setUser(id) {
-      /* What waits belongs to whom it was captured for. */
-      flush();
-      user = id;
     },
     stop() {
       active = false;
       clearTimeout(timer);
-      undo.forEach((one) => one && quietly(one));
+      endAll();
       queue.clear();
       sender.stop();
     },
   };
-}
-
-function enlist(works: Set<() => void>, work: () => void): () => void {
-  works.add(work);
-  return () => works.delete(work);
 }

@@ -40,11 +40,12 @@ export function readConfig(given: Settings, script: string): Config | undefined 
   };
 }
 
-function text(value: unknown, limit: number): string | undefined {
-  return value === undefined || value === null || value === "" ? undefined : String(value).slice(0, limit);
+/** The value as a text of at most `limit` characters, or undefined when it is empty. */
+export function text(value: unknown, limit: number): string | undefined {
+  return String(value ?? "").slice(0, limit) || undefined;
 }
 
 function number(value: unknown, otherwise: number, least: number, most: number): number {
-  const given = value === undefined || value === null || value === "" ? NaN : Number(value);
+  const given = Number(text(value, 20) ?? NaN);
   return Number.isFinite(given) ? Math.min(Math.max(given, least), most) : otherwise;
 }

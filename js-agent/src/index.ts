@@ -8,7 +8,7 @@
 
 import { newAgent, type Agent } from "./agent";
 import { reportError } from "./capture/onError";
-import { readConfig, type Settings } from "./config";
+import { readConfig, text, type Settings } from "./config";
 import { now } from "./lib/clock";
 import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
@@ -16,8 +16,8 @@ import { scrubText } from "./lib/scrub";
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
 
-const RESERVED = new Set(["kind", "at", "page", "view"]);
-const KNOWN = new Set(["page", "route", "api", "click", "error", "vital"]);
+const RESERVED = /^(?:kind|at|page|view)$/;
+const KNOWN = /^(?:page|route|api|click|error|vital)$/;
 
 let running: Agent | undefined;
 
@@ -38,7 +38,7 @@ export function seismo(command: string, ...rest: unknown[]): void {
   quietly(() => {
     const agent = running;
     if (!agent) return;
-    if (command === "user") agent.setUser(rest[0] === undefined || rest[0] === null ? undefined : String(rest[0]).slice(0, 128));
+    if (command === "user") agent.setUser(text(rest[0], 128));
     else if (command === "error") reportError(agent.scene, "manual", rest[0]);
     else if (command === "event") reportEvent(agent, rest[0], rest[1]);
     else if (command === "flush") agent.flush();
@@ -49,10 +49,10 @@ export function seismo(command: string, ...rest: unknown[]): void {
 /** Plain members only, bounded and scrubbed. A name that the wire already uses becomes the kind "custom". */
 function reportEvent(agent: Agent, name: unknown, props: unknown): void {
   const kind = scrubText(String(name ?? ""), 32) || "custom";
-  const event: Record<string, unknown> & { kind: string; at: number } = { kind: KNOWN.has(kind) ? "custom" : kind, at: now() };
+  const event: Record<string, unknown> & { kind: string; at: number } = { kind: KNOWN.test(kind) ? "custom" : kind, at: now() };
   if (event.kind !== kind) event.name = kind;
   for (const [member, value] of Object.entries(Object(props) as object).slice(0, 32)) {
-    if (RESERVED.has(member)) continue;
+    if (RESERVED.test(member)) continue;
     if (typeof value === "string") event[member.slice(0, 64)] = scrubText(value, 1024);
     else if (typeof value === "boolean" || Number.isFinite(value)) event[member.slice(0, 64)] = value;
   }

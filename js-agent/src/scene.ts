@@ -18,10 +18,8 @@ export interface Context {
 export interface Scene {
   report(event: Bare<BeaconEvent>, context?: Context): void;
   place: Place;
-  /** Runs `work` before the last flush, so that a signal can tell what it still holds. Returns its undo. */
-  onExit(work: () => void): () => void;
-  /** Runs `work` also when the page asks for a flush: what can be told now is told now. Returns its undo. */
-  onFlush(work: () => void): () => void;
+  /** Runs `work` when the page is left or asks for a flush: what can be told now is told now. */
+  onFlush(work: (leaving: boolean) => void): void;
   /** True for the agent's own addresses. */
   isOurs(address: string): boolean;
   /** Calls in flight and the last sign of work, by which a route knows that the page is quiet. */

@@ -15,6 +15,7 @@ export const options = {
   absWorkingDir: root,
   bundle: true,
   target: "es2020",
+  minifySyntax: true,
   charset: "utf8",
   legalComments: "none",
   define: { AGENT_VERSION: JSON.stringify(version) },
@@ -32,7 +33,7 @@ export async function shorten(script) {
   const { code } = await minify(script, {
     ecma: 2020,
     toplevel: true,
-    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false },
+    compress: { passes: 8, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
     mangle: { properties: { regex: await ownMembers() } },
   });
   return `${code}\n`;

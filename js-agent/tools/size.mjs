@@ -7,7 +7,7 @@ import { join, ownMembers, shorten } from "./bundle.mjs";
 
 const size = (text) => brotliCompressSync(text).length;
 
-const text = await join("src/auto.ts", "esm", { minifyIdentifiers: true, minifySyntax: true, mangleProps: await ownMembers() });
+const text = await join("src/auto.ts", "esm", { minifyIdentifiers: true, mangleProps: await ownMembers() });
 const modules = [];
 for (const [, name, body] of text.matchAll(/^\/\/ (\S+)\n(.*?)(?=^\/\/ \S+$|$(?![^]))/gms)) {
   modules.push({ name: name.replace(/^.*node_modules\//, ""), code: (await transform(body, { minifyWhitespace: true })).code.trim() });

@@ -6,17 +6,14 @@ import { listen } from "../lib/guard";
 import { openCalls, outcomeOf, type Call, type Calls } from "../lib/calls";
 import { wrap } from "../lib/wrap";
 
-export function onApi(scene: Scene): () => void {
+export function onApi(scene: Scene): void {
   const calls = openCalls(scene);
-  const undo = [wrapFetch(calls), ...wrapXhr(calls)];
-  return () => {
-    undo.forEach((one) => one());
-    calls.stop();
-  };
+  wrapFetch(calls);
+  wrapXhr(calls);
 }
 
-function wrapFetch(calls: Calls): () => void {
-  return wrap(window, "fetch", (_self, [input, init]) => {
+function wrapFetch(calls: Calls): void {
+  wrap(window, "fetch", (_self, [input, init]) => {
     const request = typeof Request === "function" && input instanceof Request ? input : undefined;
     const method = (init as RequestInit | undefined)?.method ?? request?.method;
     const call = calls.begin(method, request ? request.url : String(input), "fetch");
@@ -35,20 +32,18 @@ function isAbort(reason: unknown): boolean {
   return (reason as { name?: unknown } | undefined)?.name === "AbortError";
 }
 
-function wrapXhr(calls: Calls): (() => void)[] {
-  if (typeof XMLHttpRequest !== "function") return [];
+function wrapXhr(calls: Calls): void {
   const opened = new WeakMap<object, [method: unknown, address: string]>();
-  return [
-    wrap(XMLHttpRequest.prototype, "open", (self, [method, address]) => {
-      opened.set(self as XMLHttpRequest, [method, String(address)]);
-    }),
-    wrap(XMLHttpRequest.prototype, "send", (self) => {
-      const xhr = self as XMLHttpRequest;
-      const [method, address] = opened.get(xhr) ?? [];
-      const call = address === undefined ? undefined : calls.begin(method, address, "xhr");
-      if (call) follow(calls, xhr, call);
-    }),
-  ];
+  const { prototype } = XMLHttpRequest;
+  wrap(prototype, "open", (self, [method, address]) => {
+    opened.set(self as XMLHttpRequest, [method, String(address)]);
+  });
+  wrap(prototype, "send", (self) => {
+    const xhr = self as XMLHttpRequest;
+    const [method, address] = opened.get(xhr) ?? [];
+    const call = address === undefined ? undefined : calls.begin(method, address, "xhr");
+    if (call) follow(calls, xhr, call);
+  });
 }
 
 function follow(calls: Calls, xhr: XMLHttpRequest, call: Call): void {

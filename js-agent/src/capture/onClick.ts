@@ -12,11 +12,11 @@ import { selectorOf } from "../lib/selector";
 /* A click on a label comes a second time, at its control, within the same turn. */
 const SAME_MS = 20;
 
-export function onClick(scene: Scene): () => void {
+export function onClick(scene: Scene): void {
   const aftermath = openAftermath(scene);
   let labelled = { selector: "", time: 0 };
 
-  const undo = listen<MouseEvent>(
+  listen<MouseEvent>(
     window,
     "click",
     (click) => {
@@ -30,10 +30,6 @@ export function onClick(scene: Scene): () => void {
       scene.place.page();
       aftermath.follow(click, element, { kind: "click", at: now(), selector, name: nameOf(element, answers) || undefined, role: roleOf(element) }, answers);
     },
-    { capture: true, passive: true },
+    true,
   );
-  return () => {
-    undo();
-    aftermath.stop();
-  };
 }

@@ -14,16 +14,13 @@ type Where = {
   colno?: number;
 };
 
-export function onError(scene: Scene): () => void {
-  const undo = [
-    listen<ErrorEvent>(window, "error", (event) => {
-      /* Images and scripts that fail to load raise an event of the same name without a message. */
-      if (event.message === undefined) return;
-      reportError(scene, "error", event.error ?? event.message, event);
-    }),
-    listen<PromiseRejectionEvent>(window, "unhandledrejection", (event) => reportError(scene, "rejection", event.reason)),
-  ];
-  return () => undo.forEach((one) => one());
+export function onError(scene: Scene): void {
+  listen<ErrorEvent>(window, "error", (event) => {
+    /* Images and scripts that fail to load raise an event of the same name without a message. */
+    if (event.message === undefined) return;
+    reportError(scene, "error", event.error ?? event.message, event);
+  });
+  listen<PromiseRejectionEvent>(window, "unhandledrejection", (event) => reportError(scene, "rejection", event.reason));
 }
 
 /** Reports whatever was thrown; `where` is the browser's word on the place. */

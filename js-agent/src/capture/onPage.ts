@@ -4,42 +4,28 @@
 import type { PageEvent } from "../wire";
 import type { Scene } from "../scene";
 import { at, now, span } from "../lib/clock";
-import { guard, listen } from "../lib/guard";
+import { afterLoad, listen } from "../lib/guard";
 import { titleNow } from "../lib/place";
 import { scrubUrl } from "../lib/scrub";
 
 type Entry = PerformanceNavigationTiming & { activationStart?: number };
 
-export function onPage(scene: Scene): () => void {
+export function onPage(scene: Scene): void {
   let told = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  const tell = guard(() => {
-    clearTimeout(timer);
-    if (told) return;
+  const tell = (leaving = true): void => {
+    if (told || !leaving) return;
     told = true;
     scene.report(loadEvent(), { view: scene.place.viewAt(0), isUse: true });
-  });
+  };
+
   /* loadEventEnd is known only after the load event. */
-  const soon = (): void => {
-    timer = setTimeout(tell, 0);
-  };
-
-  const undo = [
-    scene.onExit(tell),
-    listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => {
-      if (!persisted) return;
-      scene.place.enter();
-      scene.report({ kind: "page", at: now(), navigation: "restore", ...addresses() }, { isUse: true });
-    }),
-  ];
-  if (document.readyState === "complete") soon();
-  else undo.push(listen(window, "load", soon));
-
-  return () => {
-    clearTimeout(timer);
-    undo.forEach((one) => one());
-  };
+  afterLoad(tell);
+  scene.onFlush(tell);
+  listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    scene.place.enter();
+    scene.report({ kind: "page", at: now(), navigation: "restore", ...addresses() }, { isUse: true });
+  });
 }
 
 function addresses(): Pick<PageEvent, "url" | "title" | "referrer"> {

@@ -6,14 +6,14 @@
 import type { Scene } from "../scene";
 import type { View } from "../lib/place";
 import { now, span } from "../lib/clock";
-import { guard, listen } from "../lib/guard";
+import { guard, listen, quietly } from "../lib/guard";
 import { addressOf, titleNow } from "../lib/place";
 import { wrap } from "../lib/wrap";
 
 const QUIET_MS = 100;
 const LONGEST_MS = 5000;
 
-export function onRoute(scene: Scene): () => void {
+export function onRoute(scene: Scene): void {
   let path = pathNow();
   let tell: ((quiet: boolean) => void) | undefined;
 
@@ -27,14 +27,9 @@ export function onRoute(scene: Scene): () => void {
     tell = watch(scene, from, view);
   });
 
-  const undo = [
-    wrap(window.history, "pushState", () => changed),
-    wrap(window.history, "replaceState", () => changed),
-    listen(window, "popstate", changed),
-    listen(window, "hashchange", changed),
-    scene.onExit(() => tell?.(false)),
-  ];
-  return () => undo.forEach((one) => one());
+  for (const name of ["pushState", "replaceState"]) wrap(history, name, () => changed);
+  for (const name of ["popstate", "hashchange"]) listen(window, name, changed);
+  scene.onFlush((leaving) => leaving && tell?.(false));
 }
 
 /** Reports the route once: when the page is quiet, or as soon as the returned function is called. */
@@ -45,8 +40,11 @@ function watch(scene: Scene, from: string, view: View): (quiet: boolean) => void
   let told = false;
   scene.busy.last = 0;
 
-  const mutations = typeof MutationObserver === "function" ? new MutationObserver(() => (scene.busy.last = performance.now())) : undefined;
-  mutations?.observe(document, { childList: true, subtree: true, characterData: true });
+  const mutations = quietly(() => {
+    const one = new MutationObserver(() => (scene.busy.last = performance.now()));
+    one.observe(document, { childList: true, subtree: true, characterData: true });
+    return one;
+  });
 
   const tell = guard((quiet: boolean) => {
     if (told) return;

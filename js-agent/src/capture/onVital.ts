@@ -1,39 +1,36 @@
-// Web vitals, as Google's library defines them: LCP, INP, CLS, FCP, TTFB. The last values come when the page is
-// hidden. Each goes to the page on which it happened, which after a route change is not the present one.
+// Web vitals: LCP, INP, CLS, FCP, TTFB. The last values come when the page is hidden. Each goes to the page on which it happened, which
+// after a route change is not the present one.
 
-import { onCLS, onFCP, onINP, onLCP, onTTFB, type Metric } from "web-vitals";
+import type { VitalEvent } from "../wire";
 import type { Scene } from "../scene";
 import { at, round } from "../lib/clock";
-import { guard, quietly } from "../lib/guard";
+import { quietly } from "../lib/guard";
 import { selectorOf } from "../lib/selector";
+import { openVitals } from "../lib/vitals";
 
 type Entry = PerformanceEntry & { target?: Node | null; element?: Node | null; sources?: { node?: Node | null }[] };
 
-export function onVital(scene: Scene): () => void {
-  let active = true;
-  const tell = guard((metric: Metric) => {
-    if (!active) return;
-    const entries = metric.entries as Entry[];
-    const entry = metric.name === "LCP" ? entries[entries.length - 1] : entries[0];
-    const time = entry?.startTime ?? metric.navigationStartTime ?? 0;
+/* Up to which a vital is good, and from which it is poor. */
+const RATINGS: Record<VitalEvent["name"], [good: number, poor: number]> = { LCP: [2500, 4000], INP: [200, 500], CLS: [0.1, 0.25], FCP: [1800, 3000], TTFB: [800, 1800] };
+
+export function onVital(scene: Scene): void {
+  openVitals(scene, ({ name, value, metric, navigation, origin, entry }) => {
+    const [good, poor] = RATINGS[name];
+    const time = entry?.startTime ?? origin;
     scene.report(
       {
         kind: "vital",
         at: at(time),
-        name: metric.name,
-        value: metric.name === "CLS" ? Math.round(metric.value * 10000) / 10000 : round(metric.value),
-        rating: metric.rating,
-        metric: metric.id,
-        navigation: metric.navigationType,
+        name,
+        value: name === "CLS" ? Math.round(value * 10000) / 10000 : round(value),
+        rating: value > poor ? "poor" : value > good ? "needs-improvement" : "good",
+        metric,
+        navigation,
         target: targetOf(entry),
       },
       { view: scene.place.viewAt(time) },
     );
   });
-  for (const observe of [onLCP, onINP, onCLS, onFCP, onTTFB]) quietly(() => observe(tell));
-  return () => {
-    active = false;
-  };
 }
 
 function targetOf(entry: Entry | undefined): string | undefined {

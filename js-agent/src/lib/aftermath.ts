@@ -6,7 +6,7 @@
 import type { ClickEvent } from "../wire";
 import type { Scene } from "../scene";
 import type { View } from "./place";
-import { guard, listen, quietly } from "./guard";
+import { guard, listen, quietly, untilEnd } from "./guard";
 
 const ANSWER_MS = 1000;
 const AGAIN_MS = 1000;
@@ -15,7 +15,7 @@ const RAGE_CLICKS = 3;
 const NEAR_PX = 30;
 
 /* Signs that something happened which changes no node of the document. */
-const SIGNS = ["scroll", "submit", "invalid", "toggle", "beforetoggle", "input", "change", "play", "pause", "dragstart"];
+const SIGNS = "scroll submit invalid toggle beforetoggle input change play pause dragstart".split(" ");
 const NATIVE = "a[href],area[href],input:not([type=button]),select,option,textarea,label,video,audio,canvas,embed,object,iframe,[contenteditable]:not([contenteditable=false])";
 
 interface Held {
@@ -41,7 +41,6 @@ interface Held {
 export interface Aftermath {
   /** Takes over a click; it is reported when its end is known. */
   follow(click: MouseEvent, target: Element, event: ClickEvent, answers: boolean): void;
-  stop(): void;
 }
 
 export function openAftermath(scene: Scene): Aftermath {
@@ -57,16 +56,16 @@ export function openAftermath(scene: Scene): Aftermath {
   };
 
   function watch(root: Node): void {
-    const observer = typeof MutationObserver === "function" ? new MutationObserver(answer) : undefined;
+    const observer = new MutationObserver(answer);
     const all = { childList: true, subtree: true, characterData: true, attributes: true };
-    observer?.observe(document, all);
-    if (root !== document) observer?.observe(root, all);
-    const undo = [...SIGNS.map((sign) => listen(document, sign, answer, { capture: true, passive: true })), listen(window, "blur", answer)];
-    unwatch = () => {
-      observer?.disconnect();
+    observer.observe(document, all);
+    if (root !== document) observer.observe(root, all);
+    const undo = [...SIGNS.map((sign) => listen(document, sign, answer, true)), listen(window, "blur", answer)];
+    unwatch = untilEnd(() => {
+      observer.disconnect();
       undo.forEach((one) => one());
       unwatch = undefined;
-    };
+    });
   }
 
   function tell(one: Held): void {
@@ -106,8 +105,7 @@ export function openAftermath(scene: Scene): Aftermath {
     );
   }
 
-  const tellAll = (): void => [...held].forEach(tell);
-  const undo = scene.onFlush(tellAll);
+  scene.onFlush(() => [...held].forEach(tell));
   scene.began = () => {
     const one = newest();
     if (one) one.works = true;
@@ -136,11 +134,6 @@ export function openAftermath(scene: Scene): Aftermath {
       };
       held.push(one);
       wait(one);
-    },
-    stop() {
-      held.splice(0).forEach((one) => clearTimeout(one.timer));
-      unwatch?.();
-      undo();
     },
   };
 }

@@ -8,7 +8,7 @@ import type { ApiEvent } from "../wire";
 import type { Scene } from "../scene";
 import type { View } from "./place";
 import { at, now, span } from "./clock";
-import { guard, quietly } from "./guard";
+import { guard, observe } from "./guard";
 import { addressOf } from "./place";
 
 const TIMING_MS = 5000;
@@ -21,14 +21,12 @@ export interface Call {
   view: View;
   ended?: number;
   timing?: PerformanceResourceTiming;
-  timer?: ReturnType<typeof setTimeout>;
 }
 
 export interface Calls {
   /** Undefined for the agent's own calls. */
   begin(method: unknown, address: string, initiator: string): Call | undefined;
   end(call: Call, status: number, outcome: string | undefined): void;
-  stop(): void;
 }
 
 export function openCalls(scene: Scene): Calls {
@@ -39,9 +37,8 @@ export function openCalls(scene: Scene): Calls {
     const index = open.indexOf(call);
     if (index < 0) return;
     open.splice(index, 1);
-    clearTimeout(call.timer);
-    const { event, timing, since } = call;
-    event.duration = span(since, Math.max(call.ended ?? 0, timing?.responseEnd ?? 0));
+    const { event, timing, since, ended = 0 } = call;
+    event.duration = span(since, Math.max(ended, timing?.responseEnd ?? 0));
     if (timing) event.bytes = bytesOf(timing);
     scene.report(event, { view: call.view });
   }
@@ -59,22 +56,18 @@ export function openCalls(scene: Scene): Calls {
     const call = callOf(timing);
     if (call) {
       call.timing = timing;
-      if (call.ended !== undefined) finish(call);
+      if (call.ended) finish(call);
     } else if (timing.startTime < started && !scene.isOurs(timing.name)) {
       scene.report(earlyEvent(timing), { view: scene.place.viewAt(timing.startTime) });
     }
   }
 
-  const observer = quietly(() => {
-    const one = new PerformanceObserver((list) => list.getEntries().forEach(guard((entry) => see(entry as PerformanceResourceTiming))));
-    one.observe({ type: "resource", buffered: true });
-    return one;
+  const seeAll = (entries: PerformanceEntry[]): void => entries.forEach(guard((entry) => see(entry as PerformanceResourceTiming)));
+  const observer = observe(["resource"], seeAll);
+  scene.onFlush(() => {
+    if (observer) seeAll(observer.takeRecords());
+    open.filter((call) => call.ended).forEach(finish);
   });
-  const drain = (): void => {
-    quietly(() => observer?.takeRecords().forEach((entry) => see(entry as PerformanceResourceTiming)));
-    open.filter((call) => call.ended !== undefined).forEach(finish);
-  };
-  const undo = scene.onFlush(drain);
 
   return {
     begin(method, address, initiator) {
@@ -96,19 +89,14 @@ export function openCalls(scene: Scene): Calls {
       return call;
     },
     end(call, status, outcome) {
-      if (call.ended !== undefined) return;
+      if (call.ended) return;
       scene.busy.calls--;
       call.ended = scene.busy.last = performance.now();
       call.event.status = status;
       call.event.outcome = outcome;
       if (outcome === "failure") scene.failed(call.since);
       if (!status || call.timing || !observer) finish(call);
-      else call.timer = setTimeout(guard(() => finish(call)), TIMING_MS);
-    },
-    stop() {
-      observer?.disconnect();
-      open.splice(0).forEach((call) => clearTimeout(call.timer));
-      undo();
+      else setTimeout(guard(() => finish(call)), TIMING_MS);
     },
   };
 }

@@ -2,9 +2,7 @@
 // performance.timeOrigin is not used: it drifts away from Date.now() while a device sleeps.
 
 /** Now, in ms since the epoch. */
-export function now(): number {
-  return Date.now();
-}
+export const now = Date.now;
 
 /** A time of the performance timeline, in ms since the epoch. */
 export function at(time: number): number {

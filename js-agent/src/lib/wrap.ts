@@ -2,16 +2,16 @@
 // own arguments, its own `this` and its own result, even when the hook fails.
 // A Proxy keeps name, length, own properties and toString of the native function, on which some pages rely.
 
-import { quietly } from "./guard";
+import { quietly, untilEnd } from "./guard";
 
 /** Sees a call; may return a function that sees its result. */
 export type Hook = (self: unknown, args: unknown[]) => ((result: unknown) => void) | void;
 
-/** Wraps owner[name]. Returns its undo, or does nothing where the browser has no such function. */
-export function wrap(owner: object | undefined, name: string, hook: Hook): () => void {
+/** Wraps owner[name] until the agent stops, or does nothing where the browser has no such function. */
+export function wrap(owner: object | undefined, name: string, hook: Hook): void {
   const holder = owner as Record<string, unknown> | undefined;
   const native = holder?.[name];
-  if (!holder || typeof native !== "function") return () => {};
+  if (!holder || typeof native !== "function") return;
   let active = true;
   const wrapped = new Proxy(native as (...args: unknown[]) => unknown, {
     apply(target, self, args: unknown[]) {
@@ -24,9 +24,9 @@ export function wrap(owner: object | undefined, name: string, hook: Hook): () =>
   quietly(() => {
     holder[name] = wrapped;
   });
-  return () => {
+  untilEnd(() => {
     active = false;
     /* When somebody wrapped us in turn, we stay in the chain, asleep. */
-    if (holder[name] === wrapped) quietly(() => { holder[name] = native; });
-  };
+    if (holder[name] === wrapped) holder[name] = native;
+  });
 }

@@ -12,10 +12,10 @@ export function newOutside(config: Config, lost: (events: number) => void): Outs
   const nativeHand = navigator.sendBeacon;
 
   return {
-    post: (body, keepalive) => (typeof nativeFetch === "function" ? postByFetch : postByXhr)(url.href, body, keepalive),
-    hand: (body) => (nativeHand ? nativeHand.call(navigator, url.href, body) : false),
-    now: () => Date.now(),
-    random: () => Math.random(),
+    post,
+    hand,
+    now: Date.now,
+    random: Math.random,
     later(work, ms) {
       const timer = setTimeout(work, ms);
       return () => clearTimeout(timer);
@@ -23,8 +23,14 @@ export function newOutside(config: Config, lost: (events: number) => void): Outs
     lost,
   };
 
-  async function postByFetch(href: string, body: string, keepalive: boolean) {
-    const answer = await nativeFetch.call(window, href, {
+  function hand(body: string): boolean {
+    return !!nativeHand && nativeHand.call(navigator, url.href, body);
+  }
+
+  async function post(body: string, keepalive: boolean) {
+    /* Some page took fetch away: its answers are not to be had then. */
+    if (!nativeFetch) return { status: hand(body) ? 202 : 0 };
+    const { status, headers } = await nativeFetch.call(window, url.href, {
       method: "POST",
       body,
       keepalive,
@@ -33,15 +39,6 @@ export function newOutside(config: Config, lost: (events: number) => void): Outs
       /* The page's address may hold what we scrub elsewhere. */
       referrerPolicy: "origin",
     });
-    return { status: answer.status, retryAfter: answer.headers.get("retry-after") };
+    return { status, retryAfter: headers.get("retry-after") };
   }
-}
-
-function postByXhr(href: string, body: string) {
-  return new Promise<{ status: number }>((settle) => {
-    const xhr = new XMLHttpRequest();
-    xhr.open("POST", href);
-    xhr.onloadend = () => settle({ status: xhr.status });
-    xhr.send(body);
-  });
 }

@@ -18,11 +18,10 @@ interface Waiting {
 }
 
 export interface Queue {
-  /** Takes an event; false when it was dropped. Equal keys that wait together become one event with a count. */
-  add(event: BeaconEvent, session: string, view: string, key?: string): boolean;
+  /** Takes an event, or counts it as dropped. Equal keys that wait together become one event with a count. */
+  add(event: BeaconEvent, session: string, view: string, key?: string): void;
   /** True when a beacon is full. */
   isFull(): boolean;
-  isEmpty(): boolean;
   /** Counts losses that happened elsewhere. */
   lose(events: number): void;
   /** The next beacon, or undefined when nothing waits. `sent` is stamped by the sender. */
@@ -35,16 +34,12 @@ export function newQueue(): Queue {
   let bytes = 0;
   let dropped = 0;
 
-  /** How many of the first events go into one beacon. */
-  function countNext(): number {
+  /** Where in the list the next beacon ends. */
+  function endOfNext(): number {
     let size = 0;
-    let count = 0;
-    for (const { bytes: more, session } of waiting) {
-      size += more;
-      if (count && (count === BEACON_EVENTS || size > BEACON_BYTES || session !== waiting[0]!.session)) break;
-      count++;
-    }
-    return count;
+    const first = waiting[0]!.session;
+    const end = waiting.findIndex(({ bytes: more, session }, i) => (size += more) > BEACON_BYTES || i === BEACON_EVENTS || session !== first);
+    return end < 0 ? waiting.length : end;
   }
 
   return {
@@ -52,25 +47,23 @@ export function newQueue(): Queue {
       const same = key && waiting.find((other) => other.key === key && other.session === session && other.view === view);
       if (same) {
         same.event = { ...same.event, count: Math.min(((same.event as { count?: number }).count ?? 1) + 1, 100000) };
-        return true;
+        return;
       }
       const size = sizeOf(JSON.stringify(event)) + 40;
       if (size > BEACON_BYTES || waiting.length >= QUEUE_EVENTS || bytes + size > QUEUE_BYTES) {
         dropped++;
-        return false;
+        return;
       }
       waiting.push({ event, session, view, bytes: size, key });
       bytes += size;
-      return true;
     },
     isFull: () => waiting.length >= BEACON_EVENTS || bytes >= BEACON_BYTES,
-    isEmpty: () => waiting.length === 0,
     lose(events) {
       dropped += events;
     },
     take(envelope) {
       if (!waiting.length) return undefined;
-      const batch = waiting.splice(0, countNext());
+      const batch = waiting.splice(0, endOfNext());
       for (const one of batch) bytes -= one.bytes;
       const view = batch[batch.length - 1]!.view;
       /* Some events are told late: a call when it has ended, a vital when the page is left. */
@@ -84,7 +77,7 @@ export function newQueue(): Queue {
         sent: 0,
         events: batch.map((one) => (one.view === view ? one.event : { ...one.event, view: one.view }) as BeaconEvent),
       };
-      if (dropped) beacon.dropped = Math.min(dropped, 4294967295);
+      if (dropped) beacon.dropped = dropped;
       dropped = 0;
       return beacon;
     },
@@ -97,10 +90,5 @@ export function newQueue(): Queue {
 
 /** Bytes of a text in UTF-8. */
 export function sizeOf(text: string): number {
-  let size = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 127) size += code > 2047 && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
-  }
-  return size;
+  return new TextEncoder().encode(text).length;
 }

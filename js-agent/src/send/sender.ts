@@ -81,22 +81,18 @@ export function newSender(outside: Outside): Sender {
       return;
     }
     failures = 0;
-    if (remove(beacon) && status >= 400) lose(beacon);
+    /* It may have gone over the edge meanwhile, and is counted then. */
+    if (status >= 400 && waiting.includes(beacon)) lose(beacon);
+    waiting = waiting.filter((one) => one !== beacon);
     next();
   }
 
   function waitFor(retryAfter?: string | null): number {
-    const longest = Math.min(FIRST_MS * 2 ** Math.min(failures, 10), LONGEST_MS);
+    const longest = Math.min(FIRST_MS * 2 ** failures, LONGEST_MS);
     const backOff = longest * (0.5 + outside.random() / 2);
-    const asked = retryAfter ? (/^\d+$/.test(retryAfter) ? +retryAfter * 1000 : Date.parse(retryAfter) - outside.now()) : 0;
+    const asked = retryAfter ? +retryAfter * 1000 || Date.parse(retryAfter) - outside.now() : 0;
     /* Jitter on top of what was asked, so that not all pages come back in the same second. */
     return asked > 0 ? Math.min(asked, RETRY_AFTER_MS) + backOff / 4 : backOff;
-  }
-
-  function remove(beacon: Beacon): boolean {
-    const index = waiting.indexOf(beacon);
-    if (index >= 0) waiting.splice(index, 1);
-    return index >= 0;
   }
 
   function append(beacon: Beacon): void {
