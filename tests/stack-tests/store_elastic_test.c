@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/http.h"
+#include "store/store_elastic.h"
 
 static const char *url;
 static char namespace_[64];
@@ -253,6 +254,102 @@ static void a_blocked_index_means_later(void **state)
     store_close(store);
 }
 
+/* ---- forgetting ---- */
+
+static struct slice of_user(const char *id, const char *session, const char *user, size_t n)
+{
+    int64_t at_ms = clock_wall_ms() - 60000;
+    struct make_beacon beacon = {.id = id, .session = session, .user = user, .received_ms = at_ms, .n = n};
+    for (size_t i = 0; i < n; i++)
+        beacon.events[i] = (struct make_event){EVENT_PAGE, at_ms + (int64_t)i, NULL, "/home"};
+    return make_record(&beacon);
+}
+
+static void write_reject(struct store *store, const char *id, struct slice record)
+{
+    struct refused refused = {0};
+    struct buf json;
+    char now[CLOCK_TEXT_BYTES];
+    clock_text(clock_wall_ms(), now);
+    buf_init(&json, 65536);
+    buf_printf(&json, "{\"@timestamp\":\"%s\",\"event.original\":\"", now);
+    elastic_add_base64(&json, record);
+    buf_text(&json, "\"}");
+    struct store_item item = {STORE_REJECT, buf_slice(&json), slice_of(id), false, 0};
+    assert_int_equal(store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_int_equal(item.stored, 1);
+    buf_done(&json);
+    make_free(record);
+}
+
+static enum err forget(struct store *store, bool is_trial, struct store_forgotten *ret_forgotten)
+{
+    const struct store_forgetting forgetting = {.user = SLICE("ann"), .is_trial = is_trial, .keep_ms = 60000};
+    struct err_text text = {""};
+    return store_forget(store, &forgetting, ret_forgotten, &text);
+}
+
+static void roll_over(void)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/logs-seismo.events-%s/_rollover", namespace_);
+    json_decref(call("POST", path, NULL));
+}
+
+/* Out of every backing index, and what was written a moment ago too. */
+static void a_user_is_forgotten(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct store_forgotten forgotten;
+    assert_int_equal(forget(store, false, &forgotten), ERR_OK); /* nothing is there yet */
+    assert_int_equal(forgotten.events, 0);
+    write_one(store, STORE_BEACON, of_user("b-1", "s-1", "", 2));
+    write_one(store, STORE_BEACON, of_user("b-2", "s-1", "ann", 3));
+    roll_over();
+    write_one(store, STORE_BEACON, of_user("b-3", "s-2", "ann", 4));
+    write_one(store, STORE_BEACON, of_user("b-4", "s-2", "bob", 5));
+    write_one(store, STORE_BEACON, of_user("b-5", "s-3", "", 6));
+    write_reject(store, "r-1", of_user("b-6", "s-9", "ann", 1));
+    write_reject(store, "r-2", of_user("b-7", "s-2", "", 1));
+    write_reject(store, "r-3", of_user("b-8", "s-2", "bob", 1));
+    refresh(); /* so that the sessions can be looked up */
+    assert_int_equal(forget(store, true, &forgotten), ERR_OK);
+    assert_int_equal(forgotten.events, 9);
+    assert_int_equal(forgotten.rejects, 2);
+    assert_int_equal(count("logs-seismo.events"), 20);
+    assert_int_equal(forget(store, false, &forgotten), ERR_OK);
+    assert_int_equal(forgotten.events, 9);
+    assert_int_equal(forgotten.sessions, 2);
+    assert_int_equal(forgotten.rejects, 2);
+    assert_int_equal(count("logs-seismo.events"), 11);
+    assert_int_equal(count("logs-seismo.rejects"), 1);
+    assert_int_equal(read_all(store, (struct store_event_query){.user = SLICE("ann")}), 0);
+    assert_int_equal(read_all(store, (struct store_event_query){.user = SLICE("bob")}), 5);
+    store_close(store);
+}
+
+/* It is said, and once more does the rest. */
+static void what_cannot_be_forgotten_is_said(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct store_forgotten forgotten;
+    char path[256];
+    write_one(store, STORE_BEACON, of_user("b-1", "s-1", "ann", 3));
+    roll_over();
+    write_one(store, STORE_BEACON, of_user("b-2", "s-1", "ann", 2));
+    refresh();
+    snprintf(path, sizeof path, "/logs-seismo.events-%s/_settings", namespace_);
+    json_decref(call("PUT", path, "{\"index.blocks.write\":true}"));
+    assert_int_not_equal(forget(store, false, &forgotten), ERR_OK);
+    json_decref(call("PUT", path, "{\"index.blocks.write\":null}"));
+    assert_int_equal(forget(store, false, &forgotten), ERR_OK);
+    assert_int_equal(forgotten.events, 5);
+    assert_int_equal(count("logs-seismo.events"), 0);
+    store_close(store);
+}
+
 static bool count_all(void *ctx, struct slice id, struct slice json)
 {
     (void)id, (void)json;
@@ -467,6 +564,8 @@ int main(void)
         cmocka_unit_test_setup(repeats_are_found_across_a_rollover, set_up),
         cmocka_unit_test_setup(a_document_that_the_node_cannot_take_is_refused_alone, set_up),
         cmocka_unit_test_setup(a_blocked_index_means_later, set_up),
+        cmocka_unit_test_setup(a_user_is_forgotten, set_up),
+        cmocka_unit_test_setup(what_cannot_be_forgotten_is_said, set_up),
         cmocka_unit_test_setup(many_documents_go_in_and_come_out, set_up),
         cmocka_unit_test_setup(state_is_compared_and_set, set_up),
         cmocka_unit_test_setup(windows_and_alerts_come_back, set_up),
