@@ -21,6 +21,7 @@ for (const [address, expected] of [
   ["/x#/cart?code=s3cr3t", "/x#/cart?code=[redacted]"],
   ["/u/jane@example.org/orders", "/u/[redacted]/orders"],
   ["/u/jane%40example.org", "/u/[redacted]"],
+  ["/u/jane%2Bx%40example.org", "/u/[redacted]"],
   [`/reset/${jwt}`, "/reset/[redacted]"],
   ["/card/4111111111111111", "/card/[redacted]"],
   ["/card/4111-1111-1111-1111", "/card/[redacted]"],

@@ -7,7 +7,7 @@ export const REDACTED = "[redacted]";
 
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g;
 /* It ends in letters: `lodash@4.17.21` is none. */
-const EMAIL = /[\w.!#$'*+^`{|}~-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[a-z]{2,63}/gi;
+const EMAIL = /[\w.!#$%'*+^`{|}~-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[a-z]{2,63}/gi;
 /* Digits, with one or two signs between their groups, and the point before them. */
 const DIGITS = /\.?\d(?:(?:[ +\xa0-]|%20|%C2%A0){0,2}\d){12,40}/gi;
 const BEARER = /\b(bearer|basic) +[\w.~+/=-]{8,}/gi;
