@@ -27,6 +27,7 @@
 #define QUIET_MS 600000   /* without a beacon: then what the agent told is why */
 #define SILENT_MS 15000   /* from the script to its first beacon at the latest; the agent waits 10 s */
 #define PREFLIGHT_MS 5000 /* from a preflight to its request at the latest */
+#define SETTLED_MS 3000   /* from the failure that the agent tells to the policy behind it at the latest */
 #define SKEW_MS 120000
 #define SCRIPTS_OF_KNOWN 5 /* asked for in vain, where beacons came before: one alone is a visitor who left */
 
@@ -233,12 +234,11 @@ static int64_t last_post_ms(const struct place *place)
     return last_ms;
 }
 
-/* Browsers that hide where they come from cannot be told apart: one beacon from anybody clears them. */
 static bool is_silent(const struct look *look, const struct place *place)
 {
     bool is_known = place->seen[SIGN_ACCEPTED].n > 0;
     return is_young(look, &place->seen[SIGN_SCRIPT], OLD_MS) && place->scripts >= (is_known ? SCRIPTS_OF_KNOWN : 1) &&
-           look->now_ms - place->scripts_since_ms >= SILENT_MS && (place->len || look->diagnosis->beacons == 0);
+           look->now_ms - place->scripts_since_ms >= SILENT_MS;
 }
 
 static bool preflights_in_vain(const struct look *look, const struct place *place)
@@ -248,11 +248,20 @@ static bool preflights_in_vain(const struct look *look, const struct place *plac
            last_post_ms(place) < seen->last_ms;
 }
 
+/* A forbidden post fails too, and which of the two is heard first is chance. */
+static void add_settled(struct look *look, enum cause cause, const struct place *place, const struct seen *seen)
+{
+    if (look->now_ms - seen->first_ms >= SETTLED_MS)
+        add(look, cause, place, seen);
+}
+
 /* Why nothing comes, or comes again and again, where nothing was refused. */
 static void look_for_silence(struct look *look, const struct place *place)
 {
     const struct seen *seen = place->seen;
-    bool is_quiet = !is_young(look, &seen[SIGN_ACCEPTED], QUIET_MS);
+    /* Browsers that hide where they come from cannot be told apart: one beacon from anybody clears them. */
+    bool is_somebody = place->len || look->diagnosis->beacons == 0;
+    bool is_quiet = is_somebody && !is_young(look, &seen[SIGN_ACCEPTED], QUIET_MS);
     if (seen[SIGN_REPEATED].n > 1 && is_young(look, &seen[SIGN_REPEATED], QUIET_MS))
         add(look, CORS, place, &seen[SIGN_REPEATED]);
     else if (preflights_in_vain(look, place))
@@ -262,7 +271,7 @@ static void look_for_silence(struct look *look, const struct place *place)
     else if (is_quiet && is_young(look, &seen[SIGN_TOLD_SAMPLED], OLD_MS))
         add(look, SAMPLING, place, &seen[SIGN_TOLD_SAMPLED]);
     else if (is_quiet && is_young(look, &seen[SIGN_TOLD_FAILED], OLD_MS))
-        add(look, BLOCKED, place, &seen[SIGN_TOLD_FAILED]);
+        add_settled(look, BLOCKED, place, &seen[SIGN_TOLD_FAILED]);
     else if (is_quiet && is_silent(look, place))
         add(look, seen[SIGN_SCRIPT_CORS].n ? CORS_GUESS : CSP_GUESS, place, &seen[SIGN_SCRIPT]);
 }

@@ -13,6 +13,7 @@ import { endAll, guard, listen, quietly } from "./lib/guard";
 import { shareOf } from "./lib/id";
 import { openPlace } from "./lib/place";
 import { openSession } from "./lib/session";
+import { tell } from "./lib/tell";
 import { newOutside } from "./send/outside";
 import { newQueue } from "./send/queue";
 import { newSender } from "./send/sender";
@@ -69,7 +70,7 @@ export function newAgent(config: Config): Agent {
     report(event, { view, key, isUse } = {}) {
       if (!active) return;
       const id = session.id(isUse);
-      if (shareOf(id) >= rate) return;
+      if (shareOf(id) >= rate) return tell(config.script, "rate");
       const page = view ? view.page : place.page();
       queue.add({ ...event, page } as BeaconEvent, id, (view ?? place.view()).id, key);
       if (queue.isFull()) flush();
@@ -82,6 +83,7 @@ export function newAgent(config: Config): Agent {
   listen(window, "visibilitychange", () => document.visibilityState === "hidden" && exit());
   listen(window, "pagehide", exit);
   listen(window, "online", sender.hurry);
+  listen(document, "securitypolicyviolation", (event: SecurityPolicyViolationEvent) => scene.isOurs(event.blockedURI) && tell(config.script, "csp"));
 
   return {
     scene,

@@ -18,6 +18,8 @@ export interface Config {
   flush: number;
   rate: number;
   user?: string;
+  /** The agent's own file, or "". */
+  script: string;
 }
 
 /** Settings from a script tag's attributes, or from what the page passes to `start`. */
@@ -37,6 +39,7 @@ export function readConfig(given: Settings, script: string): Config | undefined 
     flush: number(given.flush, 10000, 100, 600000),
     rate: number(given.rate, 1, 0, 1),
     user: text(given.user, 128),
+    script: script.split(/[?#]/)[0]!,
   };
 }
 

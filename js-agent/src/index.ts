@@ -12,6 +12,7 @@ import { readConfig, text, type Settings } from "./config";
 import { now } from "./lib/clock";
 import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
+import { tell } from "./lib/tell";
 
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
@@ -25,7 +26,8 @@ let running: Agent | undefined;
 export function start(settings: Settings, script = ""): Seismo {
   quietly(() => {
     const config = readConfig(settings, script);
-    if (running || !config || config.rate === 0) return;
+    if (running || !config) return;
+    if (!config.rate) return tell(config.script, "rate");
     const begin = (): void => void quietly(() => (running ??= newAgent(config)));
     /* A page that is rendered ahead may never be seen. */
     if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", begin, { once: true });

@@ -180,7 +180,7 @@ test("sender: exit hands over what waits, but not what outlives the page, and ke
   assert.deepEqual(one.handed.map((body) => body.id), ["b2", "b3"]);
 });
 
-test("size: the script stays under 8,740 bytes of brotli", async () => {
+test("size: the script stays under 8,800 bytes of brotli", async () => {
   const script = await readFile(new URL("../dist/seismo.js", import.meta.url));
-  assert.ok(brotliCompressSync(script).length < 8740, `${brotliCompressSync(script).length}`);
+  assert.ok(brotliCompressSync(script).length < 8800, `${brotliCompressSync(script).length}`);
 });

@@ -2,6 +2,7 @@
 // without headers of our own, so that no browser asks with a preflight first.
 
 import type { Config } from "../config";
+import { tell } from "../lib/tell";
 import type { Outside } from "./sender";
 
 export function newOutside(config: Config, lost: (events: number) => void): Outside {
@@ -12,7 +13,7 @@ export function newOutside(config: Config, lost: (events: number) => void): Outs
   const nativeHand = navigator.sendBeacon;
 
   return {
-    post,
+    post: (body, keepalive) => post(body, keepalive).catch(() => (tell(config.script, "net"), { status: 0 })),
     hand,
     now: Date.now,
     random: Math.random,
