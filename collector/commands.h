@@ -10,9 +10,11 @@ enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78
 
 int command_setup(const struct config *config, int argc, char **argv);
 int command_export(const struct config *config, int argc, char **argv);
-int command_mark(const struct config *config, int argc, char **argv);   /* commands_mark.c */
-int command_demo(const struct config *config, int argc, char **argv);   /* commands_demo.c */
-int command_forget(const struct config *config, int argc, char **argv); /* commands_forget.c */
+int command_mark(const struct config *config, int argc, char **argv);         /* commands_mark.c */
+int command_demo(const struct config *config, int argc, char **argv);         /* commands_demo.c */
+int command_forget(const struct config *config, int argc, char **argv);       /* commands_forget.c */
+int command_access(const struct config *config, int argc, char **argv);       /* access.c */
+int command_reset_access(const struct config *config, int argc, char **argv); /* access.c */
 int command_code(const struct config *config, int argc, char **argv);
 int command_check_config(const struct config *config, int argc, char **argv);
 

@@ -39,7 +39,14 @@ static bool half_a_certificate(const struct config *c)
 }
 static bool open_inner_listener(const struct config *c)
 {
-    return is_off_loopback(config_text(c, SETTING_LISTEN_INNER)) && !has(c, SETTING_INNER_TOKEN);
+    const char *roles = config_text(c, SETTING_ROLES);
+    bool has_links = strstr(roles, "all") || strstr(roles, "live");
+    return is_off_loopback(config_text(c, SETTING_LISTEN_INNER)) && !has(c, SETTING_INNER_TOKEN) &&
+           !has(c, SETTING_INNER_TRUSTED_USER_HEADER) && !has_links;
+}
+static bool nobody_names_readers(const struct config *c)
+{
+    return has(c, SETTING_INNER_TRUSTED_USER_HEADER) && !*config_list(c, SETTING_INNER_TRUSTED_PROXIES);
 }
 static bool no_brokers(const struct config *c)
 {
@@ -96,7 +103,10 @@ static const struct {
     {half_a_certificate, true, SETTING_LISTEN_TLS_CERTIFICATE,
      "listen.tls_certificate and listen.tls_key belong together, and one is missing"},
     {open_inner_listener, true, SETTING_LISTEN_INNER,
-     "listen.inner can be reached from other machines, so inner.token is needed"},
+     "listen.inner can be reached from other machines, and without role live there are no one-time links, so "
+     "inner.token is needed"},
+    {nobody_names_readers, true, SETTING_INNER_TRUSTED_USER_HEADER,
+     "inner.trusted_user_header is believed from inner.trusted_proxies only, which names nobody"},
     {no_brokers, true, SETTING_BUS_KIND, "bus.kind is kafka and kafka.brokers is empty"},
     {no_node, true, SETTING_STORE_KIND, "store.kind is elastic, and both elastic.url and elastic.cloud_id are empty"},
     {more_in_sync_than_copies, true, SETTING_KAFKA_MIN_INSYNC_REPLICAS,

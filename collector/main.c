@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "alert/alerts.h"
 #include "assets.h"
 #include "base/clock.h"
@@ -395,6 +396,10 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
     struct live_options options = {
         .address = config_text(c, SETTING_LISTEN_INNER),
         .access_token = config_text(c, SETTING_INNER_TOKEN),
+        .user_header = config_text(c, SETTING_INNER_TRUSTED_USER_HEADER),
+        .proxies = config_list(c, SETTING_INNER_TRUSTED_PROXIES),
+        .session_ms = config_int(c, SETTING_INNER_SESSION_MS),
+        .is_https = strncmp(config_text(c, SETTING_LISTEN_INNER_URL), "https://", 8) == 0,
         .store = has_page ? seismo->store : NULL,
         .assets = assets,
         .n_assets = has_page ? sizeof assets / sizeof *assets : 0,
@@ -540,8 +545,8 @@ static void say_addresses(const struct seismo *seismo)
         printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
                public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }
-    printf("%s http://127.0.0.1:%d/\n", seismo->roles & ROLE_LIVE ? "live page" : "listening inner",
-           live_port(seismo->live));
+    access_say(seismo->config, live_needs_link(seismo->live) ? seismo->store : NULL,
+               seismo->roles & ROLE_LIVE ? "live page" : "listening inner", live_port(seismo->live));
     printf("ready\n");
     fflush(stdout);
 }
@@ -655,6 +660,8 @@ static const struct command {
     {"demo", command_demo,
      "[--remove]: fill the stopped store with 24 hours of marked sample data, or take it out again"},
     {"forget", command_forget, "--user ID [--application A] [--dry-run]: remove a user from the store"},
+    {"access", command_access, "print a one-time link to the live page"},
+    {"reset-access", command_reset_access, "end all sessions and links of the live page, print a new link"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

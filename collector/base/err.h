@@ -47,6 +47,7 @@
     X(BAD_PARAMETER, 1303, "a parameter of the request is wrong") \
     X(FORBIDDEN, 1304, "the request is not allowed") \
     X(FORBIDDEN_HOST, 1305, "the Host header is not one of this listener's names") \
+    X(LINK, 1306, "the one-time link was used before, or is over") \
     /* 2xxx: our own limits and moments */ \
     X(AGAIN, 2001, "busy; try again shortly") \
     X(DRAINING, 2002, "shutting down; try another instance") \

@@ -9,7 +9,7 @@
     X(DATA_DIR, "data_dir", STRING, "./var/seismo", 0, 0, "", "", false, "Folder for the embedded bus, spool and store; made when it is missing.") \
     X(LOG_LEVEL, "log.level", STRING, "info", 0, 0, "", "debug|info|warn|error", false, "The least level that is printed: debug, info, warn or error.") \
     X(LISTEN_PUBLIC, "listen.public", STRING, "127.0.0.1:8080", 0, 0, "", "", false, "Address and port for browsers; port 0 takes a free one and prints it.") \
-    X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", "", false, "Address and port for the live page, its API and the metrics; off loopback it needs inner.token.") \
+    X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", "", false, "Address and port for the live page, its API and the metrics. Off loopback people come in by a one-time link, which is printed, or as inner.* says.") \
     X(LISTEN_PREFIX, "listen.prefix", STRING, "/in", 0, 0, "", "", false, "Path prefix under which beacons are taken in.") \
     X(LISTEN_LOOPS, "listen.loops", INT, "1", 1, 64, "threads", "", false, "Event loops of the public listener, each with its own thread and socket.") \
     X(LISTEN_MAX_CONNECTIONS, "listen.max_connections", INT, "10000", 1, 1000000, "connections", "", false, "Connections that the public listener keeps open at once; more are closed at once and counted.") \
@@ -19,7 +19,11 @@
     X(LISTEN_TLS_KEY, "listen.tls_key", STRING, "", 0, 0, "", "", false, "File of the certificate's private key, PEM.") \
     X(LISTEN_PUBLIC_URL, "listen.public_url", STRING, "", 0, 0, "", "", false, "Address under which browsers reach the public listener, when it is not the listener's own.") \
     X(LISTEN_INNER_URL, "listen.inner_url", STRING, "", 0, 0, "", "", false, "Address under which people reach the live page; links in messages begin with it.") \
-    X(INNER_TOKEN, "inner.token", STRING, "", 0, 0, "", "", true, "Token that readers of the inner listener must show; empty allows all of this machine.") \
+    X(INNER_TOKEN, "inner.token", STRING, "", 0, 0, "", "", true, "Token that opens the inner listener, for programs too, as Authorization: Bearer; 16 characters or more off loopback. Empty: only one-time links and trusted proxies do, and on loopback nobody is asked.") \
+    X(INNER_TRUSTED_USER_HEADER, "inner.trusted_user_header", STRING, "", 0, 0, "", "", false, "Field in which a proxy of inner.trusted_proxies names who asks, as x-forwarded-user; the proxy must take it away from what clients send.") \
+    X(INNER_TRUSTED_PROXIES, "inner.trusted_proxies", LIST, "", 0, 0, "", "", false, "Networks of the proxies that say who reads, as 10.0.0.0/8 or 2001:db8::/32. Others' inner.trusted_user_header is ignored.") \
+    X(INNER_LINK_MS, "inner.link_ms", MS, "86400000", 60000, 2592000000, "ms", "", false, "How long a one-time link may wait to be opened.") \
+    X(INNER_SESSION_MS, "inner.session_ms", MS, "2592000000", 60000, 31536000000, "ms", "", false, "How long a browser stays let in after a one-time link or the token.") \
     X(INGEST_MAX_BODY, "ingest.max_body", BYTES, "262144", 1024, 2097152, "bytes", "", false, "Largest body of one request as sent.") \
     X(INGEST_MAX_INFLATED, "ingest.max_inflated", BYTES, "2097152", 1024, 2097152, "bytes", "", false, "Largest body of one request after gzip is undone.") \
     X(INGEST_LATE_MS, "ingest.late_ms", MS, "3600000", 1000, 2592000000, "ms", "", false, "Events older than this at receipt are stored and kept out of detection.") \

@@ -12,6 +12,7 @@
 
 #define MAX_CONNECTIONS 512
 #define REQUEST_TIMEOUT_MS 15000
+#define SESSION_MS 2592000000
 
 static const struct {
     const char *path;
@@ -57,7 +58,8 @@ static void make_change(struct live *live, struct serve_request *request, live_a
     struct arena *arena = arena_new(1024, 65536);
     struct live_query query = {.is_change = true,
                                .body = arena_copy(arena, serve_body(request)),
-                               .peer = arena_copy(arena, serve_peer(request))};
+                               .peer = arena_copy(arena, serve_peer(request)),
+                               .who = arena_copy(arena, live_who(&live->access, request))};
     live_jobs_push(live->jobs, request, fn, &query, arena);
 }
 
@@ -133,8 +135,10 @@ static void reply_diagnosis(const struct live *live, struct serve_request *reque
 static bool reply_open(struct live *live, struct serve_request *request, struct slice path)
 {
     struct slice token;
-    if (live->access.token && slice_is(path, "/") && serve_parameter(request, "token", &token))
+    if (live->access.token && live->doors && slice_is(path, "/") && serve_parameter(request, "token", &token))
         live_token_redirect(live, request, token);
+    else if (live_enter(live, request, path))
+        return true;
     else if (slice_is(path, "/healthz"))
         live_reply(request, 200, "text/plain", SLICE("ok\n"));
     else if (slice_is(path, "/readyz"))
@@ -193,7 +197,10 @@ static enum err check(const struct live *live, struct serve_request *request, in
         *ret_what = "requests from pages of other origins are not answered";
         return ERR_FORBIDDEN;
     }
-    bool is_post = slice_is(serve_method(request), "POST"), is_change = change_of(serve_path(request)) != NULL;
+    bool is_post = slice_is(serve_method(request), "POST");
+    if (is_post && slice_is(serve_path(request), "/enter"))
+        return ERR_OK;
+    bool is_change = change_of(serve_path(request)) != NULL;
     /* A page of another origin cannot send this type without asking first, and nobody says yes. */
     if (is_post && is_change && !is_json(serve_header(request, "content-type"))) {
         *ret_what = "what changes something is sent as application/json";
@@ -208,6 +215,43 @@ static enum err check(const struct live *live, struct serve_request *request, in
     if (!slice_is(serve_method(request), "GET") && !slice_is(serve_method(request), "HEAD"))
         return ERR_BAD_METHOD;
     return ERR_OK;
+}
+
+/* On this machine nobody is asked; but a proxy speaks for others, so it has to say for whom. */
+static bool is_let_in(struct live *live, struct serve_request *request)
+{
+    const struct live_access *access = &live->access;
+    if (access->loopback && !access->token && !live_from_proxy(access, request))
+        return true;
+    return live_who(access, request).len || live_bearer_is_good(access, serve_header(request, "authorization")) ||
+           (live->doors && live_doors_know(live->doors, serve_header(request, "cookie")));
+}
+
+static void refuse(struct serve_request *request)
+{
+    METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
+    live_reply_error(request, 401, ERR_FORBIDDEN,
+                     "who are you? Open a one-time link (seismo access prints one), or send inner.token as Bearer");
+}
+
+static void reply_known(struct live *live, struct serve_request *request)
+{
+    if (atomic_load(&live->stopping))
+        live_reply_error(request, 503, ERR_DRAINING, NULL);
+    else
+        reply_guarded(live, request, serve_path(request));
+}
+
+/* After a look into the store. */
+static void decide(struct live *live, struct serve_request *request, enum err err, struct slice session)
+{
+    (void)session;
+    if (is_let_in(live, request))
+        reply_known(live, request);
+    else if (err != ERR_OK)
+        live_reply_error(request, 503, err, "the store does not say who has a session");
+    else
+        refuse(request);
 }
 
 static void handle(void *ctx, struct serve_request *request)
@@ -225,15 +269,12 @@ static void handle(void *ctx, struct serve_request *request)
     struct slice path = serve_path(request);
     if (reply_open(live, request, path))
         return;
-    if (!live_token_is_good(&live->access, serve_header(request, "authorization"), serve_header(request, "cookie"))) {
-        METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
-        live_reply_error(request, 401, ERR_FORBIDDEN, "a token is needed: open /?token=... once, or send it as Bearer");
-        return;
-    }
-    if (atomic_load(&live->stopping))
-        live_reply_error(request, 503, ERR_DRAINING, NULL);
+    if (is_let_in(live, request))
+        reply_known(live, request);
+    else if (live->doors && live_doors_may_know(serve_header(request, "cookie")))
+        live_doors_ask(live->doors, request, SLICE_NONE, SLICE_NONE, decide);
     else
-        reply_guarded(live, request, path);
+        refuse(request);
 }
 
 static const char *copied(struct live *live, const char *text)
@@ -265,6 +306,8 @@ static void take_options(struct live *live, const struct live_options *options)
     live->options = *options;
     live->options.address = copied(live, options->address);
     live->options.access_token = copied(live, options->access_token);
+    if (!options->session_ms)
+        live->options.session_ms = SESSION_MS;
     live->options.public_url = copied(live, options->public_url);
     live->options.demo_key = copied(live, options->demo_key);
     live->options.demo_service = copied(live, options->demo_service);
@@ -303,13 +346,15 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
     pthread_mutex_init(&live->names_mutex, NULL);
     pthread_mutex_init(&live->views_mutex, NULL);
     take_options(live, options);
-    enum err err = live_access_init(&live->access, &live->options, text);
+    enum err err = live_access_init(&live->access, &live->options, live->arena, text);
     if (err != ERR_OK) {
         live_free(live);
         return err;
     }
     live->jobs = live->options.store ? live_jobs_new(live) : NULL;
     live->streams = live->options.store ? live_streams_new(live) : NULL;
+    bool asks = !live->access.loopback || live->access.token || live->access.user_header;
+    live->doors = live->options.store && asks ? live_doors_new(live) : NULL;
     struct serve_options serve = {
         .address = live->options.address,
         .loops = 1,
@@ -319,6 +364,7 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
     };
     err = serve_start(&live->serve, &serve, handle, live, text);
     if (err != ERR_OK) {
+        live_doors_free(live->doors);
         live_streams_free(live->streams);
         live_jobs_free(live->jobs);
         live_free(live);
@@ -332,6 +378,12 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
 int live_port(const struct live *live)
 {
     return serve_port(live->serve);
+}
+
+bool live_needs_link(const struct live *live)
+{
+    const struct live_access *access = &live->access;
+    return live->doors && !access->loopback && !access->token && !access->user_header;
 }
 
 void live_changed(struct live *live)
@@ -348,6 +400,7 @@ void live_stop(struct live *live, int deadline_ms)
         return;
     atomic_store(&live->stopping, true);
     serve_stop(live->serve, deadline_ms);
+    live_doors_free(live->doors);
     live_streams_free(live->streams);
     live_jobs_free(live->jobs);
     live_free(live);

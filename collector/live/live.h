@@ -1,8 +1,9 @@
 /* The inner listener: the live page, its API, /metrics, health.
  *
- * Default on loopback. Host and Origin are checked against the listener's own names; off loopback it refuses to start
- * without a token (access_token) or a trusted header. The page is static files in the binary under a strict CSP, live
- * by server-sent events. The API is described in docs/live-api.md. */
+ * Default on loopback, where nobody is asked who he is. Host and Origin are checked against the listener's own names;
+ * off loopback people come in by a one-time link (event/access.h), by the token, or named by a proxy that is trusted;
+ * it refuses to start where none of these can be. The page is static files in the binary under a strict CSP, live by
+ * server-sent events. The API is described in docs/live-api.md. */
 #ifndef SEISMO_LIVE_LIVE_H
 #define SEISMO_LIVE_LIVE_H
 
@@ -21,7 +22,11 @@ struct live_asset {
 
 struct live_options {
     const char *address;
-    const char *access_token; /* NULL or "": only loopback; a secret */
+    const char *access_token;   /* NULL or "": none; a secret */
+    const char *user_header;    /* in which the proxies below name who asks; NULL or "": none does */
+    const char *const *proxies; /* networks, NULL-ended; may be NULL */
+    int64_t session_ms;         /* how long a session holds; 0: 30 days */
+    bool is_https;              /* people reach it by https: cookies are for that only */
     /* What Host may say besides the address itself: "seismo.example" (any port) or "seismo.example:8443"; NULL-ended,
      * may be NULL. Needed behind a proxy and where a container's port is published under another number. */
     const char *const *host_names;
@@ -50,6 +55,7 @@ struct live_options {
 
 enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text);
 int live_port(const struct live *live);
+bool live_needs_link(const struct live *live); /* nothing but a one-time link opens the page */
 void live_changed(
     struct live *live); /* something new can be read; any thread; coalesced to at most 4 pushes a second */
 void live_stop(struct live *live, int deadline_ms); /* takes NULL */

@@ -1,4 +1,4 @@
-/* Who may read: Host against DNS rebinding, Origin against other pages, a token off loopback.
+/* Who may read: Host against DNS rebinding, Origin against other pages, the token, the name that a proxy gives.
  *
  * A page of another site can make a browser send requests here, and by rebinding its own name it can read the answers;
  * only the Host header tells. So every request must name us by a name that is ours. A literal address cannot be
@@ -11,8 +11,6 @@
 
 #include "base/hash.h"
 #include "live/live_int.h"
-
-#define COOKIE_NAME "seismo_access="
 
 /* "[::1]:8081" to "::1" and 8081; port -1 when absent or not a number. */
 static bool split_host(struct slice text, struct slice *ret_host, int *ret_port)
@@ -77,7 +75,38 @@ static bool is_loopback(const char *host)
     return strcmp(host, "::1") == 0 || strcasecmp(host, "localhost") == 0;
 }
 
-enum err live_access_init(struct live_access *access, const struct live_options *options, struct err_text *text)
+static enum err take_proxies(struct live_access *access, const struct live_options *options, struct arena *arena,
+                             struct err_text *text)
+{
+    size_t n = 0;
+    while (options->proxies && options->proxies[n])
+        n++;
+    access->proxies = arena_zero(arena, (n + 1) * sizeof *access->proxies);
+    if (!access->proxies)
+        abort();
+    for (; access->n_proxies < n; access->n_proxies++)
+        if (!network_parse(slice_of(options->proxies[access->n_proxies]), &access->proxies[access->n_proxies]))
+            return err_set(text, ERR_CONFIG,
+                           "inner.trusted_proxies: expected a network as 10.0.0.0/8 or 2001:db8::/32, or one address, "
+                           "found '%.60s'",
+                           options->proxies[access->n_proxies]);
+    return ERR_OK;
+}
+
+static void take_user_header(struct live_access *access, const char *name, struct arena *arena)
+{
+    if (!name || !*name)
+        return;
+    struct slice copy = arena_copy(arena, slice_of(name));
+    if (!copy.at)
+        abort();
+    for (char *at = (char *)copy.at; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    access->user_header = copy.at;
+}
+
+enum err live_access_init(struct live_access *access, const struct live_options *options, struct arena *arena,
+                          struct err_text *text)
 {
     struct slice host;
     int port;
@@ -88,21 +117,17 @@ enum err live_access_init(struct live_access *access, const struct live_options 
     *access = (struct live_access){.port = port, .names = options->host_names, .token = token};
     memcpy(access->host, host.at, host.len);
     access->loopback = is_loopback(access->host);
-    if (!access->loopback && !token)
+    take_user_header(access, options->user_header, arena);
+    enum err err = take_proxies(access, options, arena, text);
+    if (err != ERR_OK)
+        return err;
+    if (!access->loopback && !token && !access->user_header && !options->store)
         return err_set(text, ERR_LISTEN,
                        "live: %s can be reached from other machines and no access token is set; listen on "
-                       "127.0.0.1:%d, or set one (16 characters or more) and open the page once with ?token=",
+                       "127.0.0.1:%d, or set inner.token (16 characters or more)",
                        options->address, port > 0 ? port : 8081);
-    if (!token)
-        return ERR_OK;
-    if (!access->loopback && strlen(token) < 16)
-        return err_set(text, ERR_LISTEN, "live: the access token is shorter than 16 characters; set a longer one");
-    struct buf buf;
-    buf_init(&buf, 65536);
-    buf_text(&buf, "seismo live page cookie 1\n");
-    buf_text(&buf, token);
-    hash_hex(buf_slice(&buf), access->cookie, 64);
-    buf_done(&buf);
+    if (token && !access->loopback && strlen(token) < 16)
+        return err_set(text, ERR_LISTEN, "live: inner.token is shorter than 16 characters; set a longer one");
     return ERR_OK;
 }
 
@@ -147,31 +172,32 @@ bool live_secret_equal(struct slice a, const char *secret)
     return !differs;
 }
 
-/* Several cookies may bear the name (another path, another domain), and any of them may be the one. */
-static bool cookie_is_good(const struct live_access *access, struct slice cookies)
+bool live_bearer_is_good(const struct live_access *access, struct slice authorization)
 {
-    size_t name = strlen(COOKIE_NAME);
-    for (size_t at = 0; at < cookies.len;) {
-        const char *start = cookies.at + at;
-        const char *end = memchr(start, ';', cookies.len - at);
-        size_t n = end ? (size_t)(end - start) : cookies.len - at;
-        at += n + 1;
-        while (n && *start == ' ')
-            start++, n--;
-        if (n > name && memcmp(start, COOKIE_NAME, name) == 0 &&
-            live_secret_equal((struct slice){start + name, n - name}, access->cookie))
+    size_t scheme = strlen("bearer ");
+    return access->token && authorization.len > scheme && strncasecmp(authorization.at, "bearer ", scheme) == 0 &&
+           live_secret_equal((struct slice){authorization.at + scheme, authorization.len - scheme}, access->token);
+}
+
+bool live_from_proxy(const struct live_access *access, const struct serve_request *request)
+{
+    const struct address *peer = serve_address(request);
+    for (size_t i = 0; peer && access->user_header && i < access->n_proxies; i++)
+        if (network_has(&access->proxies[i], peer))
             return true;
-    }
     return false;
 }
 
-bool live_token_is_good(const struct live_access *access, struct slice authorization, struct slice cookies)
+struct slice live_who(const struct live_access *access, const struct serve_request *request)
 {
-    if (!access->token)
-        return true;
-    size_t scheme = strlen("bearer ");
-    if (authorization.len > scheme && strncasecmp(authorization.at, "bearer ", scheme) == 0 &&
-        live_secret_equal((struct slice){authorization.at + scheme, authorization.len - scheme}, access->token))
-        return true;
-    return cookie_is_good(access, cookies);
+    struct slice who, second;
+    size_t cursor = SIZE_MAX;
+    if (!live_from_proxy(access, request) ||
+        !serve_header_before(request, slice_of(access->user_header), &cursor, &who) ||
+        serve_header_before(request, slice_of(access->user_header), &cursor, &second) || who.len > LIVE_WHO_BYTES)
+        return SLICE_NONE;
+    for (size_t i = 0; i < who.len; i++)
+        if ((unsigned char)who.at[i] < 0x20 || who.at[i] == 0x7f)
+            return SLICE_NONE;
+    return who;
 }

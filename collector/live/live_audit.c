@@ -28,12 +28,17 @@ static bool is_new(struct live *live, uint64_t hash, int64_t now_ms)
 
 void live_audit(struct live *live, struct serve_request *request, const struct live_query *query)
 {
-    struct slice peer = serve_peer(request), subject = query->user.len ? query->user : query->id;
+    struct slice peer = serve_peer(request), who = live_who(&live->access, request),
+                 subject = query->user.len ? query->user : query->id;
     const char *kind = query->user.len ? "user" : "session";
-    uint64_t hash = hash_keyed(subject) ^ (hash_keyed(peer) << 1) ^ (query->user.len != 0);
+    uint64_t hash = hash_keyed(subject) ^ (hash_keyed(who.len ? who : peer) << 1) ^ (query->user.len != 0);
     if (!subject.len || !is_new(live, hash, clock_mono_ms() + 1))
         return;
     METRIC_ADD("seismo_live_timelines_viewed_total", "timelines of users and sessions that somebody opened", 1);
-    log_info("live", "the timeline of %s '%.*s' was opened from %.*s", kind, (int)subject.len, subject.at,
-             (int)peer.len, peer.at);
+    if (who.len)
+        log_info("live", "the timeline of %s '%.*s' was opened by '%.*s' from %.*s", kind, (int)subject.len, subject.at,
+                 (int)who.len, who.at, (int)peer.len, peer.at);
+    else
+        log_info("live", "the timeline of %s '%.*s' was opened from %.*s", kind, (int)subject.len, subject.at,
+                 (int)peer.len, peer.at);
 }

@@ -84,8 +84,8 @@ enum err live_change_deploys(struct live *live, const struct live_query *query, 
     enum err err = json_is_object(body) ? ERR_OK : err_set(text, ERR_BAD_PARAMETER, "body: expected one JSON object");
     if (err == ERR_OK)
         err = live_body_text(body, "name", deploy.name, sizeof deploy.name, text);
-    if (err == ERR_OK && json_object_get(body, "by"))
-        err = live_body_text(body, "by", deploy.by, sizeof deploy.by, text);
+    if (err == ERR_OK && (query->who.len || json_object_get(body, "by")))
+        err = live_body_by(query, body, deploy.by, text);
     if (err == ERR_OK)
         err = take_scope(body, &deploy, text);
     if (err == ERR_OK)

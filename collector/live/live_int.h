@@ -1,7 +1,9 @@
 /* Inside the live room: what its files share.
  *
  *   live.c           start, stop, and the handler: access, then static files, then jobs
- *   live_access.c    Host, Origin, token
+ *   live_access.c    Host, Origin, token, the name that a proxy of ours gives
+ *   live_doors.c     sessions that a link or the token began: looked up in the store, away from the loop
+ *   live_enter.c     the page of a link, and what opens a session
  *   live_assets.c    headers of every answer, the page's files, errors as JSON
  *   live_params.c    a request's parameters, checked, copied into the job
  *   live_jobs.c      the workers: blocking reads away from the loops, answers kept for a moment
@@ -22,6 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "live/live.h"
@@ -44,6 +47,7 @@ struct live_query {
     int64_t step_ms;                                /* of the chart's points: a multiple of the width */
     size_t limit;
     struct slice body, peer; /* of a change: what was sent, and from where */
+    struct slice who;        /* of a change: whom a proxy of ours names; len 0: nobody */
     bool is_change;          /* a POST: never answered from what is kept */
     bool is_timed;           /* from or to was given, not only a range */
 };
@@ -70,21 +74,47 @@ void live_streams_changed(struct live_streams *streams);
 void live_streams_free(struct live_streams *streams); /* closes all; takes NULL */
 
 /* ---- access ---- */
-#define LIVE_COOKIE_BYTES 65
+#define LIVE_COOKIE_NAME "seismo_access="
+#define LIVE_WHO_BYTES 63 /* of a name that a proxy gives; longer ones are none */
 struct live_access {
     char host[256]; /* of the address, without port and brackets; "" is every interface */
     bool loopback;
     atomic_int port; /* known once the listener is up */
     const char *const *names;
-    const char *token;              /* NULL: none needed */
-    char cookie[LIVE_COOKIE_BYTES]; /* made from the token, so that the token itself is not kept in browsers */
+    const char *token;       /* NULL: none is set */
+    const char *user_header; /* lower case; NULL: no proxy names anybody */
+    struct network *proxies;
+    size_t n_proxies;
 };
-/* ERR_LISTEN where the address is open to others and there is no token. port is set later. */
-enum err live_access_init(struct live_access *access, const struct live_options *options, struct err_text *text);
+/* ERR_LISTEN where the address is open to others and there is no way in. port is set later; proxies live in arena. */
+enum err live_access_init(struct live_access *access, const struct live_options *options, struct arena *arena,
+                          struct err_text *text);
 bool live_host_is_ours(const struct live_access *access, struct slice host);
 bool live_origin_is_ours(struct slice origin, struct slice host);
-bool live_token_is_good(const struct live_access *access, struct slice authorization, struct slice cookies);
+bool live_bearer_is_good(const struct live_access *access, struct slice authorization);
 bool live_secret_equal(struct slice a, const char *secret); /* in a time that tells nothing of the secret */
+/* Whether the request comes from a proxy of ours, and the name that it gives: borrowed, len 0 if none. One that gives
+ * the name twice gives none. */
+bool live_from_proxy(const struct live_access *access, const struct serve_request *request);
+struct slice live_who(const struct live_access *access, const struct serve_request *request);
+
+/* ---- doors ---- */
+struct live_doors;
+struct live_doors *live_doors_new(struct live *live); /* starts its thread */
+void live_doors_free(struct live_doors *doors);       /* resumes what waits; takes NULL */
+/* Whether the cookies hold a session, by what was read within LIVE_DOORS_FRESH_MS. Any thread. */
+#define LIVE_DOORS_FRESH_MS 2000
+bool live_doors_know(struct live_doors *doors, struct slice cookies);
+bool live_doors_may_know(struct slice cookies); /* there is something to look up */
+/* Defers the request. Consumes link (len 0: none), begins `session` (len 0: none), reads the store anew, then calls
+ * resume on the loop's thread, with how it went. */
+typedef void live_door_fn(struct live *live, struct serve_request *request, enum err err, struct slice session);
+void live_doors_ask(struct live_doors *doors, struct serve_request *request, struct slice link, struct slice session,
+                    live_door_fn *resume);
+/* /enter: GET shows a button, POST consumes the link. False: it is another address. */
+bool live_enter(struct live *live, struct serve_request *request, struct slice path);
+/* Where a token in the address becomes a session. */
+void live_token_redirect(struct live *live, struct serve_request *request, struct slice token);
 
 /* ---- answers ---- */
 void live_reply(struct serve_request *request, int status, const char *content_type, struct slice body);
@@ -96,8 +126,6 @@ int live_status_of(enum err err);
 #define LIVE_FIELDS 8
 size_t live_fields(struct serve_field fields[LIVE_FIELDS + 2], const char *content_type, const char *cache);
 bool live_asset_reply(const struct live *live, struct serve_request *request, struct slice path);
-/* Where a token in the address becomes a cookie. */
-void live_token_redirect(const struct live *live, struct serve_request *request, struct slice token);
 
 /* ---- windows ---- */
 /* Every window of the query's series in its time: final ones, and open ones that are not final yet. each is never
@@ -178,6 +206,9 @@ live_answer_fn live_change_acknowledge, live_change_silence, live_change_unsilen
 void live_announce(struct live *live, struct buf *buf, const char *id);
 /* A text member of a body: not empty, no control characters, shorter than size. */
 enum err live_body_text(const json_t *body, const char *name, char *ret_text, size_t size, struct err_text *text);
+/* Who changes something: whom a proxy of ours names, else the body's member "by". */
+enum err live_body_by(const struct live_query *query, const json_t *body, char ret_by[LIVE_WHO_BYTES + 1],
+                      struct err_text *text);
 /* To be given to remarks_done whatever comes back. */
 enum err live_remarks_get(struct live *live, struct remarks *ret_remarks, uint64_t *ret_version);
 /* The fields "acknowledged" and "silence" of one alert; "silences", all that hold. */
@@ -207,6 +238,7 @@ struct live {
     struct serve *serve;
     struct live_jobs *jobs;
     struct live_streams *streams;
+    struct live_doors *doors;    /* NULL: nobody needs one, or there is no store */
     _Atomic uint64_t generation; /* of what readers may see; grows */
     atomic_bool stopping;
     struct {

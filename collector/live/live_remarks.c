@@ -120,6 +120,17 @@ enum err live_body_text(const json_t *body, const char *name, char *ret_text, si
     return ERR_OK;
 }
 
+enum err live_body_by(const struct live_query *query, const json_t *body, char ret_by[LIVE_WHO_BYTES + 1],
+                      struct err_text *text)
+{
+    _Static_assert(LIVE_WHO_BYTES + 1 == REMARKS_BY_BYTES, "a name that a proxy gives has room");
+    if (!query->who.len)
+        return live_body_text(body, "by", ret_by, REMARKS_BY_BYTES, text);
+    memcpy(ret_by, query->who.at, query->who.len);
+    ret_by[query->who.len] = '\0';
+    return ERR_OK;
+}
+
 /* To be ended with json_decref(wish->body), whatever comes back. */
 static enum err take_wish(const struct live_query *query, struct wish *wish, struct err_text *text)
 {
@@ -128,7 +139,7 @@ static enum err take_wish(const struct live_query *query, struct wish *wish, str
     if (!json_is_object(wish->body))
         return wrong(text, "body", "expected one JSON object");
     enum err err = live_body_text(wish->body, "id", wish->id, sizeof wish->id, text);
-    return err ? err : live_body_text(wish->body, "by", wish->by, sizeof wish->by, text);
+    return err ? err : live_body_by(query, wish->body, wish->by, text);
 }
 
 struct remarking {

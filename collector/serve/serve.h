@@ -99,6 +99,8 @@ void serve_ticket_reply(struct serve_ticket *ticket, int status, const struct se
  * it is called before this returns. */
 typedef void serve_resume_fn(void *ctx, struct serve_request *request);
 void serve_ticket_resume(struct serve_ticket *ticket, serve_resume_fn *resume, void *ctx);
+/* In a resume: path, query and parameters can be read as in the handler, and the request may be deferred again. */
+void serve_read_again(struct serve_request *request);
 
 /* Server-sent events: an open answer. write and close from any thread; bytes are copied; at most max_buffered bytes
  * wait for a slow reader, then the stream is closed. write returns false once the reader has gone; serve_stream_close

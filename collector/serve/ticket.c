@@ -112,6 +112,11 @@ static void run_resume(struct message *message)
     ticket_end(request.loop, ticket);
 }
 
+void serve_read_again(struct serve_request *request)
+{
+    request_init(request, request->loop, request->req);
+}
+
 /* More input, or its end, while the answer is pending: h2o looks at it once the answer is out. */
 static void on_early_input(h2o_socket_t *sock, const char *failed)
 {

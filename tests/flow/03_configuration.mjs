@@ -35,7 +35,8 @@ for (const [name, yaml, message] of wrong)
 const contradictions = [
   ['PROXY protocol of nobody', 'listen:\n  proxy_protocol: required\n', /seismo\.yaml:2:\d+: listen\.proxy_protocol is required and ingest\.trusted_proxies names nobody/],
   ['half a certificate', 'listen:\n  tls_certificate: /x.pem\n', /tls_key belong together/],
-  ['an open inner listener', 'listen:\n  inner: 0.0.0.0:8081\n', /inner\.token is needed/],
+  ['an open inner listener', 'roles: ingest,index\nlisten:\n  inner: 0.0.0.0:8081\n', /inner\.token is needed/],
+  ['a name that nobody may give', 'inner:\n  trusted_user_header: x-forwarded-user\n', /inner\.trusted_proxies only, which names nobody/],
   ['Kafka nowhere', 'bus:\n  kind: kafka\n', /kafka\.brokers is empty/],
   ['Elasticsearch nowhere', 'store:\n  kind: elastic\n', /elastic\.url and elastic\.cloud_id are empty/],
   ['more in sync than copies', 'kafka:\n  replication: 2\n  min_insync_replicas: 3\n', /no record would be taken/],
@@ -90,11 +91,11 @@ test('wrong words on the command line', async () => {
   assert.equal((await command({ environment: {} }, ['version'])).stdout, version.stdout);
 });
 
-test('listening beyond this machine wants applications and a token', async () => {
+test('listening beyond this machine wants applications, and a token where there is no page', async () => {
   const open = { ...where.environment, SEISMO_APPLICATIONS: '[]' };
   let result = await command({ environment: { ...open, SEISMO_LISTEN_PUBLIC: '0.0.0.0:0' } }, ['run']);
   assert.equal(result.code, 78, result.stderr);
-  result = await command({ environment: { ...where.environment, SEISMO_LISTEN_INNER: '0.0.0.0:0' } }, ['run']);
+  result = await command({ environment: { ...where.environment, SEISMO_ROLES: 'index', SEISMO_LISTEN_INNER: '0.0.0.0:0' } }, ['run']);
   assert.notEqual(result.code, 0);
   assert.match(result.stderr, /token/);
 });

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "event/access.h"
 #include "unit/store/make.h"
 
 #define TOKEN "a-token-of-some-length"
@@ -21,6 +22,7 @@ static struct store *store;
 static int32_t width_s = 10; /* of the windows that are made */
 static struct live *live;
 static bool is_ready = true;
+static bool is_pageless; /* the listener gets no store */
 
 static const struct live_asset assets[] = {
     {"/", "text/html; charset=utf-8", {"<!doctype html>page", 19}},
@@ -112,7 +114,7 @@ static void parts(void *ctx, struct buf *buf)
 
 static enum err start_with(struct live_options options, struct err_text *text)
 {
-    options.store = store;
+    options.store = is_pageless ? NULL : store;
     options.assets = assets;
     options.n_assets = sizeof assets / sizeof *assets;
     options.ready = ready;
@@ -303,26 +305,36 @@ static void origin_must_be_ours(void **state)
     }
 }
 
-static void off_loopback_needs_a_token(void **state)
+static void off_loopback_there_must_be_a_way_in(void **state)
 {
     (void)state;
     static const struct {
         const char *address, *token;
-        bool starts;
+        bool has_page, starts;
     } cases[] = {
-        {"127.0.0.1:0", NULL, true}, {"[::1]:0", "", true},      {"0.0.0.0:0", NULL, false},    {":0", "", false},
-        {"[::]:0", NULL, false},     {"0.0.0.0:0", TOKEN, true}, {"0.0.0.0:0", "short", false},
+        {"127.0.0.1:0", NULL, false, true},
+        {"[::1]:0", "", false, true},
+        {"0.0.0.0:0", NULL, false, false},
+        {":0", "", false, false},
+        {"[::]:0", NULL, false, false},
+        {"0.0.0.0:0", TOKEN, false, true},
+        {"0.0.0.0:0", "short", true, false},
+        {"0.0.0.0:0", NULL, true, true},
+        {":0", "", true, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err_text text = {""};
         struct live_options options = {.address = cases[i].address, .access_token = cases[i].token};
+        is_pageless = !cases[i].has_page;
         enum err err = start_with(options, &text);
+        is_pageless = false;
         if ((err == ERR_OK) != cases[i].starts && !(err == ERR_LISTEN && strstr(cases[i].address, "::1")))
             fail_msg("%s: %s %s", cases[i].address, err_name(err), text.at);
         if (!cases[i].starts) {
             assert_int_equal(err, ERR_LISTEN);
             assert_non_null(strstr(text.at, "token"));
         } else if (err == ERR_OK) {
+            assert_int_equal(live_needs_link(live), cases[i].has_page);
             live_stop(live, 1000);
         }
         live = NULL;
@@ -356,6 +368,139 @@ static void token_opens(void **state)
     assert_int_equal(ask("/api/status", NULL, field), 200);
     snprintf(field, sizeof field, "Cookie: %s0\r\n", cookie);
     assert_int_equal(ask("/api/status", NULL, field), 401);
+}
+
+/* ---- links, sessions, proxies ---- */
+
+#define LINK "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void change_access(struct access_change change)
+{
+    change.now_ms = clock_wall_ms();
+    change.until_ms = change.now_ms + 60000;
+    assert_int_equal(store_state_change(store, ACCESS_KEY, access_change, &change), ERR_OK);
+}
+
+static void post_link(const char *link, const char *fields)
+{
+    char all[512];
+    int fd = connect_to(live_port(live));
+    int n = snprintf(all, sizeof all,
+                     "POST /enter HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%sContent-Type: application/x-www-form-urlencoded"
+                     "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\nonce=%s",
+                     live_port(live), fields, strlen(link) + 5, link);
+    assert_int_equal(write(fd, all, (size_t)n), n);
+    read_answer(fd, 10000);
+    close(fd);
+}
+
+/* Uses the link; the field with the cookie that it gave. */
+static const char *enter(const char *link)
+{
+    static char field[256];
+    post_link(link, "");
+    assert_int_equal(answer.status, 303);
+    const char *from = strstr(answer.text, "set-cookie: ");
+    assert_non_null(from);
+    snprintf(field, sizeof field, "Cookie: other=1; seismo_access=old; %.*s\r\n", (int)strcspn(from + 12, ";"),
+             from + 12);
+    return field;
+}
+
+static void a_link_opens_once(void **state)
+{
+    (void)state;
+    start((struct live_options){.address = "0.0.0.0:0"});
+    change_access((struct access_change){.link = SLICE(LINK)});
+    assert_int_equal(get("/"), 200);
+    assert_int_equal(get("/api/status"), 401);
+    assert_says("SE-1304");
+    assert_int_equal(get("/metrics"), 401);
+    assert_int_equal(get("/enter"), 401);
+    for (int i = 0; i < 3; i++) { /* those who only look at links */
+        assert_int_equal(get("/enter?once=" LINK), 200);
+        assert_says("method=\"post\"");
+        assert_says("form-action 'self'");
+        assert_says("referrer-policy: same-origin\r\n");
+        assert_false(says("set-cookie"));
+    }
+    assert_int_equal(get("/enter?once=%22%3E%3Cscript%3E"), 401);
+    assert_false(says("<script"));
+    post_link(LINK, "Origin: http://evil.example\r\n");
+    assert_int_equal(answer.status, 403);
+    const char *cookie = enter(LINK);
+    assert_says("location: /\r\n");
+    assert_says("HttpOnly; SameSite=Strict; Max-Age=2592000");
+    assert_false(says("Secure"));
+    assert_null(strstr(answer.text, LINK));
+    assert_int_equal(ask("/api/status", NULL, cookie), 200);
+    assert_int_equal(ask("/metrics", NULL, cookie), 200);
+    assert_int_equal(ask("/api/status", NULL, "Cookie: seismo_access=" LINK "\r\n"), 401);
+    assert_int_equal(ask("/api/status", "evil.example", cookie), 403);
+    post_link(LINK, "");
+    assert_int_equal(answer.status, 401);
+    assert_says("SE-1306");
+    assert_false(says("set-cookie"));
+}
+
+static void a_reset_is_seen(void **state)
+{
+    (void)state;
+    start((struct live_options){.address = "0.0.0.0:0", .is_https = true});
+    change_access((struct access_change){.link = SLICE(LINK)});
+    const char *cookie = enter(LINK);
+    assert_says("; Secure");
+    assert_int_equal(ask("/api/status", NULL, cookie), 200);
+    change_access((struct access_change){.link = SLICE(LINK), .ends_all = true});
+    int64_t until_ms = clock_mono_ms() + 30000;
+    while (ask("/api/status", NULL, cookie) == 200 && clock_mono_ms() < until_ms)
+        usleep(50000);
+    assert_int_equal(answer.status, 401);
+    assert_int_equal(ask("/api/status", NULL, enter(LINK)), 200);
+}
+
+static void sessions_end(void **state)
+{
+    (void)state;
+    start((struct live_options){.address = "0.0.0.0:0", .session_ms = 1});
+    change_access((struct access_change){.link = SLICE(LINK)});
+    const char *cookie = enter(LINK);
+    usleep(5000);
+    assert_int_equal(ask("/api/status", NULL, cookie), 401);
+}
+
+static void a_proxy_names_who_asks(void **state)
+{
+    (void)state;
+    static const char *const proxies[] = {"192.0.2.0/24", "127.0.0.1", NULL};
+    static const char *const addresses[] = {"127.0.0.1:0", "0.0.0.0:0"};
+    for (size_t i = 0; i < 2; i++) {
+        start((struct live_options){.address = addresses[i], .user_header = "X-Forwarded-User", .proxies = proxies});
+        assert_false(live_needs_link(live));
+        assert_int_equal(get("/api/status"), 401);
+        assert_int_equal(ask("/api/status", NULL, "X-Forwarded-User: ada\r\n"), 200);
+        assert_int_equal(ask("/api/status", NULL, "X-Forwarded-User: \r\n"), 401);
+        assert_int_equal(ask("/api/status", NULL, "X-Forwarded-User: eve\r\nX-Forwarded-User: ada\r\n"), 401);
+        assert_int_equal(ask("/api/status", NULL,
+                             "X-Forwarded-User: "
+                             "a-name-of-more-than-sixty-three-bytes-which-nobody-has-and-nobody-should-have\r\n"),
+                         401);
+        live_stop(live, 1000);
+        live = NULL;
+    }
+}
+
+static void others_name_nobody(void **state)
+{
+    (void)state;
+    static const char *const proxies[] = {"192.0.2.0/24", NULL}, *const wrong[] = {"localhost", NULL};
+    struct err_text text = {""};
+    start((struct live_options){.address = "0.0.0.0:0", .user_header = "x-forwarded-user", .proxies = proxies});
+    assert_int_equal(ask("/api/status", NULL, "X-Forwarded-User: eve\r\n"), 401);
+    live_stop(live, 1000);
+    live = NULL;
+    assert_int_equal(start_with((struct live_options){.address = "127.0.0.1:0", .proxies = wrong}, &text), ERR_CONFIG);
+    assert_non_null(strstr(text.at, "inner.trusted_proxies"));
 }
 
 static void every_answer_has_the_policy(void **state)
@@ -904,7 +1049,12 @@ int main(void)
         ON_LIVE(addresses_and_methods),
         ON_LIVE(host_must_be_ours),
         ON_LIVE(origin_must_be_ours),
-        ON_LIVE(off_loopback_needs_a_token),
+        ON_LIVE(off_loopback_there_must_be_a_way_in),
+        ON_LIVE(a_link_opens_once),
+        ON_LIVE(a_reset_is_seen),
+        ON_LIVE(sessions_end),
+        ON_LIVE(a_proxy_names_who_asks),
+        ON_LIVE(others_name_nobody),
         ON_LIVE(token_opens),
         ON_LIVE(every_answer_has_the_policy),
         ON_LIVE(wrong_parameters_are_named),

@@ -1,5 +1,5 @@
 // Before anything has arrived: what it waits for, the tag to paste, and what keeps it from coming, if something does.
-import { mark, t } from "../i18n/i18n";
+import { mark, rich, t } from "../i18n/i18n";
 import { h, show } from "../lib/dom";
 import { count } from "../lib/format";
 import { icon } from "../lib/icon";
@@ -37,7 +37,8 @@ export function showEmpty(root: Element, status: Status, diagnosis: Diagnosis): 
 }
 
 export function showLocked(root: Element): void {
-  show(root, h("section", { class: "card empty", "data-testid": "locked" }, h("h1", null, t("A token is needed")),
-    h("p", null, t("This page is open to other machines, so it asks who you are. The token stands in the configuration as inner.token.")),
+  show(root, h("section", { class: "card empty", "data-testid": "locked" }, h("h1", null, t("Who are you?")),
+    h("p", null, rich("This page is open to other machines, so it asks who you are. {command}, where Seismo runs, prints a link that opens it in this browser.", { command: h("code", null, "seismo access") })),
+    h("p", null, rich("Or give the token that stands in the configuration as {setting}:", { setting: h("code", null, "inner.token") })),
     h("div", { class: "tag-box" }, h("input", { type: "password", id: "token", "aria-label": t("Token"), autocomplete: "current-password" }), h("button", { type: "button", class: "button primary", "data-unlock": true }, t("Open")))));
 }

@@ -1,0 +1,12 @@
+/* One-time links to the live page: printed by `seismo run`, `seismo access` and `seismo reset-access`. */
+#ifndef SEISMO_ACCESS_H
+#define SEISMO_ACCESS_H
+
+#include "config/config.h"
+#include "store/store.h"
+
+/* A line on stdout: name and where the page is; with a store, as a new one-time link. Without one when the store does
+ * not take it, which is in the log. port: the one that the listener has. */
+void access_say(const struct config *config, struct store *store, const char *name, int port);
+
+#endif
