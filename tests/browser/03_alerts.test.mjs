@@ -83,6 +83,15 @@ test('an alert says what is observed against what is expected, with the series a
   await page.context().close();
 });
 
+test('an open alert stands on every chart, in words where charts are tables', async () => {
+  const page = await open('/?tables=1');
+  for (const path of ['/?tables=1', `/?view=series&kind=api&name=${encodeURIComponent(`POST ${SLOW}`)}&tables=1`]) {
+    await page.goto(seismo.innerUrl + path);
+    await page.locator('.chart table', { hasText: `open alert: POST ${SLOW} is slower than usual` }).first().waitFor();
+  }
+  await page.context().close();
+});
+
 test('it is acknowledged and silenced on the page, and both are there for others and after a restart', async () => {
   const page = await open(`/?view=alert&id=${alert.id}`);
   const seen = page.locator('[data-testid=acknowledge]');

@@ -111,6 +111,11 @@ test('a page is told by distribution, phases, release and browser, and its slowe
   await page.locator('[data-testid=chosen]', { hasText: '20 events' }).waitFor();
   await page.keyboard.press('t');
   await page.locator('[data-testid=spread] table').waitFor();
+  await page.keyboard.press('x');
+  await page.waitForURL((url) => url.searchParams.get('compare') === '1');
+  await page.locator('[data-testid=spread] th', { hasText: 'Before' }).waitFor();
+  await page.keyboard.press('t');
+  await page.locator('[data-testid=spread] .bars').waitFor();
   await page.locator('[data-testid=slowest] tbody a').first().click();
   await page.locator('[data-testid=timeline]').waitFor();
   await page.context().close();
@@ -152,7 +157,7 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
 });
 
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ overview: '/', page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self',
+const shown = () => ({ overview: '/', 'page-compared': `/?view=series&kind=page&name=${checkout}&compare=1`, page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self',
   'page-german': `/?view=series&kind=page&name=${checkout}&lang=de`, 'deploys-german': '/?view=deploys&lang=de', 'self-german': '/?view=self&lang=de' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {

@@ -43,7 +43,7 @@ async function named(seismo) {
   const told = rows.find((row) => row.user && row.errors) ?? rows.find((row) => row.user) ?? rows[0];
   const called = (kind, list) => `view=series&kind=${kind}&name=${encodeURIComponent(list.rows.find((row) => !row.kind || row.kind === kind)?.name ?? '*')}`;
   return {
-    overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
+    overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, 'compared-page': `/?${called('page', pages)}&${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
     vital: `/?view=series&kind=vital&name=*&detail=LCP&${sample}`, errors: `/?view=series&kind=error&name=*&${sample}`, error: `/?view=error&code=${errors.rows[0].code}&${sample}`,
     session: `/?view=session&id=${told.id}`, user: `/?view=user&user=${encodeURIComponent(told.user ?? '')}`,
     alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, clicks: `/?${sample}#h-clicks`, deploys: `/?view=deploys&${sample}`, self: '/?view=self', keys: `/?${sample}`, missing: '/?view=session&id=nobody',
@@ -58,7 +58,7 @@ async function picture(browser, url, name, { colorScheme, size }) {
   page.on('pageerror', (error) => console.error(`${name}: ${error.message}`));
   await page.goto(url);
   await page.locator('#main:not([aria-busy]) > *').first().waitFor();
-  if (url.includes('#h-clicks')) await page.locator('[data-testid=clicks]').scrollIntoViewIfNeeded();
+  if (url.includes('#h-clicks')) await page.locator('[data-testid=clicks]').scrollIntoViewIfNeeded({ timeout: 10000 }).catch(() => console.error(`${name}: no clicks`));
   if (name === 'overview' || name === 'clicks') await page.locator('[data-testid=clicks]').waitFor({ timeout: 5000 }).catch(() => null);
   if (name === 'keys') await page.keyboard.press('?');
   const fullPage = name !== 'keys' && name !== 'clicks';
@@ -85,7 +85,7 @@ async function pictures(browser, views, base) {
 mkdirSync(folder, { recursive: true });
 const browser = await openBrowser();
 const filledPlace = place({ environment: { ...embedded, SEISMO_DETECT_OPEN_MS: '10s', SEISMO_DETECT_QUIET_MS: '10m', SEISMO_DETECT_YOUNG_MS: '1m', SEISMO_DETECT_MIN_SESSIONS: '2', SEISMO_ROLLUP_CLOSE_WAIT_MS: '5s' } });
-const emptyPlace = place({ environment: { ...embedded } }), lockedPlace = place({ environment: { ...embedded, SEISMO_LISTEN_SECRET: 'a-secret-of-nobody-at-all' } });
+const emptyPlace = place({ environment: { ...embedded } }), lockedPlace = place({ environment: { ...embedded, SEISMO_INNER_TOKEN: 'a-token-of-nobody-at-all' } });
 try {
   const full = await filled(filledPlace);
   await pictures(browser, await named(full), full.innerUrl);

@@ -95,7 +95,7 @@ async function refreshOverview(asked: State): Promise<void> {
   void readClicks(of);
   const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readStatus()]);
   if (asked !== state) return;
-  const before = asked.compare ? await getBefore<Overview>("/api/overview", asked, overview) : null;
+  const [before, clicksBefore] = asked.compare ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview)]) : [null, null];
   if (asked !== state) return;
   tell(alerts);
   if (isEmpty(overview) && status) {
@@ -107,18 +107,19 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null });
+  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore });
 }
 
 async function refreshSeries(asked: State): Promise<void> {
   const { kind, name, detail } = asked;
   const { release, browser, device, country } = asked, of = { kind, name: name || "*", detail };
-  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), kind && DETAILED.includes(kind) ? get<Detail>(`/api/detail?${scopeQuery(asked, { ...of, detail: undefined, release, browser, device, country })}`) : null, readStatus()]);
+  const chosen = { ...of, detail: undefined, release, browser, device, country }, detailed = Boolean(kind && DETAILED.includes(kind));
+  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), detailed ? get<Detail>(`/api/detail?${scopeQuery(asked, chosen)}`) : null, readStatus()]);
   if (asked !== state) return;
-  const before = asked.compare ? await getBefore<Series>("/api/series", asked, series, { kind, name: name || "*", detail }) : null;
+  const [before, moreBefore] = asked.compare ? await Promise.all([getBefore<Series>("/api/series", asked, series, of), detailed ? getBefore<Detail>("/api/detail", asked, series, chosen) : null]) : [null, null];
   if (asked !== state) return;
   title(seriesWords(series.kind, series.name, series.detail));
-  showSeries(main, asked, series, before, more);
+  showSeries(main, asked, series, before, more, moreBefore);
 }
 
 async function refreshSession(asked: State): Promise<void> {

@@ -1,5 +1,6 @@
 // What is behind one page, route or call: how its times are spread, in which phases they went, and with what they come.
 import { mark, t } from "../i18n/i18n";
+import { change } from "../lib/compare";
 import { h, type Child } from "../lib/dom";
 import { clock, count, duration, share, time } from "../lib/format";
 import { icon } from "../lib/icon";
@@ -24,33 +25,43 @@ function bars(detail: Detail): Child {
     h("div", { class: "bars-axis", "aria-hidden": "true" }, [detail.histogram[0], detail.histogram[Math.floor(detail.histogram.length / 2)]].map((bar) => h("span", null, duration(bar.from))), h("span", null, duration(detail.histogram[detail.histogram.length - 1].to)))];
 }
 
-function table(detail: Detail): Child {
-  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": t("Distribution") }, h("table", null, h("thead", null, h("tr", null, column(t("Took")), column(t("Times"), { class: "num" }), column(t("Share"), { class: "num" }))),
-    h("tbody", null, detail.histogram.map((bar) => h("tr", null, h("th", { scope: "row" }, `${duration(bar.from)} – ${duration(bar.to)}`), h("td", { class: "num" }, count(bar.count)), h("td", { class: "num" }, share(bar.count / detail.count)))))));
+/* How many of the period before took so long. Its bars have other bounds, so each is shared out evenly over those that it covers. */
+function sharedOut({ histogram }: Detail, bar: Bar): number {
+  return histogram.reduce((sum, was) => sum + (was.to > was.from ? (was.count * Math.max(0, Math.min(was.to, bar.to) - Math.max(was.from, bar.from))) / (was.to - was.from) : 0), 0);
+}
+
+function spreadBefore(detail: Detail, before: Detail): Child {
+  const part = (name: "p50" | "p75" | "p95" | "p99"): Child => h("span", null, `${name} ${duration(detail[name])} `, change(detail[name], before[name], "up", duration));
+  return h("p", { class: "spread-before muted", "data-testid": "spread-before" }, (["p50", "p75", "p95", "p99"] as const).map(part), h("span", null, t("before: {n} events", { n: before.count })));
+}
+
+function table(detail: Detail, before: Detail | null): Child {
+  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": t("Distribution") }, h("table", null, h("thead", null, h("tr", null, column(t("Took")), column(t("Times"), { class: "num" }), column(t("Share"), { class: "num" }), before && column(t("Before"), { class: "num" }))),
+    h("tbody", null, detail.histogram.map((bar) => h("tr", null, h("th", { scope: "row" }, `${duration(bar.from)} – ${duration(bar.to)}`), h("td", { class: "num" }, count(bar.count)), h("td", { class: "num" }, share(bar.count / detail.count)), before && h("td", { class: "num" }, share(before.count > 0 ? sharedOut(before, bar) / before.count : 0)))))));
 }
 
 /* ---- phases ---- */
 
 /* One below the other, each beginning where the median of those before ends. */
-function fall(phases: Phase[]): Child {
+function fall(phases: Phase[], before: Detail | null): Child {
   const p50 = (phase: Phase): number => phase.p50 ?? 0, p75 = (phase: Phase): number => phase.p75 ?? 0;
   const starts = phases.map((_, i) => phases.slice(0, i).reduce((sum, phase) => sum + p50(phase), 0));
   const all = Math.max(1, ...phases.map((phase, i) => starts[i] + p75(phase)));
   const part = (ms: number): string => `${(ms / all) * 100}%`;
-  return h("ul", { class: "plain fall" }, phases.map((phase, i) => h("li", { "data-name": phase.name, "data-key": phase.name }, h("span", null, PHASE_WORDS[phase.name] ? t(PHASE_WORDS[phase.name]) : phase.name),
+  return h("ul", { class: before ? "plain fall compared" : "plain fall" }, phases.map((phase, i) => h("li", { "data-name": phase.name, "data-key": phase.name }, h("span", null, PHASE_WORDS[phase.name] ? t(PHASE_WORDS[phase.name]) : phase.name),
     h("span", { class: "lane-of", "aria-hidden": "true" }, h("i", { css: { left: part(starts[i]), width: part(p75(phase)) } }), h("i", { class: "half", css: { left: part(starts[i]), width: part(p50(phase)) } })),
-    h("span", { class: "times" }, h("b", null, duration(phase.p50)), h("small", null, " p50"), h("span", { class: "second" }, duration(phase.p75), h("small", null, " p75"))))));
+    h("span", { class: "times" }, before && change(phase.p50, before.phases.find(({ name }) => name === phase.name)?.p50, "up", duration), " ", h("b", null, duration(phase.p50)), h("small", null, " p50"), h("span", { class: "second" }, duration(phase.p75), h("small", null, " p75"))))));
 }
 
 /* ---- with what ---- */
 
-function split(state: State, detail: Detail): Child {
+function split(state: State, detail: Detail, before: Detail | null): Child {
   return DIMENSIONS.map(([list, name, words]) => {
     const values: Valued[] = detail[list];
     if (values.length === 0) return null;
     return h("div", { "data-key": name, "data-testid": list }, h("h3", null, t(words)), h("ul", { class: "plain" }, values.map((value) => h("li", { "data-name": value.value, "data-key": value.value },
       link({ ...state, [name]: state[name] === value.value ? undefined : value.value }, { class: state[name] === value.value ? "on" : "", "aria-current": state[name] === value.value ? "true" : undefined, title: `${t("{n} times", { n: value.count })}, p50 ${duration(value.p50)}, p95 ${duration(value.p95)}` },
-        h("i", { "aria-hidden": "true", css: { width: `${(value.count / detail.count) * 100}%` } }), h("bdi", null, value.value), h("span", { class: "muted" }, share(value.count / detail.count)), h("b", null, duration(value.p75)))))));
+        h("i", { "aria-hidden": "true", css: { width: `${(value.count / detail.count) * 100}%` } }), h("bdi", null, value.value), h("span", { class: "muted" }, share(value.count / detail.count)), h("b", null, duration(value.p75), before && change(value.p75, before[list].find((was) => was.value === value.value)?.p75, "up", duration)))))));
   });
 }
 
@@ -67,13 +78,13 @@ function slowest(state: State, detail: Detail): Child {
       h("td", { class: "num medium" }, count(row.count)), h("td", { class: "num strong" }, duration(row.slowest)), h("td", { class: "num muted" }, time(row.at, clock(Date.parse(row.at)))))))));
 }
 
-export function detailCards(state: State, detail: Detail): HTMLElement {
+export function detailCards(state: State, detail: Detail, before: Detail | null): HTMLElement {
   const rests = detail.more ? t("the newest {n} events", { n: detail.count }) : t("{n} events", { n: detail.count });
   if (detail.count === 0)
     return h("div", { class: "detail", "data-key": "detail" }, card("spread", t("Distribution"), null, nothing(t("No single event is stored for this choice and time."))));
   return h("div", { class: "detail", "data-key": "detail" },
-    h("div", { class: detail.phases.length ? "pair" : "detail" }, card("spread", t("Distribution"), rests, state.tables ? table(detail) : bars(detail)),
-      detail.phases.length > 0 && card("phases", t("Where the time goes"), t("solid p50, light p75"), fall(detail.phases))),
-    card("split", t("By what"), t("share and p75; a row filters"), h("div", { class: "split" }, split(state, detail))),
+    h("div", { class: detail.phases.length ? "pair" : "detail" }, card("spread", t("Distribution"), rests, [before && before.count > 0 && spreadBefore(detail, before), state.tables ? table(detail, before) : bars(detail)]),
+      detail.phases.length > 0 && card("phases", t("Where the time goes"), t("solid p50, light p75"), fall(detail.phases, before))),
+    card("split", t("By what"), t("share and p75; a row filters"), h("div", { class: "split" }, split(state, detail, before))),
     card("slowest", t("Slowest sessions"), t("{n} sessions", { n: detail.sessions.length }), slowest(state, detail)));
 }

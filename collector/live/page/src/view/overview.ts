@@ -15,7 +15,7 @@ const FULL_NAMES: Record<string, string> = {
 };
 const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
-export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null }
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null; clicksBefore: Clicks | null }
 
 function when(state: State): string {
   if (state.from || state.to) return t("in this stretch of time");
@@ -242,13 +242,13 @@ function sessionsSection(state: State, sessions: Sessions | null, now: number): 
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks }: OverviewData): void {
+export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks, clicksBefore }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
   show(root, h("h1", { class: "unseen" }, t("Overview")),
     alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before, clicks), deploysLine(state, overview, deploys),
     h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
-    clicksSection(state, clicks, overview.now),
+    clicksSection(state, clicks, clicksBefore, overview.totals.clicks, overview.now),
     overview.left_out > 0 && h("p", { class: "muted" }, t("There are more series than can be shown here; the rare ones are left out.")));
   drawTraffic(root, overview, factor, before);
 }

@@ -60,7 +60,7 @@ function key(compared: boolean): HTMLElement {
   return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)), compared && h("span", { class: "key-before" }, t("p75 before")));
 }
 
-export function showSeries(root: Element, state: State, series: Series, before: Series | null, detail: Detail | null): void {
+export function showSeries(root: Element, state: State, series: Series, before: Series | null, detail: Detail | null, detailBefore: Detail | null): void {
   const timed = series.kind !== "click" && series.kind !== "error", most = detail?.count ? 6 : 20;
   show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, t("Overview")), h("span", { class: "muted" }, KIND_WORDS[series.kind] ? t(KIND_WORDS[series.kind]) : series.kind), state.service && h("span", { class: "tag" }, state.service)),
     h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
@@ -68,7 +68,7 @@ export function showSeries(root: Element, state: State, series: Series, before: 
     stats(series, before),
     timed && card("values", series.kind === "vital" ? t("Value over time") : t("Time taken"), key(before !== null), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
     card("counts", t("How often"), null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
-    detail && detailCards(state, detail),
+    detail && detailCards(state, detail, detailBefore),
     card("samples", series.kind === "api" ? t("Failed and slowest") : timed ? t("Slowest") : t("Newest"), t("{n} examples", { n: Math.min(most, series.samples.length) }), samples(state, series, most)));
   for (const [name, data] of Object.entries(charts(series, before))) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
