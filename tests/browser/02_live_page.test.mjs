@@ -16,9 +16,9 @@ const event = (kind, at, fields) => ({ kind, at, page: '/', view: 'view-0001-abc
 
 const failure = { type: 'TypeError', message: 'x is undefined', stack: 'TypeError: x is undefined\n    at buy (https://shop.test/a.js:1:2)' };
 
-async function send(i, of, events) {
+async function send(i, of, events, key = 'demo') {
   const body = JSON.stringify({ v: 1, id: `beacon-${where.name}-${String(i).padStart(4, '0')}`, service: 'shop', version: '1.4.2', ...of, sent: Date.now(), events });
-  const answer = await fetch(`${seismo.publicUrl}/in/v1?k=demo`, { method: 'POST', body, headers: { 'content-type': 'text/plain' } });
+  const answer = await fetch(`${seismo.publicUrl}/in/v1?k=${key}`, { method: 'POST', body, headers: { 'content-type': 'text/plain' } });
   assert.equal(answer.status, 202, await answer.text());
 }
 
@@ -39,6 +39,7 @@ async function fill() {
     await send(i, { environment: 'test', session: `session-${user}-${i < 18 ? 'a' : 'b'}`, user: { id: `user-${user}` } }, events);
   }
   await send(36, { environment: 'stage', session: 'session-9-a', user: { id: 'user-9' } }, [event('error', now - 5000, { page: '/stage', ...failure })]);
+  await send(37, { service: 'sample', environment: 'sample', session: 'session-of-sample' }, [event('vital', now - 5000, { name: 'FCP', value: 900, rating: 'good' })], 'sample');
 }
 
 async function open(path, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
@@ -55,7 +56,7 @@ async function open(path, { width = 1280, height = 900, colorScheme = 'light' } 
 
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
-  where = place({ applications: [{ name: 'shop', keys: ['demo'], services: ['shop'], origins: ['*'], server_clients: true }] });
+  where = place({ applications: [{ name: 'shop', keys: ['demo'], services: ['shop'], origins: ['*'], server_clients: true }, { name: 'sample', keys: ['sample'], services: ['sample'], origins: ['*'], server_clients: true }] });
   seismo = await start(where);
   await fill();
   browser = await openBrowser();
@@ -151,6 +152,16 @@ test('an environment filters every view, and stands in the address', async () =>
   assert.ok((await ask('/api/sessions?environment=test')).rows.every(({ environment }) => environment === 'test'));
   await page.goto(`${seismo.innerUrl}/?environment=none`);
   await page.locator('[data-testid=pages]', { hasText: 'No page was opened' }).waitFor();
+  await page.context().close();
+});
+
+test('what may hold sample data says so, in every view', async () => {
+  const page = await open('/');
+  await page.locator('.sample-note', { hasText: 'seismo demo --remove' }).waitFor();
+  await page.goto(`${seismo.innerUrl}/?view=alerts`);
+  await page.locator('.sample-note').waitFor();
+  await page.locator('[data-select=application]').selectOption('shop');
+  await until('no note beside the shop alone', async () => (await page.locator('.sample-note').count()) === 0);
   await page.context().close();
 });
 
