@@ -11,6 +11,7 @@ const given = process.argv.slice(2), forDocs = given.includes('--docs'), only = 
 const folder = join(root, 'var/screenshots/views'), images = join(root, 'docs/images');
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 320, height: 800 }, zoom: { width: 720, height: 450, deviceScaleFactor: 2 } };
 const TALLEST = { wide: 1000, narrow: 1100 }; // of a picture in docs
+const NOT_IN_DOCS = ['compared', 'vital', 'missing']; // they look like others
 
 const embedded = { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' };
 
@@ -65,7 +66,7 @@ async function picture(browser, url, name, { colorScheme, size }) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (over > 0) console.error(`${name} ${size}: ${over} px too wide`);
   const png = await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size}.png`), fullPage });
-  if (forDocs && TALLEST[size]) {
+  if (forDocs && TALLEST[size] && !NOT_IN_DOCS.includes(name)) {
     const height = Math.min(TALLEST[size], fullPage ? await page.evaluate(() => document.documentElement.scrollHeight) : viewport.height);
     const cut = fullPage ? await page.screenshot({ fullPage, clip: { x: 0, y: 0, width: viewport.width, height } }) : png;
     const blank = await context.newPage();
