@@ -42,9 +42,9 @@ function textOf(root: Element | null): string {
   let text = "";
   let seen = 0;
   const pending: Node[] = [root];
-  for (let node = pending.pop(); node && text.length < 2 * LIMIT && seen < 200; node = pending.pop(), seen++) {
+  for (let node = pending.pop(); node && text.length < 3 * LIMIT && seen < 200; node = pending.pop(), seen++) {
     if (node.nodeType === Node.TEXT_NODE) {
-      text += `${node.nodeValue} `;
+      text += `${node.nodeValue?.trim()} `;
     } else if (node instanceof Element && !node.matches(PRIVATE) && (node === root || !node.matches(UNSEEN))) {
       text += node.getAttribute("alt") ?? (node === root ? "" : node.getAttribute("aria-label")) ?? "";
       for (let child = node.lastChild; child; child = child.previousSibling) pending.push(child);

@@ -7,28 +7,29 @@ export const REDACTED = "[redacted]";
 
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g;
 /* It ends in letters: `lodash@4.17.21` is none. */
-const EMAIL = /[\w.!#$%'*+^`{|}~-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[a-z]{2,63}/gi;
+const EMAIL = /[\w.!#$%'*+^`{|}~-]{1,64}(?:@|%(?:25)*40)(?:[\w-]{1,63}\.)+[a-z]{2,63}/gi;
 /* Digits, with one or two signs between their groups, and the point before them. */
-const DIGITS = /\.?\d(?:(?:[ +\xa0-]|%20|%C2%A0){0,2}\d){12,40}/gi;
+const DIGITS = /\.?\d(?:(?:[\s+-]|%20|%C2%A0){0,2}\d){12,40}/gi;
 const BEARER = /\b(bearer|basic) +[\w.~+/=-]{8,}/gi;
-/* name=value, name: value; "token" only with = or quotes, because of "Unexpected token: }". */
+/* name=value, name: value, to the same quote; "token" and "session" only with = or quotes, because of "Unexpected token: }". */
 const NAMED =
-  /((?:passw(?:or)?d|pwd|secret|api[_-]?key|authorization)["']?\s*[:=]\s*["']?|token=["']?|token["']\s*:\s*["']?)[^\s"'&,;)<>[\]]+/gi;
+  /((?:(?:passw(?:or)?d|pwd|secret|api[_-]?key|authorization)\\?["']?\s*[:=]|(?:token|session(?:_?id)?|auth|jwt|sid)(?:=|\\?["']\s*:))\s*\\?)(?:(["'])(?:(?!\\?\2).)+|[^\s"'&,;)<>[\]]+)/gi;
 /* A query parameter inside a text; what follows may be the :line:column of a stack. */
 const PARAMETER = /([?&][\w.[\]%-]+=)[^&\s#"'<>)]*?(?=(?::\d+){1,2}(?:[\s)]|$)|[&\s#"'<>)]|$)/g;
 
 /** The text without what looks like a secret, at most `limit` characters. */
 export function scrubText(text: string, limit: number): string {
   /* The patterns see a bounded text, so that a huge message costs a bounded time. */
-  const clean = String(text)
-    .slice(0, limit * 2)
+  const seen = String(text).slice(0, limit * 2);
+  const clean = seen
     .replace(PARAMETER, `$1${REDACTED}`)
     .replace(JWT, REDACTED)
     .replace(BEARER, `$1 ${REDACTED}`)
-    .replace(NAMED, `$1${REDACTED}`)
+    .replace(NAMED, `$1$2${REDACTED}`)
     .replace(EMAIL, REDACTED)
     .replace(DIGITS, (run) => (hasCard(run) ? REDACTED : run));
-  return cut(clean, limit);
+  /* At its end may stand half of a secret, which what went before it has moved to the front. */
+  return cut(seen.length < limit * 2 ? clean : clean.replace(/[^\]]{1,99}$/, ""), limit);
 }
 
 /* Some groups in a row are one: a date or another number may follow. Two with a hyphen are the end of a UUID, and what
