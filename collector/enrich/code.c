@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "enrich/enrich_int.h"
+#include "event/stack.h"
 
 #define VERSION "v1"
 #define CANONICAL_MAX_BYTES 2048
@@ -20,17 +21,6 @@ struct frame {
 
 /* Names that a minifier makes: one to three letters; they change with each release. */
 #define SHORTEST_NAME 4
-
-static struct slice trim(struct slice s)
-{
-    while (s.len && (unsigned char)s.at[0] <= ' ') {
-        s.at++;
-        s.len--;
-    }
-    while (s.len && (unsigned char)s.at[s.len - 1] <= ' ')
-        s.len--;
-    return s;
-}
 
 /* Inlined, so that the prefix's length is a constant. */
 static inline __attribute__((always_inline)) struct slice without_prefix(struct slice s, const char *prefix)
@@ -68,15 +58,9 @@ static struct slice before_first(struct slice s, unsigned char sign)
     return (struct slice){s.at, n};
 }
 
-static struct slice before_char(struct slice s, char c)
-{
-    const char *found = s.len ? memchr(s.at, c, s.len) : NULL;
-    return (struct slice){s.at, found ? (size_t)(found - s.at) : s.len};
-}
-
 static struct slice clean_function(struct slice s)
 {
-    s = trim(s);
+    s = stack_trim(s);
     s = without_prefix(without_prefix(without_prefix(s, "async "), "async*"), "new ");
     if (slice_is(s, "module code") || slice_is(s, "global code") || slice_is(s, "eval code"))
         return SLICE_NONE; /* Safari's words for code outside of functions, where others say nothing */
@@ -146,46 +130,11 @@ static bool read_place(struct slice place, struct slice *ret_file)
     return place.len > 0;
 }
 
-static const char *find_place(struct slice line)
-{
-    for (size_t i = 1; i < line.len; i++)
-        if (line.at[i] == '(' && line.at[i - 1] == ' ')
-            return line.at + i - 1;
-    return NULL;
-}
-
-/* `    at buy (https://x/shop.js:10:12)`, `    at https://x/shop.js:10:12` */
-static bool read_chrome(struct slice line, struct slice *ret_function, struct slice *ret_place)
-{
-    if (!slice_starts(line, "at "))
-        return false;
-    line = (struct slice){line.at + 3, line.len - 3};
-    const char *open = find_place(line);
-    if (open) {
-        *ret_function = (struct slice){line.at, (size_t)(open - line.at)};
-        *ret_place = (struct slice){open + 2, (size_t)(line.at + line.len - open) - 2};
-    } else {
-        *ret_function = SLICE_NONE;
-        *ret_place = line;
-    }
-    return true;
-}
-
-/* `buy@https://x/shop.js:10:12` of Firefox and Safari */
-static bool read_firefox(struct slice line, struct slice *ret_function, struct slice *ret_place)
-{
-    const char *at = memchr(line.at, '@', line.len);
-    if (!at)
-        return false;
-    *ret_function = (struct slice){line.at, (size_t)(at - line.at)};
-    *ret_place = (struct slice){at + 1, (size_t)(line.at + line.len - at) - 1};
-    return memchr(ret_place->at, ':', ret_place->len) || memchr(ret_place->at, '/', ret_place->len);
-}
-
 static bool read_frame(struct slice line, bool is_chrome, struct frame *ret_frame)
 {
     struct slice function = SLICE_NONE, place = SLICE_NONE, file = SLICE_NONE;
-    if (!(is_chrome ? read_chrome : read_firefox)(trim(line), &function, &place) || !read_place(place, &file))
+    if (!(is_chrome ? stack_read_chrome : stack_read_firefox)(stack_trim(line), &function, &place) ||
+        !read_place(place, &file))
         return false;
     *ret_frame = (struct frame){clean_function(function), clean_file(file)};
     return ret_frame->function.len || ret_frame->file.len;
@@ -196,23 +145,6 @@ static bool same_frame(const struct frame *a, const struct frame *b)
     return slice_equal(a->function, b->function) && slice_equal(a->file, b->file);
 }
 
-static struct slice take_line(struct slice *stack)
-{
-    struct slice line = before_char(*stack, '\n');
-    size_t n = line.len < stack->len ? line.len + 1 : line.len;
-    *stack = (struct slice){stack->at + n, stack->len - n};
-    return line;
-}
-
-/* Chrome puts the message before the frames, and an address in it must not be taken for a frame of Firefox. */
-static bool has_chrome_frames(struct slice stack)
-{
-    while (stack.len)
-        if (slice_starts(trim(take_line(&stack)), "at "))
-            return true;
-    return false;
-}
-
 /* The first frames that are ours and have a name; a recursion counts once. */
 static void add_frames(struct slice stack, struct text *canonical)
 {
@@ -220,9 +152,9 @@ static void add_frames(struct slice stack, struct text *canonical)
     size_t n = 0;
     if (stack.len > MAX_STACK)
         stack.len = MAX_STACK;
-    bool is_chrome = has_chrome_frames(stack);
+    bool is_chrome = stack_is_chrome(stack);
     while (stack.len && n < MAX_FRAMES) {
-        if (!read_frame(take_line(&stack), is_chrome, &frame) || same_frame(&frame, &last))
+        if (!read_frame(stack_take_line(&stack), is_chrome, &frame) || same_frame(&frame, &last))
             continue;
         text_char(canonical, n++ ? ';' : '|');
         text_add(canonical, frame.function);
@@ -252,12 +184,12 @@ static bool is_type(struct slice s)
 /* Browsers and loggers put the type before the message, and some say "Uncaught" too. */
 static void split_type(struct slice *type, struct slice *message)
 {
-    *message = without_prefix(without_prefix(trim(*message), "Uncaught "), "(in promise) ");
-    struct slice head = before_char(*message, ':');
+    *message = without_prefix(without_prefix(stack_trim(*message), "Uncaught "), "(in promise) ");
+    struct slice head = stack_before(*message, ':');
     if (head.len == message->len || head.len > 128 || !is_type(head) || (type->len && !slice_equal(*type, head)))
         return;
     *type = head;
-    *message = trim((struct slice){message->at + head.len + 1, message->len - head.len - 1});
+    *message = stack_trim((struct slice){message->at + head.len + 1, message->len - head.len - 1});
 }
 
 /* ---- the code ---------------------------------------------------------------------------------------------------- */

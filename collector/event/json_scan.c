@@ -99,6 +99,27 @@ bool json_scan_next(struct json_scan *scan, struct json_member *ret_member)
     return true;
 }
 
+struct json_scan json_array_of(struct slice array)
+{
+    struct json_scan scan = {array.at, array.at + array.len};
+    if (!take(&scan, '['))
+        scan.at = scan.end;
+    return scan;
+}
+
+bool json_array_next(struct json_scan *scan, struct slice *ret_value)
+{
+    skip_space(scan);
+    if (scan->at < scan->end && *scan->at == ',')
+        scan->at++;
+    skip_space(scan);
+    const char *start = scan->at;
+    if (!skip_value(scan))
+        return false;
+    *ret_value = (struct slice){start, (size_t)(scan->at - start)};
+    return true;
+}
+
 struct slice json_name(struct slice name, char text[JSON_NAME_BYTES])
 {
     size_t len;

@@ -19,6 +19,9 @@ struct json_member {
 struct json_scan json_scan_of(struct slice object);
 /* False at the end of the object, or where it is damaged. */
 bool json_scan_next(struct json_scan *scan, struct json_member *ret_member);
+/* The same over an array, `[…]`: its elements in order. */
+struct json_scan json_array_of(struct slice array);
+bool json_array_next(struct json_scan *scan, struct slice *ret_value);
 /* The name without escapes: name itself, or its bytes decoded into text. Names that do not fit come back as sent. */
 #define JSON_NAME_BYTES 64
 struct slice json_name(struct slice name, char text[JSON_NAME_BYTES]);
