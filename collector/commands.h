@@ -15,12 +15,16 @@ int command_demo(const struct config *config, int argc, char **argv);         /*
 int command_forget(const struct config *config, int argc, char **argv);       /* commands_forget.c */
 int command_access(const struct config *config, int argc, char **argv);       /* access.c */
 int command_reset_access(const struct config *config, int argc, char **argv); /* access.c */
+int command_sourcemap(const struct config *config, int argc, char **argv);    /* commands_sourcemap.c */
 int command_code(const struct config *config, int argc, char **argv);
 int command_check_config(const struct config *config, int argc, char **argv);
 
 /* Options of the seams from the settings; paths are borrowed from static memory. Makes data_dir. */
 enum err options_of_bus(const struct config *config, struct bus_options *ret_options, struct err_text *text);
 enum err options_of_store(const struct config *config, struct store_options *ret_options, struct err_text *text);
+
+/* Where source maps are kept: sourcemaps.path, or a folder in data_dir. */
+void folder_of_sourcemaps(const struct config *config, char *ret_folder, size_t size);
 
 /* A name that this data_dir keeps over restarts, so that what a killed process left open on the bus ends at once; NULL
  * when another process that runs has the same data_dir, or the folder cannot be written. Static memory. */

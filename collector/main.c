@@ -26,6 +26,7 @@
 #include "live/live.h"
 #include "reload.h"
 #include "rollup/rollup.h"
+#include "sourcemap/sourcemap.h"
 #include "store/store.h"
 #include "validate/validate.h"
 
@@ -67,6 +68,7 @@ struct seismo {
     struct err_text late_text;
     pthread_mutex_t live_lock; /* live starts last and stops before those that tell it what has changed */
     struct live *live;
+    struct sourcemaps *sourcemaps; /* NULL without role live */
     const struct application *applications;
     size_t n_applications;
 };
@@ -383,6 +385,21 @@ static void alerts_were_remarked(void *ctx)
         alerts_look(seismo->alerts);
 }
 
+static bool resolve_stack(void *ctx, struct slice release, struct slice stack, int64_t *left_ms, struct buf *buf)
+{
+    struct sourcemap_budget budget = {*left_ms};
+    bool is_resolved = sourcemaps_resolve(ctx, release, stack, &budget, buf);
+    *left_ms = budget.left_ms;
+    return is_resolved;
+}
+
+static struct sourcemaps *open_sourcemaps(const struct seismo *seismo)
+{
+    char folder[1100];
+    folder_of_sourcemaps(seismo->config, folder, sizeof folder);
+    return seismo->roles & ROLE_LIVE ? sourcemaps_new(folder) : NULL;
+}
+
 /* The inner listener: every instance has its figures and its health there, the one with role live also the page. */
 static enum err start_live(struct seismo *seismo, struct err_text *text)
 {
@@ -393,6 +410,7 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
     assets[2] = (struct live_asset){"/live.css", "text/css; charset=utf-8", asset_page_css()};
     assets[3] = (struct live_asset){"/api/openapi.json", "application/json", asset_live_api()};
     const struct config *c = seismo->config;
+    seismo->sourcemaps = open_sourcemaps(seismo);
     struct live_options options = {
         .address = config_text(c, SETTING_LISTEN_INNER),
         .access_token = config_text(c, SETTING_INNER_TOKEN),
@@ -418,6 +436,8 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .public_url = public_url(seismo),
         .demo_key = seismo->applications[0].keys[0],
         .demo_service = first_service(seismo),
+        .resolve_stack = seismo->sourcemaps ? resolve_stack : NULL,
+        .resolve_ctx = seismo->sourcemaps,
         .diagnosis = seismo->diagnosis ? diagnose : NULL,
         .diagnosis_ctx = seismo->diagnosis,
     };
@@ -529,6 +549,7 @@ static bool stop(struct seismo *seismo, int code)
     struct live *live = seismo->live;
     set_live(seismo, NULL);
     live_stop(live, 1000); /* it reads what rollup holds */
+    sourcemaps_free(seismo->sourcemaps);
     diagnosis_free(seismo->diagnosis);
     rollup_stop(seismo->rollup);
     detect_free(seismo->detect);
@@ -662,6 +683,8 @@ static const struct command {
     {"forget", command_forget, "--user ID [--application A] [--dry-run]: remove a user from the store"},
     {"access", command_access, "print a one-time link to the live page"},
     {"reset-access", command_reset_access, "end all sessions and links of the live page, print a new link"},
+    {"sourcemap", command_sourcemap,
+     "upload --release R [--url-prefix P] FILE|FOLDER...: keep source maps, by which stacks are shown"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

@@ -56,6 +56,9 @@
     X(STORE_KIND, "store.kind", STRING, "sqlite", 0, 0, "", "sqlite|elastic", false, "sqlite for one instance with nothing to install, or elastic.") \
     X(STORE_RETENTION_DAYS, "store.retention_days", INT, "30", 1, 3650, "days", "", false, "How long documents are kept.") \
     X(STORE_NAMESPACE, "store.namespace", STRING, "default", 0, 0, "", "", false, "Last part of the data streams' names.") \
+    X(SOURCEMAPS_PATH, "sourcemaps.path", STRING, "", 0, 0, "", "", false, "Folder in which they are kept; empty is sourcemaps in data_dir. Where several instances have role live, a folder that all of them and the uploading machine share.") \
+    X(SOURCEMAPS_RETENTION_DAYS, "sourcemaps.retention_days", INT, "90", 1, 3650, "days", "", false, "How long a release's maps are kept after their upload; looked at with each upload.") \
+    X(SOURCEMAPS_MAX_BYTES, "sourcemaps.max_bytes", INT, "2147483648", 1048576, 1099511627776, "bytes", "", false, "How much all maps may take; the oldest make room.") \
     X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", "", false, "Addresses of Elasticsearch, as http://127.0.0.1:9200, separated by commas, at most eight. They take turns.") \
     X(ELASTIC_CLOUD_ID, "elastic.cloud_id", STRING, "", 0, 0, "", "", false, "Cloud id of an Elastic Cloud deployment, instead of url.") \
     X(ELASTIC_API_KEY, "elastic.api_key", STRING, "", 0, 0, "", "", true, "API key, encoded as Elasticsearch gives it out.") \

@@ -47,6 +47,10 @@ struct live_options {
     int series_max;         /* of an application: what "series" is measured against; 0: unknown */
     const char *bus, *kind; /* "kafka", "elastic": what the page calls them; may be NULL; must live on */
     const char *public_url, *demo_key, *demo_service; /* for the tag that an empty page shows */
+    /* Writes a stack as it stands in the source, by source maps; false, and nothing written, when none knows it. Takes
+     * what it needed from *left_ms. NULL: there are no maps. Any thread; may read files. */
+    bool (*resolve_stack)(void *ctx, struct slice release, struct slice stack, int64_t *left_ms, struct buf *buf);
+    void *resolve_ctx;
     /* Adds what the public listener of this process knows about beacons that do not arrive to an object that is open;
      * NULL: it has none. Any thread, quick. */
     void (*diagnosis)(void *ctx, const char *public_url, const char *key, struct buf *buf);

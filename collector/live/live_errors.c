@@ -9,6 +9,7 @@
 #include "live/live_int.h"
 
 #define MAX_SAMPLES 20
+#define MAX_RESOLVED_BYTES 131072
 #define MAX_LOOKED_AT 1000
 #define SEEN_SLOTS 4096 /* more than twice MAX_LOOKED_AT: a free slot is always near */
 #define MAX_SHARES 32
@@ -34,6 +35,8 @@ struct shares {
 
 struct cases {
     const struct live_query *query;
+    struct live *live;
+    int64_t left_ms; /* for source maps */
     struct buf *rows;
     struct seen sessions, users;
     struct shares shares[3];
@@ -124,8 +127,23 @@ static const struct {
     {"seismo.error.file", "file"},
 };
 
-static void write_case(struct buf *buf, const json_t *document)
+void live_write_resolved(struct live *live, const json_t *document, int64_t *left_ms, struct buf *buf)
 {
+    struct slice stack = live_member(document, "error.stack_trace");
+    struct buf resolved;
+    if (!stack.len || !live->options.resolve_stack)
+        return;
+    buf_init(&resolved, MAX_RESOLVED_BYTES);
+    if (live->options.resolve_stack(live->options.resolve_ctx, live_member(document, "service.version"), stack, left_ms,
+                                    &resolved) &&
+        !buf_failed(&resolved))
+        buf_json_field(buf, "resolved", buf_slice(&resolved));
+    buf_done(&resolved);
+}
+
+static void write_case(struct cases *cases, const json_t *document)
+{
+    struct buf *buf = cases->rows;
     buf_text(buf, buf->len ? ",{" : "{");
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         struct slice text = live_member(document, shown[i].from);
@@ -135,6 +153,7 @@ static void write_case(struct buf *buf, const json_t *document)
     double line = live_member_number(document, "seismo.error.line");
     if (!isnan(line))
         buf_json_number(buf, "line", line);
+    live_write_resolved(cases->live, document, &cases->left_ms, buf);
     buf_char(buf, '}');
 }
 
@@ -154,7 +173,7 @@ static bool take_case(void *ctx, struct slice id, struct slice json)
     for (size_t i = 0; i < sizeof cases->shares / sizeof *cases->shares; i++)
         count_share(&cases->shares[i], document);
     if (is_new && cases->n_rows < cases->max_rows) {
-        write_case(cases->rows, document);
+        write_case(cases, document);
         cases->n_rows++;
     }
     cases->looked_at++;
@@ -236,6 +255,8 @@ enum err live_answer_errors(struct live *live, const struct live_query *query, s
     buf_init(&rows, LIVE_MAX_ANSWER);
     buf_init(&name, 8192);
     cases->query = query;
+    cases->live = live;
+    cases->left_ms = LIVE_RESOLVE_MS;
     cases->rows = &rows;
     cases->max_rows = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES;
     cases->shares[0] = (struct shares){.name = "releases", .fields = version};

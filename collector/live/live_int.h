@@ -199,6 +199,11 @@ double live_member_number(const json_t *document, const char *name); /* NAN when
 /* Whether a document (NULL allowed) is of the environment that is asked for, if any is. Stores cannot ask for one. */
 bool live_is_of_environment(const struct live_query *query, const json_t *document);
 
+/* Adds the field "resolved", an error's stack as it stands in the source, where source maps know it. *left_ms is what
+ * one answer may still spend on reading maps, at first LIVE_RESOLVE_MS. */
+#define LIVE_RESOLVE_MS 200
+void live_write_resolved(struct live *live, const json_t *document, int64_t *left_ms, struct buf *buf);
+
 /* ---- remarks: event/remarks.h ---- */
 struct remarks;
 live_answer_fn live_change_acknowledge, live_change_silence, live_change_unsilence, live_change_deploys;

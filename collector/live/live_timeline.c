@@ -68,6 +68,8 @@ static const struct {
 };
 
 struct timeline {
+    struct live *live;
+    int64_t left_ms;           /* for source maps */
     struct buf rows;           /* in the order in which they were read */
     size_t ends[MAX_TIMELINE]; /* of each row in rows */
     size_t n;
@@ -139,6 +141,7 @@ static bool show(void *ctx, struct slice id, struct slice json)
     buf_char(&timeline->rows, '{');
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         write_value(&timeline->rows, shown[i].to, json_object_get(document, shown[i].from));
+    live_write_resolved(timeline->live, document, &timeline->left_ms, &timeline->rows);
     buf_char(&timeline->rows, '}');
     timeline->ends[timeline->n++] = timeline->rows.len;
     note_common(timeline, document);
@@ -175,6 +178,8 @@ enum err live_answer_session(struct live *live, const struct live_query *query, 
     struct timeline *timeline = calloc(1, sizeof *timeline);
     if (!timeline)
         abort();
+    timeline->live = live;
+    timeline->left_ms = LIVE_RESOLVE_MS;
     timeline->about = json_object();
     timeline->newest_first = query->user.len > 0;
     buf_init(&timeline->rows, LIVE_MAX_ANSWER);

@@ -47,7 +47,7 @@ export interface Sessions { rows: Session[]; looked_at: number }
 export interface Moment {
   at: string; kind: string; session?: string; view?: string; page?: string; path?: string; title?: string; route?: string; url?: string; ms?: number;
   method?: string; status?: number; outcome?: string; bytes?: number; trace?: string; from?: string; name?: string; role?: string;
-  selector?: string; times?: number; flags?: string | string[]; code?: string; type?: string; message?: string; stack?: string; source?: string;
+  selector?: string; times?: number; flags?: string | string[]; code?: string; type?: string; message?: string; stack?: string; resolved?: string; source?: string;
   vital?: string; value?: number; rating?: string; original?: string; navigation?: string;
 }
 export interface Timeline {
@@ -83,7 +83,7 @@ export interface Detail extends Span, Quantiles {
 
 export interface ErrorSample {
   at: string; session?: string; user?: string; page?: string; version?: string; browser?: string; os?: string; type?: string; message?: string;
-  stack?: string; source?: string; file?: string; line?: number;
+  stack?: string; resolved?: string; source?: string; file?: string; line?: number;
 }
 export interface Share { value: string; count: number }
 export interface ErrorDetail {

@@ -37,7 +37,7 @@ export function showError(root: Element, state: State, detail: ErrorDetail): voi
     h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", rich("counted as {message}", { message: h("bdi", { class: "id" }, detail.message) })] : null),
     facts(detail, now),
     h("section", { class: "card shares-card", "aria-label": t("Where it is met"), "data-testid": "shares" }, sharesOf(t("Releases"), detail.releases, detail.looked_at), sharesOf(t("Browsers"), detail.browsers, detail.looked_at), sharesOf(t("Pages"), detail.pages, detail.looked_at)),
-    newest?.stack ? card("stack", t("Stack of the newest"), null, h("pre", { class: "stack" }, newest.stack)) : null,
+    newest?.stack ? card("stack", t("Stack of the newest"), null, [h("pre", { class: "stack" }, newest.resolved ?? newest.stack), newest.resolved ? h("details", { class: "raw-stack", "data-key": "raw" }, h("summary", null, t("As the browser wrote it")), h("pre", { class: "stack" }, newest.stack)) : null]) : null,
     card("samples", t("Who met it lately"), t("{n} sessions", { n: detail.rows.length }), h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null, column(t("When")), column(t("Session")), column(t("Page")), column(t("Browser"), { class: "wide" }), column(t("Release"), { class: "wide" }))),
       h("tbody", null, detail.rows.map((row, i) => h("tr", { "data-key": `${row.at} ${i}`, "data-name": row.session ?? "" }, h("td", null, time(row.at, ago(Date.parse(row.at), now))),

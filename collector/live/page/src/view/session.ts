@@ -108,7 +108,7 @@ function item(state: State, moment: Moment, start: number, most: number, index: 
     h("span", { class: "moment-time" }, time(moment.at, `+${offset < 60000 ? `${decimals(offset / 1000, 1)} s` : span(offset)}`)),
     h("span", { class: "moment-icon", title: kindWord(moment.kind) }, icon(KIND_WORDS[moment.kind] ? moment.kind : "other"), h("span", { class: "unseen" }, kindWord(moment.kind))),
     h("span", { class: "moment-text" }, h("bdi", { class: "moment-title" }, title), more ? h("bdi", { class: "moment-more muted" }, more) : null,
-      moment.stack ? h("details", { "data-key": "stack" }, h("summary", null, t("Stack")), h("pre", null, moment.stack)) : null),
+      moment.stack ? h("details", { "data-key": "stack" }, h("summary", null, t("Stack")), h("pre", null, moment.resolved ?? moment.stack), moment.resolved ? h("details", { "data-key": "raw" }, h("summary", null, t("As the browser wrote it")), h("pre", null, moment.stack)) : null) : null),
     h("span", { class: "moment-side" }, side(state, moment)), h("span", { class: "moment-took" }, took(moment, most)));
 }
 
