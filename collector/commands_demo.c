@@ -16,6 +16,7 @@
 #define ARENA_BYTES 268435456
 #define BODY_BYTES 65536
 #define TRIES 10
+#define MOST_SESSIONS 2000000
 
 struct filling {
     struct store *store;
@@ -126,10 +127,11 @@ static enum err put_visits(struct filling *filling, const struct sample_visit *v
     return err == ERR_OK ? flush(filling) : err;
 }
 
-static enum err fill(struct store *store, const struct enrich_options *enrich, unsigned long *ret_events)
+static enum err fill(struct store *store, const struct enrich_options *enrich, uint32_t sessions,
+                     unsigned long *ret_events)
 {
     size_t n;
-    struct sample_visit *visits = sample_plan(clock_wall_ms(), &n);
+    struct sample_visit *visits = sample_plan(clock_wall_ms(), sessions, &n);
     struct filling *filling = calloc(1, sizeof *filling);
     if (!filling)
         abort();
@@ -159,6 +161,19 @@ static enum err check_free(const struct config *config, struct err_text *text)
     return ERR_OK;
 }
 
+static bool parse_demo(int argc, char **argv, bool *ret_remove, uint32_t *ret_sessions)
+{
+    *ret_remove = argc == 1 && strcmp(argv[0], "--remove") == 0;
+    *ret_sessions = SAMPLE_SESSIONS;
+    if (argc == 2 && strcmp(argv[0], "--sessions") == 0) {
+        char *end;
+        unsigned long n = strtoul(argv[1], &end, 10);
+        *ret_sessions = (uint32_t)n;
+        return *end == '\0' && n >= 1 && n <= MOST_SESSIONS;
+    }
+    return argc == 0 || *ret_remove;
+}
+
 int command_demo(const struct config *config, int argc, char **argv)
 {
     const struct store_removal removal = {SLICE(SAMPLE_NAME), SLICE(SAMPLE_NAME)};
@@ -168,9 +183,10 @@ int command_demo(const struct config *config, int argc, char **argv)
     struct store *store = NULL;
     struct err_text text = {""};
     unsigned long events = 0;
-    bool only_remove = argc == 1 && strcmp(argv[0], "--remove") == 0;
-    if (argc && !only_remove) {
-        fputs("usage: seismo demo [--config FILE] [--remove]\n", stderr);
+    bool only_remove;
+    uint32_t sessions;
+    if (!parse_demo(argc, argv, &only_remove, &sessions)) {
+        fputs("usage: seismo demo [--config FILE] [--sessions N | --remove]\n", stderr);
         return EXIT_USAGE;
     }
     enum err err = check_free(config, &text);
@@ -181,7 +197,7 @@ int command_demo(const struct config *config, int argc, char **argv)
     if (!err)
         err = store_remove(store, &removal, &text);
     if (!err && !only_remove)
-        err = fill(store, &enrich, &events);
+        err = fill(store, &enrich, sessions, &events);
     store_close(store);
     if (err)
         return complain("demo", err, &text);

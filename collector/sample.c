@@ -13,8 +13,8 @@
 #define INCIDENT_LASTS_MS 1500000
 #define RELEASE_MS 28800000 /* before now */
 #define MAX_PAGES 5
-#define MAX_VISITS 40000
-#define USERS 60
+#define SESSIONS_A_USER 28
+#define PLAN_STEP 65536 /* visits by which the plan grows */
 
 /* ---- chance: splitmix64, the same on any machine ---- */
 
@@ -44,7 +44,7 @@ static uint64_t seed_of(uint32_t session, uint32_t page)
 
 /* ---- the plan ---- */
 
-/* Least at four in the morning (UTC), most at four in the afternoon. */
+/* Least at four in the morning (UTC), most at four in the afternoon; SAMPLE_SESSIONS a day. */
 static double sessions_a_minute(int64_t at_ms)
 {
     double hour = (double)(at_ms % SAMPLE_MS) / 3600000.0;
@@ -73,27 +73,44 @@ static size_t plan_session(struct sample_visit *visits, uint32_t session, int64_
                                           session,
                                           (uint16_t)n,
                                           ago_ms < INCIDENT_MS && ago_ms > INCIDENT_MS - INCIDENT_LASTS_MS,
-                                          ago_ms < RELEASE_MS};
+                                          ago_ms < RELEASE_MS,
+                                          0};
         at_ms = left_ms;
         n++;
     }
     return n;
 }
 
-struct sample_visit *sample_plan(int64_t now_ms, size_t *ret_n)
+/* Room for one session more. */
+static struct sample_visit *make_room(struct sample_visit *visits, size_t n, size_t *size)
 {
-    struct sample_visit *visits = calloc(MAX_VISITS, sizeof *visits);
-    size_t n = 0;
-    uint32_t session = 0;
-    uint64_t chance = 17;
+    if (n + MAX_PAGES <= *size)
+        return visits;
+    *size += PLAN_STEP;
+    visits = realloc(visits, *size * sizeof *visits);
     if (!visits)
         abort();
+    return visits;
+}
+
+struct sample_visit *sample_plan(int64_t now_ms, uint32_t sessions, size_t *ret_n)
+{
+    struct sample_visit *visits = NULL;
+    size_t n = 0, size = 0;
+    uint32_t session = 0;
+    uint64_t chance = 17;
+    double times = (double)sessions / SAMPLE_SESSIONS;
     for (int64_t at_ms = now_ms - SAMPLE_MS; at_ms < now_ms; at_ms += MINUTE_MS) {
-        double want = sessions_a_minute(at_ms) * (0.6 + 0.8 * share(&chance)) + share(&chance);
-        for (int i = 0; i < (int)want && n + MAX_PAGES <= MAX_VISITS; i++)
+        double want = times * sessions_a_minute(at_ms) * (0.6 + 0.8 * share(&chance)) + share(&chance);
+        for (int i = 0; i < (int)want; i++) {
+            visits = make_room(visits, n, &size);
             n += plan_session(visits + n, session++, at_ms + (int64_t)(draw(&chance) % MINUTE_MS), now_ms);
+        }
     }
-    qsort(visits, n, sizeof *visits, by_left);
+    for (size_t i = 0; i < n; i++)
+        visits[i].user = 1 + visits[i].session * 31 % (1 + session / SESSIONS_A_USER);
+    if (n)
+        qsort(visits, n, sizeof *visits, by_left);
     *ret_n = n;
     return visits;
 }
@@ -250,7 +267,7 @@ void sample_beacon(const struct sample_visit *visit, struct buf *body)
         visit->session, visit->page, visit->is_new_release ? "2.4.0" : "2.3.0", visit->session, visit->session,
         visit->page, visit->left_ms);
     if (visit->session % 5 < 2)
-        buf_printf(body, ",\"user\":{\"id\":\"sample-%u\"}", 1 + visit->session * 31 % USERS);
+        buf_printf(body, ",\"user\":{\"id\":\"sample-%u\"}", visit->user);
     buf_text(body, ",\"agent\":{\"name\":\"sample\",\"version\":\"1\"},\"events\":[");
     if (visit->page == 0 || visit->page == 4)
         add_load(&making);

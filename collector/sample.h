@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 #define SAMPLE_MS 86400000
+#define SAMPLE_SESSIONS 1700  /* unless more are asked for; about */
 #define SAMPLE_HOLD_MS 180000 /* no beacon comes as late as that after its first event */
 
 /* A page that somebody looked at: one beacon, sent when it is left. */
@@ -14,10 +15,12 @@ struct sample_visit {
     uint16_t page; /* which of the session */
     bool is_incident;
     bool is_new_release;
+    uint32_t user; /* two in five sessions say who they are of */
 };
 
-/* Ordered by the time at which they are left, none after now_ms. The caller frees it. */
-struct sample_visit *sample_plan(int64_t now_ms, size_t *ret_n);
+/* About so many sessions, their visits ordered by the time at which they are left, none after now_ms. The caller frees
+ * it: 40 bytes a visit, three or four visits a session. */
+struct sample_visit *sample_plan(int64_t now_ms, uint32_t sessions, size_t *ret_n);
 /* The beacon as a browser would send it. */
 void sample_beacon(const struct sample_visit *visit, struct buf *body);
 /* Of the session's browser; static. */

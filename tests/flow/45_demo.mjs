@@ -39,6 +39,9 @@ test('a day of sample data is filled in, agrees with its windows, and goes again
 
     const said = Number(/^(\d+) sample events/.exec(await run(where, ['demo']))[1]);
     assert.ok(said >= 20000 && said <= 60000, `${said} events`);
+    const more = Number(/^(\d+) sample events/.exec(await run(where, ['demo', '--sessions', '3400']))[1]);
+    assert.ok(more > 1.7 * said && more < 2.3 * said, `${more} events of twice the sessions`);
+    for (const wrong of ['0', '-1', '2000001', 'many', '']) assert.equal((await command(where, ['demo', '--sessions', wrong])).code, 64, wrong);
     assert.match(await run(where, ['demo']), /sample events/, 'again');
     const documents = (await exported(where)).filter(isSample);
     assert.ok(Math.abs(documents.length - said) < said / 10, `${documents.length} of ${said}: the second call replaced the first`);
