@@ -273,12 +273,37 @@ static bool has_groups_of_card(struct slice run)
     return false;
 }
 
-/* The shortest run, its last byte at the place, that does not begin as a card: a time in ms. */
-static inline bool is_time_around(struct slice t, size_t at)
+static inline bool are_digits(const char eight[8])
+{
+    const uint64_t high = 0xf0f0f0f0f0f0f0f0u;
+    uint64_t bytes;
+    memcpy(&bytes, eight, sizeof bytes);
+    return (bytes & high) == 0x3030303030303030u && ((bytes + 0x0606060606060606u) & high) == 0x3030303030303030u;
+}
+
+/* Behind a time in ms whose 13th byte, the first that makes a run long, is at the place: such a run does not begin as a
+ * card. It may have a fraction. 0: it is something else. */
+static inline size_t time_end(struct slice t, size_t at)
 {
     size_t start = at + 1 - FEWEST_CARD_DIGITS, end = at + 1;
-    return t.at[start] != '4' && (end == t.len || !is_card_byte(t.at[end])) &&
-           (start == 0 || !is_card_byte(t.at[start - 1]));
+    if (t.at[start] == '4' || (start > 0 && is_card_byte(t.at[start - 1])))
+        return 0;
+    if (end < t.len && t.at[end] == '.' && are_digits(t.at + start) && are_digits(t.at + end - 8))
+        do
+            end++;
+        while (end < t.len && is_digit(t.at[end]));
+    return end == t.len || !is_card_byte(t.at[end]) ? end : 0;
+}
+
+/* A number with one point, as browsers give times. */
+static bool is_decimal(struct slice run, size_t whole)
+{
+    if (run.at[whole] != '.')
+        return false;
+    for (size_t i = whole + 1; i < run.len; i++)
+        if (!is_digit(run.at[i]))
+            return false;
+    return true;
 }
 
 /* The whole run of such bytes around the place, the last of so many; what stands around the run can only make it less
@@ -295,8 +320,8 @@ static bool is_card_around(struct slice t, size_t at, size_t *looked_at)
     size_t digits = 0;
     while (digits < run.len && is_digit(run.at[digits]))
         digits++;
-    if (digits == run.len)
-        return run.len <= MOST_CARD_DIGITS && redact_is_card(run.at, run.len);
+    if (digits == run.len || is_decimal(run, digits))
+        return digits >= FEWEST_CARD_DIGITS && digits <= MOST_CARD_DIGITS && redact_is_card(run.at, digits);
     return has_groups_of_card(run) && redact_finds(run);
 }
 
@@ -345,8 +370,12 @@ static inline __attribute__((always_inline)) bool is_clear(struct slice text, si
         if (is_suspicious(text, at + (size_t)__builtin_ctzll(doubts)))
             return false;
     for (; runs; runs &= runs - 1) {
-        size_t run = at + (size_t)__builtin_ctzll(runs);
-        if (run >= carry->looked_at && !is_time_around(text, run) && is_card_around(text, run, &carry->looked_at))
+        size_t run = at + (size_t)__builtin_ctzll(runs), end;
+        if (run < carry->looked_at)
+            continue;
+        if ((end = time_end(text, run)))
+            carry->looked_at = end;
+        else if (is_card_around(text, run, &carry->looked_at))
             return false;
     }
     return true;
