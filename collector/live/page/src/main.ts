@@ -58,6 +58,10 @@ async function readStatus(): Promise<void> {
   statusAt = Date.now();
 }
 
+/* What stands around every view: asked for beside what the view itself asks for. */
+let marks: Promise<void> = Promise.resolve();
+const readAround = () => Promise.all([readStatus(), marks]);
+
 async function readSessions(of: string): Promise<void> {
   if (sessionsFor === of && Date.now() - sessionsAt < SESSIONS_MS) return;
   sessions = await get<Sessions>(`/api/sessions?${of}&limit=24`);
@@ -93,7 +97,7 @@ function tell(alerts: Alerts): void {
 async function refreshOverview(asked: State): Promise<void> {
   const of = scopeQuery(asked);
   void readClicks(of);
-  const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readStatus()]);
+  const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readAround()]);
   if (asked !== state) return;
   const [before, clicksBefore] = asked.compare ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview)]) : [null, null];
   if (asked !== state) return;
@@ -114,7 +118,7 @@ async function refreshSeries(asked: State): Promise<void> {
   const { kind, name, detail } = asked;
   const { release, browser, device, country } = asked, of = { kind, name: name || "*", detail };
   const chosen = { ...of, detail: undefined, release, browser, device, country }, detailed = Boolean(kind && DETAILED.includes(kind));
-  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), detailed ? get<Detail>(`/api/detail?${scopeQuery(asked, chosen)}`) : null, readStatus()]);
+  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), detailed ? get<Detail>(`/api/detail?${scopeQuery(asked, chosen)}`) : null, readAround()]);
   if (asked !== state) return;
   const [before, moreBefore] = asked.compare ? await Promise.all([getBefore<Series>("/api/series", asked, series, of), detailed ? getBefore<Detail>("/api/detail", asked, series, chosen) : null]) : [null, null];
   if (asked !== state) return;
@@ -123,27 +127,27 @@ async function refreshSeries(asked: State): Promise<void> {
 }
 
 async function refreshSession(asked: State): Promise<void> {
-  const [timeline] = await Promise.all([get<Timeline>(`/api/session?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
+  const [timeline] = await Promise.all([get<Timeline>(`/api/session?id=${encodeURIComponent(asked.id ?? "")}`), readAround()]);
   if (asked !== state) return;
   title(t("Session {id}", { id: timeline.about.user ?? asked.id ?? "" }));
   showSession(main, asked, timeline);
 }
 
 async function refreshUser(asked: State): Promise<void> {
-  const [timeline] = await Promise.all([get<Timeline>(`/api/session?user=${encodeURIComponent(asked.user ?? "")}`), readStatus()]);
+  const [timeline] = await Promise.all([get<Timeline>(`/api/session?user=${encodeURIComponent(asked.user ?? "")}`), readAround()]);
   if (asked !== state) return;
   title(t("User {id}", { id: asked.user ?? "" }));
   showSession(main, asked, timeline);
 }
 
 async function refreshError(asked: State): Promise<void> {
-  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), readStatus()]);
+  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), readAround()]);
   if (asked !== state) return;
   title(detail.message);
   showError(main, asked, detail);
 }
 
-/* Before anything is drawn: marks belong to every chart. */
+/* Known before anything is drawn: marks belong to every chart. */
 async function readMarks(asked: State): Promise<void> {
   const [marked, alerts] = await Promise.all([get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`), get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=50`)]);
   if (asked !== state) return;
@@ -157,7 +161,7 @@ const samples: Sample[] = [];
 
 async function refreshSelf(asked: State): Promise<void> {
   statusAt = 0; // its figures are what is looked at
-  const [rejects, diagnosis] = await Promise.all([get<Rejects>("/api/rejects?limit=10"), get<Diagnosis>("/api/diagnosis"), readStatus()]);
+  const [rejects, diagnosis] = await Promise.all([get<Rejects>("/api/rejects?limit=10"), get<Diagnosis>("/api/diagnosis"), readAround()]);
   if (asked !== state || !status) return;
   samples.push({ at: status.now, status });
   if (samples.length > 300) samples.shift();
@@ -166,14 +170,14 @@ async function refreshSelf(asked: State): Promise<void> {
 }
 
 async function refreshDeploys(asked: State): Promise<void> {
-  await readStatus();
+  await readAround();
   if (asked !== state) return;
   title(t("Deploys"));
   showDeploys(main, asked, deploys, Date.now());
 }
 
 async function refreshAlerts(asked: State): Promise<void> {
-  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readStatus()]);
+  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readAround()]);
   if (asked !== state) return;
   tell(alerts);
   title(t("Alerts"));
@@ -181,7 +185,7 @@ async function refreshAlerts(asked: State): Promise<void> {
 }
 
 async function refreshAlert(asked: State): Promise<void> {
-  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?id=${encodeURIComponent(asked.id ?? "")}`), readStatus()]);
+  const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?id=${encodeURIComponent(asked.id ?? "")}`), readAround()]);
   const alert = alerts.rows[0];
   if (!alert) throw new ApiError(404, "", t("No alert of this name is stored here."));
   const around = alertLink(asked, alert, Date.now());
@@ -198,8 +202,7 @@ async function refresh(): Promise<boolean> {
   const asked = state;
   asTables(Boolean(asked.tables));
   try {
-    await readMarks(asked);
-    if (asked !== state) return false;
+    marks = readMarks(asked);
     await VIEWS[view(asked)](asked);
     main.setAttribute("data-view", view(asked));
     main.removeAttribute("aria-busy");
