@@ -7,7 +7,7 @@
 static void look(struct forgetting *forgetting, struct store *store)
 {
     struct buf value;
-    struct forgotten fresh;
+    struct forgotten fresh = {.n = 0};
     uint64_t version = 0;
     buf_init(&value, STORE_STATE_BYTES);
     enum err err = store_state_get(store, FORGOTTEN_KEY, &value, &version);

@@ -94,7 +94,7 @@ static enum err change(struct live_doors *doors, const struct asking *asking)
 
 static enum err read_book(struct live_doors *doors)
 {
-    struct access_book book;
+    struct access_book book = {.n_links = 0};
     struct buf bytes;
     uint64_t version;
     buf_init(&bytes, STORE_STATE_BYTES);

@@ -166,7 +166,7 @@ static bool cut_place(struct slice place, struct frame *frame)
 static struct frame read_frame(struct slice line, bool is_chrome)
 {
     struct frame frame = {.line = line};
-    struct slice place, words = stack_trim(line);
+    struct slice place = SLICE_NONE, words = stack_trim(line);
     if (line.len > MAX_LINE || !(is_chrome ? stack_read_chrome : stack_read_firefox)(words, &frame.function, &place) ||
         !cut_place(place, &frame)) {
         frame.function = frame.url = SLICE_NONE;

@@ -124,7 +124,8 @@ static enum err remember(struct store *store, const struct store_forgetting *for
                                   .now_ms = clock_wall_ms(),
                                   .keep_ms = forgetting->keep_ms};
     enum err err = store_state_change(store, FORGOTTEN_KEY, forgotten_change, &wish);
-    memcpy(forgotten->name, wish.name, sizeof forgotten->name);
+    static_assert(sizeof wish.name <= sizeof forgotten->name, "it fits");
+    memcpy(forgotten->name, wish.name, sizeof wish.name);
     return err;
 }
 
