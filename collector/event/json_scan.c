@@ -68,9 +68,15 @@ static bool skip_value(struct json_scan *scan)
     return scan->at > start;
 }
 
+/* Nothing ends where it begins. */
+static const char *end_of(struct slice slice)
+{
+    return slice.len ? slice.at + slice.len : slice.at;
+}
+
 struct json_scan json_scan_of(struct slice object)
 {
-    struct json_scan scan = {object.at, object.at + object.len};
+    struct json_scan scan = {object.at, end_of(object)};
     if (!take(&scan, '{'))
         scan.at = scan.end;
     return scan;
@@ -101,7 +107,7 @@ bool json_scan_next(struct json_scan *scan, struct json_member *ret_member)
 
 struct json_scan json_array_of(struct slice array)
 {
-    struct json_scan scan = {array.at, array.at + array.len};
+    struct json_scan scan = {array.at, end_of(array)};
     if (!take(&scan, '['))
         scan.at = scan.end;
     return scan;
@@ -123,7 +129,7 @@ bool json_array_next(struct json_scan *scan, struct slice *ret_value)
 struct slice json_name(struct slice name, char text[JSON_NAME_BYTES])
 {
     size_t len;
-    if (name.len > JSON_NAME_BYTES || !memchr(name.at, '\\', name.len) ||
+    if (name.len == 0 || name.len > JSON_NAME_BYTES || !memchr(name.at, '\\', name.len) ||
         json_unescape(name, text, &len) == UNESCAPED_BAD)
         return name;
     return (struct slice){text, len};
@@ -202,7 +208,7 @@ enum unescaped json_unescape(struct slice raw, char *ret_text, size_t *ret_len)
 {
     static const char escapes[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     struct writer writer = {ret_text, 0};
-    const char *p = raw.at, *end = raw.at + raw.len;
+    const char *p = raw.at, *end = end_of(raw);
     bool odd = false;
     while (p < end) {
         const char *backslash = memchr(p, '\\', (size_t)(end - p));

@@ -89,6 +89,21 @@ static void escapes_are_decoded(void **state)
     assert_int_equal(json_unescape(SLICE("\\u0000"), NULL, &len), UNESCAPED_ODD);
 }
 
+/* A caller has no bytes at all where a value was missing. */
+static void nothing_is_read_as_nothing(void **state)
+{
+    (void)state;
+    struct json_scan scan = json_scan_of(SLICE_NONE);
+    struct json_member member;
+    struct slice value;
+    size_t len = 9;
+    assert_false(json_scan_next(&scan, &member));
+    scan = json_array_of(SLICE_NONE);
+    assert_false(json_array_next(&scan, &value));
+    assert_int_equal(json_unescape(SLICE_NONE, NULL, &len), UNESCAPED_OK);
+    assert_int_equal(len, 0);
+}
+
 static void names_lose_their_escapes(void **state)
 {
     (void)state;
@@ -101,9 +116,8 @@ static void names_lose_their_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_come_in_order),
-        cmocka_unit_test(empty_and_broken_objects_end),
-        cmocka_unit_test(escapes_are_decoded),
+        cmocka_unit_test(members_come_in_order),    cmocka_unit_test(empty_and_broken_objects_end),
+        cmocka_unit_test(escapes_are_decoded),      cmocka_unit_test(nothing_is_read_as_nothing),
         cmocka_unit_test(names_lose_their_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
