@@ -1,3 +1,4 @@
+// only: embedded
 // How fresh the live page is, and that it says so: live, paused by key and by button, stale while the server does not answer, live again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

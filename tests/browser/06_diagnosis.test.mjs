@@ -1,3 +1,4 @@
+// only: embedded
 // When nothing arrives, Seismo says why: seven faults put into seven pages in real Chromium, each named with what to paste, by the API and
 // on the live page; a healthy page has no finding, and a page that never asks for the script is not taken for one.
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// only: embedded
 // An error's stack on the live page: as it stands in the source, and the one that came a click away.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// only: embedded
 // Without any other host: Seismo, the demo shop and the browser in a network namespace that has nothing but its loopback. Every view is
 // drawn, in both languages, the shop's visit arrives, and nothing was even asked of another host. The test runs itself in there.
 import assert from 'node:assert/strict';

@@ -235,10 +235,12 @@ one_flow() {
 # One file after the other: two cores, and each starts a browser and a collector.
 browser() { counted node run_browser; }
 run_browser() {
-  local file log code=0
+  local file log code=0 kind=embedded
+  [ -z "${SEISMO_TEST_STACK:-}" ] || kind=stack
   [ -x build/seismo ] || { echo "build/seismo is missing"; return 1; }
   mkdir -p var/log/browser
   for file in tests/browser/[0-9][0-9]_*.test.mjs; do
+    if only_for_other "$file" "$kind"; then continue; fi
     log=var/log/browser/${file##*/}.log
     if one_browser_file "$file" >"$log" 2>&1; then cat "$log"; continue; fi
     sed 's/^/first time: /' "$log"
