@@ -2,9 +2,9 @@
  *
  *   1. keep the book in the store (compare-and-set), when it is dirty;
  *   2. store and publish the changes that the store's book knows of, tell the live page;
- *   3. claim the changes to be told, keep the book, POST one message, mark what was told, keep the book. Only what the
- *      kept book says is claimed by us is POSTed, and only while the claim is young: a process that was stopped in
- *      between leaves it to whoever claims next.
+ *   3. claim the changes to be told, which are stored by then unless that fails, keep the book, POST one message, mark
+ *      what was told, keep the book. Only what the kept book says is claimed by us is POSTed, and only while the claim
+ *      is young: a process that was stopped in between leaves it to whoever claims next.
  *
  * What is under a silence (alerts_hush.c) is not told. A crash before 3's POST sends it after the restart, once the
  * claim has run out; one after the POST and before the mark sends it twice: that window cannot be closed with a
@@ -190,6 +190,7 @@ static bool file_all(struct round *round)
     while ((copy = copy_next(round->alerts, TODO_STORE | TODO_BUS))) {
         enum err err = file_one(round->alerts, copy);
         entry_free(copy);
+        round->alerts->cannot_file = err != ERR_OK;
         if (err != ERR_OK) {
             log_warn("alert", err, "an alert cannot be stored or published; trying again");
             round->keep_at_ms =
@@ -244,9 +245,12 @@ static bool wants_telling(const struct alerts *alerts, const struct entry *entry
     return alerts->notifier && entry->todo & TODO_TELL && !waits_for_opening(alerts, entry);
 }
 
+/* Who follows the message's link should find in the store what it says; but a store that takes no alerts now does not
+ * keep people from hearing of them. */
 static bool may_claim(const struct alerts *alerts, const struct entry *entry)
 {
-    return entry->is_kept && wants_telling(alerts, entry) && claimed_for(alerts, entry) == 0;
+    return entry->is_kept && wants_telling(alerts, entry) && claimed_for(alerts, entry) == 0 &&
+           (!(entry->todo & TODO_STORE) || alerts->cannot_file);
 }
 
 static bool has_to_tell(struct alerts *alerts)

@@ -22,6 +22,7 @@ struct alerts {
     size_t book_bytes; /* when last written */
     bool is_dirty;     /* the store has an older book */
     bool has_changed;  /* `changed` is owed */
+    bool cannot_file;  /* the last try to store a change failed */
     bool is_closing;
     bool must_look;                 /* the remarks have changed */
     int64_t closing_ms, touched_ms; /* by the steady clock */
