@@ -3,14 +3,14 @@
 #include "base/log.h"
 #include "index/index_int.h"
 
-/* What cannot be read now is asked for again; until then what was known holds. */
-static void look(struct forgetting *forgetting, struct store *store)
+/* What cannot be read now is asked for again; until then what was known holds. Returns what the store said. */
+static enum err look(struct forgetting *forgetting, struct store *store)
 {
     struct buf value;
     struct forgotten fresh = {.n = 0};
     uint64_t version = 0;
     buf_init(&value, STORE_STATE_BYTES);
-    enum err err = store_state_get(store, FORGOTTEN_KEY, &value, &version);
+    enum err said = store_state_get(store, FORGOTTEN_KEY, &value, &version), err = said;
     if (err == ERR_OK && version != forgetting->version)
         err = forgotten_read(buf_slice(&value), &fresh);
     else if (err == ERR_OK || err == ERR_MISSING)
@@ -24,15 +24,18 @@ static void look(struct forgetting *forgetting, struct store *store)
     } else if (err != ERR_MISSING) {
         log_warn("index", err, "who was forgotten cannot be read; it is tried again");
     }
+    return said == ERR_MISSING ? ERR_OK : said;
 }
 
-void forgetting_look(struct forgetting *forgetting, struct store *store)
+enum err forgetting_look(struct forgetting *forgetting, struct store *store)
 {
     int64_t now_ms = clock_mono_ms();
     if (forgetting->looked_ms && now_ms - forgetting->looked_ms < FORGOTTEN_LOOK_MS)
-        return;
-    look(forgetting, store);
-    forgetting->looked_ms = now_ms;
+        return ERR_OK;
+    enum err err = look(forgetting, store);
+    if (!err)
+        forgetting->looked_ms = now_ms;
+    return err;
 }
 
 bool forgetting_has(const struct forgetting *forgetting, const struct record *record)

@@ -123,6 +123,18 @@ bool index_back_off(struct index *index, unsigned tries, enum err err, const cha
     return pause_ms(index, ms);
 }
 
+/* Nothing is read before the store has said once who was forgotten: it would be stored, and be there for good.
+ * False: stopping. */
+static bool learn_forgotten(struct index *index)
+{
+    enum err err;
+    for (unsigned tries = 0; (err = forgetting_look(&index->forgetting, index->options.store)); tries++) {
+        if (!index_back_off(index, tries, err, "asking the store who was forgotten"))
+            return false;
+    }
+    return true;
+}
+
 /* ---- rejects ---- */
 
 static struct reject *reject_of(struct index *index, const struct bus_record *record)
@@ -191,7 +203,7 @@ static void clear(struct index *index)
 /* Records to items; ERR_NEWER_VERSION ends the index, as only a newer release can read on. */
 static enum err decode_all(struct index *index)
 {
-    forgetting_look(&index->forgetting, index->options.store);
+    (void)forgetting_look(&index->forgetting, index->options.store);
     for (size_t i = 0; i < index->n_records; i++) {
         struct bus_record *source = &index->records[i];
         struct record record;
@@ -372,8 +384,10 @@ static void expire(struct index *index)
 static void *run(void *arg)
 {
     struct index *index = arg;
-    while (!is_stopping(index) && turn(index))
-        expire(index);
+    if (learn_forgotten(index)) {
+        while (!is_stopping(index) && turn(index))
+            expire(index);
+    }
     if (index->n_owed)
         commit(index);
     clear(index);

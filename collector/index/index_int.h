@@ -63,10 +63,11 @@ void releases_keep(struct releases *releases, struct store *store);
 struct forgetting {
     struct forgotten known;
     uint64_t version;  /* of the state that it is */
-    int64_t looked_ms; /* the steady clock */
+    int64_t looked_ms; /* the steady clock: when the store last answered; 0: not yet */
 };
-/* Before a batch is decoded; asks the store at most every FORGOTTEN_LOOK_MS. */
-void forgetting_look(struct forgetting *forgetting, struct store *store);
+/* Before a batch is decoded; asks the store at most every FORGOTTEN_LOOK_MS. An error: the store did not answer, what
+ * was known holds. */
+enum err forgetting_look(struct forgetting *forgetting, struct store *store);
 bool forgetting_has(const struct forgetting *forgetting, const struct record *record); /* and counts it */
 
 struct index {

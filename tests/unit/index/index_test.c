@@ -428,6 +428,25 @@ static void test_forgotten(void **state)
     assert_int_equal(metric_of("seismo_forgotten_total", NULL, NULL), before + 2);
 }
 
+/* Until the store has said who was forgotten, nothing is stored: it would be there again for good. */
+static void test_forgotten_is_asked_first(void **state)
+{
+    (void)state;
+    static const struct slice sessions[] = {{"s", 1}};
+    struct forgotten_wish wish = {
+        .user = SLICE("nobody"), .sessions = sessions, .n_sessions = 1, .now_ms = 1000, .keep_ms = 1000};
+    int64_t before = metric_of("seismo_forgotten_total", NULL, NULL);
+    store.forgets = &wish;
+    store.state_failures = 2;
+    store.keeps = true;
+    publish_beacon("gone", 2, "/cart");
+    start(4);
+    await_position(1);
+    stop();
+    assert_int_equal(store.n_ids, 0);
+    assert_int_equal(metric_of("seismo_forgotten_total", NULL, NULL), before + 2);
+}
+
 static void test_store_away(void **state)
 {
     (void)state;
@@ -663,6 +682,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lag_while_writing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_where_to_begin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_is_asked_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison_on_a_full_bus, setup, teardown),
