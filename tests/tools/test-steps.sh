@@ -118,6 +118,7 @@ install_for_tests() {
   fi
   use_newer_node
   use_browser
+  use_firefox
 }
 
 # The browser tests need Node 20; Debian 12 has 18. A newer one comes out of the package registry and stays in var/.
@@ -139,6 +140,16 @@ use_browser() {
     SEISMO_CHROMIUM=$(find var/browsers -type f -name '*headless*shell*' -perm -u+x | head -n 1)
   fi
   export SEISMO_CHROMIUM
+}
+
+# Ubuntu's firefox is a snap too.
+use_firefox() {
+  if [ -z "${SEISMO_FIREFOX:-}" ]; then SEISMO_FIREFOX=$(command -v firefox-esr || true); fi
+  if [ -z "$SEISMO_FIREFOX" ]; then
+    step 'fetch Firefox' npx --yes @puppeteer/browsers install firefox@esr --path var/browsers
+    SEISMO_FIREFOX=$(find "$home/var/browsers" -type f -name firefox -perm -u+x | head -n 1)
+  fi
+  export SEISMO_FIREFOX
 }
 
 # newest TOOL: the tool in the version that the formatting was agreed on, where it can be had beside others.
