@@ -110,8 +110,10 @@ bool redact_is_card(const char *digits, size_t n); /* so many */
 /* Length of an `@`, `=` or `:` that is written as an escape of addresses, once or more (`%40`, `%2540`), and what it
  * stands for; 0 when it is another or none. */
 size_t redact_percent(struct slice text, size_t at, char *ret_c);
-/* Length of a no-break space, which may be written as an escape of addresses; 0 for none. */
-size_t redact_wide_space(struct slice text, size_t at);
+/* Length of what typesetters put between groups of digits: a no-break, narrow or figure space, a no-break hyphen, an en
+ * dash, each maybe written as an escape of addresses; 0 for none. */
+size_t redact_wide_separator(struct slice text, size_t at);
+#define MOST_WIDE_SEPARATOR_BYTES 3 /* not as an escape */
 
 /* ---- token.c ---- */
 

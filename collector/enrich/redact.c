@@ -121,11 +121,45 @@ bool redact_is_card(const char *digits, size_t n)
     return sum % 10 == 0;
 }
 
-size_t redact_wide_space(struct slice t, size_t at)
+static int hex_value(char c)
 {
-    if (t.len - at >= 2 && t.at[at] == '\xc2' && t.at[at + 1] == '\xa0')
-        return 2;
-    return t.len - at >= 6 && slice_is_word((struct slice){t.at + at, 6}, "%c2%a0") ? 6 : 0;
+    return is_digit(c) ? c - '0' : is_hex(c) ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* The byte that stands at the place, in escapes or not; -1 for none. */
+static int byte_at(struct slice t, size_t at, bool escaped)
+{
+    if (!escaped)
+        return at < t.len ? (unsigned char)t.at[at] : -1;
+    if (at + 3 > t.len || t.at[at] != '%' || !is_hex(t.at[at + 1]) || !is_hex(t.at[at + 2]))
+        return -1;
+    return hex_value(t.at[at + 1]) * 16 + hex_value(t.at[at + 2]);
+}
+
+size_t redact_wide_separator(struct slice t, size_t at)
+{
+    bool escaped = at < t.len && t.at[at] == '%';
+    size_t step = escaped ? 3 : 1;
+    int first = byte_at(t, at, escaped), second = byte_at(t, at + step, escaped);
+    if (first == 0xc2)
+        return second == 0xa0 ? 2 * step : 0;
+    if (first != 0xe2 || second != 0x80)
+        return 0;
+    switch (byte_at(t, at + 2 * step, escaped)) { /* U+2007 2009 2010 2011 2012 2013 202F */
+    case 0x87:
+    case 0x89:
+    case 0x90:
+    case 0x91:
+    case 0x92:
+    case 0x93:
+    case 0xaf: return 3 * step;
+    default: return 0;
+    }
+}
+
+static bool is_line_or_tab(char c)
+{
+    return c == '\t' || c == '\n' || c == '\r';
 }
 
 /* One sign that may stand between the groups of a number, in addresses too: its length, 0 for none. */
@@ -135,14 +169,14 @@ static size_t one_separator(struct slice t, size_t at)
         return 0;
     if (t.at[at] == ' ' || t.at[at] == '-' || t.at[at] == '+' || t.at[at] == '.')
         return 1;
-    return t.len - at >= 3 && memcmp(t.at + at, "%20", 3) == 0 ? 3 : redact_wide_space(t, at);
+    return t.len - at >= 3 && memcmp(t.at + at, "%20", 3) == 0 ? 3 : redact_wide_separator(t, at);
 }
 
-/* One or two of them, and a digit behind. */
+/* One or two of them or the end of a cell, and a digit behind. */
 static size_t separator(struct slice t, size_t at)
 {
-    size_t n = one_separator(t, at);
-    if (n)
+    size_t n = at < t.len && is_line_or_tab(t.at[at]) ? 1 : one_separator(t, at);
+    if (n && !is_line_or_tab(t.at[at]))
         n += one_separator(t, at + n);
     return n && at + n < t.len && is_digit(t.at[at + n]) ? n : 0;
 }
@@ -174,13 +208,22 @@ static bool stands_alone(struct slice t, size_t at, size_t end)
     return (at == 0 || (t.at[at - 1] != '.' && !is_part_of_id(t, at - 1, -1))) && !is_part_of_id(t, end, 1);
 }
 
+/* Amounts have points, tables have a number a cell: such groups are a card's only where they look like one. */
+static bool holds_sign_of_lists(struct slice separator)
+{
+    for (size_t i = 0; i < separator.len; i++)
+        if (separator.at[i] == '.' || is_line_or_tab(separator.at[i]))
+            return true;
+    return false;
+}
+
 /* The groups of digits from the place on. Gives where to look on: behind the card number, or behind the first group.
- * first: no group stands before; then any grouping counts, if the run ends with it and has no points, as amounts do. */
+ * first: no group stands before; then any grouping counts, if the run ends with it and is no list. */
 static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret_span)
 {
     char digits[19];
     size_t n = 0, n_groups = 0, groups[20], end = at, first_end = 0;
-    bool points = false;
+    bool list = false;
     *ret_span = nothing;
     for (size_t next = at, skipped = 1; skipped; next = end + skipped) {
         size_t start = next;
@@ -193,10 +236,10 @@ static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret
         if (n > sizeof digits || (!first && n != 4 && n_groups == 1 && n < FEWEST_CARD_DIGITS))
             break;
         skipped = separator(t, end);
-        if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped && !points)) &&
+        if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped && !list)) &&
             stands_alone(t, at, end) && redact_is_card(digits, n))
             *ret_span = (struct span){at, end};
-        points = points || memchr(t.at + end, '.', skipped);
+        list = list || holds_sign_of_lists((struct slice){t.at + end, skipped});
     }
     return ret_span->end ? ret_span->end : first_end;
 }

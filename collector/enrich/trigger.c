@@ -13,8 +13,8 @@
 #include <immintrin.h>
 #endif
 
-#define MOST_SEPARATOR_BYTES 4 /* two no-break spaces between two groups */
-#define MAX_BACK 1100          /* twice what redact.c goes back for a user: escapes take two bytes */
+#define MOST_SEPARATOR_BYTES (2 * MOST_WIDE_SEPARATOR_BYTES) /* two signs between two groups */
+#define MAX_BACK 1100 /* twice what redact.c goes back for a user: escapes take two bytes */
 
 /* ---- marks: bit i stands for byte i of 64 ------------------------------------------------------------------------ */
 
@@ -30,10 +30,10 @@ struct marks {
 /* One bit each; "" is any byte. Halves of bytes mix within a bit, so that a few others are marked too. */
 static const char *const patterns[8][3] = {
     {"@", "", ""},
-    {"%", "234Cc", ""},
+    {"%", "234CcEe", ""},
     {"eA", "yKS", "JI"},
     {"bB", "eE", "aA"},
-    {"\\", "u", ""},
+    {"\\", "utnr", "0123456789ABCDEFabcdef"},
     {"g", "hil", "pousrt"},
     {"x_", "ol", "xi"},
     {"erftbi"
@@ -42,13 +42,18 @@ static const char *const patterns[8][3] = {
      "TDYMENC",
      "/\\"},
 };
-enum { CARD_HIGH = 128, CARD_LOW = 64, QUOTE = 32, SIGN = 16, BACKSLASH = 8 };
+enum { CARD_HIGH = 128, CARD_LOW = 64, QUOTE = 32, SIGN = 16, BACKSLASH = 8, CARD_WIDE = 4, CARD = 128 | 64 | 4 };
 static const struct {
     unsigned char bit;
     const char *bytes;
 } classes[] = {
-    /* no-break spaces too, and so some letters beyond ASCII */
-    {CARD_HIGH, "0123456789\xc2\xa0"}, {CARD_LOW, " +-.%"}, {QUOTE, "\""}, {SIGN, ":="}, {BACKSLASH, "\\"},
+    {CARD_HIGH, "0123456789\xc2\xa0"},
+    {CARD_LOW, " +-.%"},
+    {QUOTE, "\""},
+    {SIGN, ":="},
+    {BACKSLASH, "\\"},
+    /* the bytes of redact_wide_separator, and so of some letters beyond ASCII */
+    {CARD_WIDE, "\xe2\x80\x87\x89\x90\x91\x92\x93\xaf"},
 };
 
 /* By the lower and the upper half of a byte; [3] is for the classes. */
@@ -75,7 +80,7 @@ static inline struct marks mark_block_anywhere(const unsigned char *p)
     for (int i = 0; i < BLOCK; i++) {
         uint64_t class = wholes[3][p[i]];
         marks.begin |= (uint64_t)((wholes[0][p[i]] & wholes[1][p[i + 1]] & wholes[2][p[i + 2]]) != 0) << i;
-        marks.card |= (class >> 7 | (class >> 6 & 1)) << i;
+        marks.card |= (uint64_t)((class & CARD) != 0) << i;
         marks.quote |= (class >> 5 & 1) << i;
         marks.sign |= (class >> 4 & 1) << i;
         marks.backslash |= (class >> 3 & 1) << i;
@@ -116,7 +121,8 @@ AVX2 static inline struct marks mark_block_avx2(const unsigned char *p)
         __m256i class = look_up(3, here);
         begin = _mm256_cmpeq_epi8(begin, _mm256_setzero_si256());
         marks.begin |= (~bits(begin, 0) & UINT32_MAX) << half;
-        marks.card |= (bits(class, 0) | bits(class, 1)) << half;
+        __m256i card = _mm256_cmpeq_epi8(_mm256_and_si256(class, _mm256_set1_epi8((char)CARD)), _mm256_setzero_si256());
+        marks.card |= (~bits(card, 0) & UINT32_MAX) << half;
         marks.quote |= bits(class, 2) << half;
         marks.sign |= bits(class, 3) << half;
         marks.backslash |= bits(class, 4) << half;
@@ -142,7 +148,7 @@ AVX512 static inline struct marks mark_block_avx512(const unsigned char *p)
     __m512i first_two = _mm512_and_si512(wide_look_up(0, here), wide_look_up(1, next)), class = wide_look_up(3, here);
     return (struct marks){
         .begin = _mm512_test_epi8_mask(first_two, wide_look_up(2, third)),
-        .card = _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)(CARD_HIGH | CARD_LOW))),
+        .card = _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)CARD)),
         .quote = _mm512_test_epi8_mask(class, _mm512_set1_epi8(QUOTE)),
         .sign = _mm512_test_epi8_mask(class, _mm512_set1_epi8(SIGN)),
         .backslash = _mm512_test_epi8_mask(class, _mm512_set1_epi8(BACKSLASH)),
@@ -211,9 +217,17 @@ static bool is_sign_of_secret(struct slice t, size_t at)
 static bool is_percent_of_something(struct slice t, size_t at)
 {
     char c;
-    if (redact_wide_space(t, at))
+    if (redact_wide_separator(t, at))
         return at > 0 && is_digit(t.at[at - 1]);
     return redact_percent(t, at, &c) > 0 && (c == '@' || is_sign_of_secret(t, at));
+}
+
+/* Of any character, or of a tab or a line's end between two groups of digits. */
+static bool is_escape_of_something(struct slice t, size_t at)
+{
+    char c = t.len - at > 1 ? t.at[at + 1] : '\0';
+    bool between = (c == 't' || c == 'n' || c == 'r') && at > 0 && t.len - at > 2;
+    return c == 'u' || (between && is_digit(t.at[at - 1]) && is_digit(t.at[at + 2]));
 }
 
 /* At the last but one letter of the word. */
@@ -238,7 +252,7 @@ static bool is_suspicious(struct slice t, size_t at)
     case 'A': return stands_at(t, at, "AKIA") || stands_at(t, at, "ASIA");
     case 'b':
     case 'B': return t.len - at >= 6 && slice_is_word((struct slice){t.at + at, 6}, "bearer");
-    case '\\': return stands_at(t, at, "\\u");
+    case '\\': return is_escape_of_something(t, at);
     case 'g':
     case 'x':
     case '_': return token_begins(t, at);
@@ -248,7 +262,7 @@ static bool is_suspicious(struct slice t, size_t at)
 
 static bool is_card_byte(char c)
 {
-    return wholes[3][(unsigned char)c] & (CARD_HIGH | CARD_LOW);
+    return wholes[3][(unsigned char)c] & CARD;
 }
 
 /* A run without any of what a card number in groups has (digits_end in redact.c): a first group of 4, or all groups

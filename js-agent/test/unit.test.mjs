@@ -4,69 +4,12 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 import { newId, shareOf } from "../dist/unit/lib/id.mjs";
-import { scrubText, scrubUrl } from "../dist/unit/lib/scrub.mjs";
+import { scrubText } from "../dist/unit/lib/scrub.mjs";
 import { openSession } from "../dist/unit/lib/session.mjs";
 import { newQueue, sizeOf } from "../dist/unit/send/queue.mjs";
 import { newSender } from "../dist/unit/send/sender.mjs";
 
-const BASE = "http://shop.example/a/b";
 const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
-
-for (const [address, expected] of [
-  ["/p/17", "/p/17"],
-  ["?q=lamp&empty=&flag", "/a/b?q=[redacted]&empty=&flag"],
-  ["//user:pass@other.example/x?y=1#z", "http://other.example/x?y=[redacted]"],
-  ["/x#section", "/x"],
-  ["/x#access_token=s3cr3t", "/x"],
-  ["/x#/cart?code=s3cr3t", "/x#/cart?code=[redacted]"],
-  ["/u/jane@example.org/orders", "/u/[redacted]/orders"],
-  ["/u/jane%40example.org", "/u/[redacted]"],
-  ["/u/jane%2Bx%40example.org", "/u/[redacted]"],
-  [`/reset/${jwt}`, "/reset/[redacted]"],
-  ["/card/4111111111111111", "/card/[redacted]"],
-  ["/card/4111-1111-1111-1111", "/card/[redacted]"],
-  ["/card/4111%201111%20%201111%201111", "/card/[redacted]"],
-  ["/card/4111\u00a01111\u00a01111\u00a01111", "/card/[redacted]"],
-  ["/order/123e4567-e89b-12d3-4456-426614174006", "/order/123e4567-e89b-12d3-4456-426614174006"],
-  ["/order/123e4567-e89b-12d3-a456-426614174000", "/order/123e4567-e89b-12d3-a456-426614174000"],
-  ["/reset/9f86d081884c7d659a2feaa0c55ad015", "/reset/[redacted]"],
-  ["/blog/how-to-buy-the-very-best-lamp-of-2026", "/blog/how-to-buy-the-very-best-lamp-of-2026"],
-  ["/x;jsessionid=abc/y", "/x;jsessionid=[redacted]/y"],
-  ["data:text/plain,s3cr3t", "data:"],
-  ["blob:http://shop.example/1", "blob:"],
-  ["http://[", "http://["],
-]) {
-  test(`scrub address ${address}`, () => assert.equal(scrubUrl(address, BASE, "http://shop.example"), expected));
-}
-
-for (const [text, expected] of [
-  ["Cannot read properties of undefined (reading 'price')", "Cannot read properties of undefined (reading 'price')"],
-  ["Unexpected token: }", "Unexpected token: }"],
-  ["mail jane.doe+x@mail.example.org now", "mail [redacted] now"],
-  [`bad ${jwt}!`, "bad [redacted]!"],
-  ["card 4111 1111 1111 1111 refused", "card [redacted] refused"],
-  ["card4111111111111111 4111111111111111EUR", "card[redacted]EUR"],
-  ["4111  1111  1111  1111 12/27", "[redacted]/27"],
-  ["4111\u00a01111\u00a01111\u00a01111", "[redacted]"],
-  ["3782 822463 10005, 4111+1111+1111+1111, 378282246310005", "[redacted], [redacted], [redacted]"],
-  ["4111 1111 1111 1112 at 1795354199800 ms", "4111 1111 1111 1112 at 1795354199800 ms"],
-  ["order 1234567890123456 in 0.4111111111111111 s", "order 1234567890123456 in 0.4111111111111111 s"],
-  ["npm/lodash@4.17.21/x.js", "npm/lodash@4.17.21/x.js"],
-  ["Authorization: Bearer abcdefgh1234", "Authorization: [redacted] [redacted]"],
-  ["password=hunter2&x", "password=[redacted]&x"],
-  ['{"token":"abc"}', '{"token":"[redacted]"}'],
-  ['{"password":"hun ter2","api_key":\'a;b\'}', '{"password":"[redacted]","api_key":\'[redacted]\'}'],
-  ['body {\\"password\\":\\"a b\\",\\"x\\":1}', 'body {\\"password\\":\\"[redacted]\\",\\"x\\":1}'],
-  ['session=s3cr3t sessionId=s3cr3t, {"session":"s3cr3t"}', 'session=[redacted] sessionId=[redacted], {"session":"[redacted]"}'],
-  ["auth=s3cr3t jwt=s3cr3t sid=s3cr3t", "auth=[redacted] jwt=[redacted] sid=[redacted]"],
-  ["Unexpected token: foo, session expired: sign in", "Unexpected token: foo, session expired: sign in"],
-  ["to jane%40example.org, jane%2540example.org", "to [redacted], [redacted]"],
-  ["4111\u202f1111\u202f1111\u202f1111, 4111\t1111\n1111 1111", "[redacted], [redacted]"],
-  ["at f (http://h/app.js?v=s3cr3t:10:12)", "at f (http://h/app.js?v=[redacted]:10:12)"],
-  ["GET /x?a=1&b=2 failed", "GET /x?a=[redacted]&b=[redacted] failed"],
-]) {
-  test(`scrub text ${text}`, () => assert.equal(scrubText(text, 2048), expected));
-}
 
 test("scrubbing is bounded in time and length, and keeps whole characters", () => {
   const began = process.cpuUsage().user;
