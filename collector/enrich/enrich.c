@@ -77,8 +77,8 @@ static bool set_routes(struct batch *batch, const struct event *before, struct e
 
 /* ---- redaction --------------------------------------------------------------------------------------------------- */
 
-/* One scan for all: most beacons hold nothing secret. */
-static bool all_are_quiet(const struct batch *batch)
+/* One scan for all events: most beacons hold nothing secret. */
+static bool events_are_quiet(const struct batch *batch)
 {
     if (batch->n_events == 0)
         return true;
@@ -86,6 +86,29 @@ static bool all_are_quiet(const struct batch *batch)
     bool in_order =
         first.at >= batch->body.at && last.at >= first.at && last.at + last.len <= batch->body.at + batch->body.len;
     return in_order && redact_is_quiet((struct slice){first.at, (size_t)(last.at - first.at) + last.len});
+}
+
+/* Most names, versions and ids: too short for a card number or a token, without a sign of a secret. */
+static bool is_harmless(struct slice text)
+{
+    if (text.len >= FEWEST_CARD_DIGITS)
+        return redact_is_quiet(text);
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_letter(text.at[i]) && (text.at[i] < '-' || text.at[i] > '9')) /* - . / and digits */
+            return false;
+    return true;
+}
+
+/* What stands around the events. */
+static void redact_envelope(struct envelope *envelope)
+{
+    struct slice *const texts[] = {&envelope->service, &envelope->version, &envelope->environment,
+                                   &envelope->agent_name, &envelope->agent_version};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!is_harmless(*texts[i]))
+            redact_text(*texts[i]);
+    if (!is_harmless(envelope->user))
+        redact_user_id(envelope->user);
 }
 
 /* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
@@ -134,7 +157,8 @@ enum err enrich_batch(const struct enrich_options *options, struct batch *batch)
     batch->os = client.os;
     batch->device = client.device;
     batch->clock_offset_ms = clock_offset(batch);
-    bool quiet = all_are_quiet(batch);
+    bool quiet = events_are_quiet(batch);
+    redact_envelope(&batch->envelope);
     for (size_t i = 0; i < batch->n_events; i++)
         if (!enrich_event(options, batch, i, quiet))
             return err_set(&batch->text, ERR_TOO_LARGE, "the beacon needs more memory than one may have");

@@ -94,6 +94,8 @@ bool secret_ends(struct slice text);
 bool redact_json(struct slice object, bool names_are_known);
 /* The same in decoded text. */
 bool redact_text(struct slice text);
+/* The same, but addresses of e-mail stay: people are looked up by the id that the page gave. */
+void redact_user_id(struct slice text);
 /* Half-open, in bytes of the text; end = 0: nothing found. */
 struct span {
     size_t start, end;

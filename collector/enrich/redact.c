@@ -502,6 +502,20 @@ bool redact_text(struct slice text)
     return from > 0;
 }
 
+static bool is_email(struct slice t, struct span span)
+{
+    struct slice secret = {t.at + span.start, span.end - span.start};
+    return memchr(secret.at, '@', secret.len) || memmem(secret.at, secret.len, "%40", 3);
+}
+
+void redact_user_id(struct slice text)
+{
+    struct span span;
+    for (size_t from = 0; next_span(text, from, &span); from = span.end)
+        if (!is_email(text, span))
+            memset((char *)(uintptr_t)text.at + span.start, '*', span.end - span.start);
+}
+
 bool redact_finds(struct slice text)
 {
     struct span span;

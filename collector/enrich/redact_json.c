@@ -71,10 +71,15 @@ static bool redact_named(enum secrecy secrecy, struct slice raw)
     return true;
 }
 
-/* Ids that events are told apart by; their form is checked and they are made by the agent, at random. */
-static bool is_id(struct slice name)
+/* Ids that events are told apart by, made by the agent at random. Only of views is the form checked in every kind. */
+static bool is_id(struct slice name, struct slice raw)
 {
-    return slice_is(name, "view") || slice_is(name, "trace") || slice_is(name, "metric") || slice_is(name, "kind");
+    if (!slice_is(name, "trace"))
+        return slice_is(name, "view");
+    size_t digits = 0;
+    while (digits < raw.len && is_hex(raw.at[digits]))
+        digits++;
+    return digits == 32 && raw.len == 32;
 }
 
 /* What a look at the characters of a string has told. */
@@ -134,7 +139,7 @@ static void take_name(struct walk *walk, struct slice raw, bool escaped)
 
 static bool redact_value(struct walk *walk, struct slice raw, bool escaped)
 {
-    if (raw.len < 4 || (walk->depth == 1 && is_id(walk->name)))
+    if (raw.len < 4 || (walk->depth == 1 && is_id(walk->name, raw)))
         return false;
     return redact_named(secrecy_here(walk), raw) || redact_raw(walk, raw, escaped);
 }
