@@ -110,57 +110,7 @@ const char *instance_of(const struct config *config)
     return pwrite(fd, name, sizeof name - 1, 0) == sizeof name - 1 ? name : NULL;
 }
 
-/* ---- setup, check-config ---- */
-
-/* Says on stdout, a line each with its code, what was left as it is. */
-static enum err say_differences(const struct bus_options *bus, int *ret_n, struct err_text *text)
-{
-    struct buf lines;
-    buf_init(&lines, 65536);
-    enum err err = bus_differences(bus, &lines, ret_n, text);
-    for (struct slice left = buf_slice(&lines); !err && left.len;) {
-        const char *end = memchr(left.at, '\n', left.len);
-        printf("bus %s: %s %.*s\n", bus->kind, err_code(ERR_BUS_DIFFERS), (int)(end - left.at), left.at);
-        left = (struct slice){end + 1, left.len - (size_t)(end + 1 - left.at)};
-    }
-    buf_done(&lines);
-    return err;
-}
-
-static enum err setup_bus(const struct config *config, int *ret_differences, struct err_text *text)
-{
-    struct bus_options bus;
-    enum err err = options_of_bus(config, &bus, text);
-    if (!err)
-        err = bus_setup(&bus, text);
-    if (!err) {
-        printf("bus %s: ready%s%s\n", bus.kind, text->at[0] ? "; " : "", text->at);
-        text->at[0] = '\0';
-        err = say_differences(&bus, ret_differences, text);
-    }
-    return err;
-}
-
-int command_setup(const struct config *config, int argc, char **argv)
-{
-    struct err_text text = {""};
-    struct store_options store;
-    int differences = 0;
-    bool is_strict = argc == 1 && strcmp(argv[0], "--strict") == 0;
-    if (argc && !is_strict) {
-        fputs("usage: seismo setup [--config FILE] [--strict]\n", stderr);
-        return EXIT_USAGE;
-    }
-    enum err err = setup_bus(config, &differences, &text);
-    if (!err)
-        err = options_of_store(config, &store, &text);
-    if (!err)
-        err = store_setup(&store, &text);
-    if (err)
-        return complain("setup", err, &text);
-    printf("store %s: ready%s%s\n", store.kind, text.at[0] ? "; " : "", text.at);
-    return is_strict && differences ? EXIT_FAILED : EXIT_OK;
-}
+/* ---- check-config ---- */
 
 int command_check_config(const struct config *config, int argc, char **argv)
 {

@@ -673,7 +673,9 @@ static const struct command {
 } commands[] = {
     {"run", command_run, "[--roles LIST]: take beacons in, store them, show them, tell people"},
     {"setup", command_setup,
-     "[--strict]: make what the bus and the store need: topics, templates, tables; may be repeated"},
+     "[--strict] [--kibana URL [--space ID]]: make what the bus and the store need: topics, templates, tables; import "
+     "the "
+     "dashboards; may be repeated"},
     {"check-config", command_check_config, "[--print]: check the configuration and stop"},
     {"export", command_export,
      "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},

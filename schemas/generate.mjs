@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeSettings, writeWire } from "./generate/c.mjs";
 import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
+import { writeKibana } from "./generate/kibana.mjs";
 import { writeReference } from "./generate/markdown.mjs";
 import { writePaths } from "./generate/paths.mjs";
 import { writeTypes } from "./generate/typescript.mjs";
@@ -36,6 +37,7 @@ function outputs() {
     ["collector/config/settings_gen.h", writeSettings(schemas.config)],
     ["js-agent/src/wire_gen.ts", writeTypes(schemas.beacon)],
     ...NAMES.map((name) => [`docs/reference/${name}.md`, writeReference(name, schemas[name])]),
+    ["collector/kibana/objects_gen.ndjson", writeKibana(root)],
     ["docs/reference/live-api.md", writePaths("live-api", api)],
   ]);
 }

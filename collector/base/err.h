@@ -86,7 +86,9 @@
     X(HTTP, 5001, "the other side could not be reached") \
     X(HTTP_STATUS, 5002, "the other side answered with an error") \
     X(NOTIFY, 5101, "a notification was refused") \
-    X(NOTIFY_RETRY, 5102, "a notification could not be delivered yet")
+    X(NOTIFY_RETRY, 5102, "a notification could not be delivered yet") \
+    X(KIBANA, 5201, "Kibana did not take the dashboards") \
+    X(KIBANA_AUTH, 5202, "Kibana refuses the credentials")
 
 #define ERR_ENUM(name, number, sentence) ERR_##name,
 enum err { ERR_TABLE(ERR_ENUM) ERR_COUNT };

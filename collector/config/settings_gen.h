@@ -68,6 +68,11 @@
     X(ELASTIC_BULK_BYTES, "elastic.bulk_bytes", BYTES, "2097152", 65536, 16777216, "bytes", "", false, "Largest request that writes documents, before gzip. It starts smaller and grows while answers are quick.") \
     X(ELASTIC_BULK_REQUESTS, "elastic.bulk_requests", INT, "4", 1, 16, "requests", "", false, "Most of these requests in flight at once. It starts at two and grows while answers are quick.") \
     X(ELASTIC_COMPRESS, "elastic.compress", BOOL, "false", 0, 0, "", "", false, "gzip what is written: less traffic, about twice the CPU.") \
+    X(KIBANA_SPACE, "kibana.space", STRING, "", 0, 0, "", "", false, "Id of the space that the dashboards are imported into; empty is the default one.") \
+    X(KIBANA_API_KEY, "kibana.api_key", STRING, "", 0, 0, "", "", true, "API key, encoded as Kibana gives it out.") \
+    X(KIBANA_USER, "kibana.user", STRING, "", 0, 0, "", "", false, "User name, when there is no API key.") \
+    X(KIBANA_PASSWORD, "kibana.password", STRING, "", 0, 0, "", "", true, "The user's password.") \
+    X(KIBANA_CA_FILE, "kibana.ca_file", STRING, "", 0, 0, "", "", false, "Certificates, PEM, that are trusted besides the system's.") \
     X(INDEX_BATCH_RECORDS, "index.batch_records", INT, "500", 1, 10000, "records", "", false, "Records that are stored and committed together.") \
     X(ROLLUP_FLUSH_MS, "rollup.flush_ms", MS, "1000", 10, 60000, "ms", "", false, "How often partial windows are published.") \
     X(ROLLUP_CLOSE_WAIT_MS, "rollup.close_wait_ms", MS, "30000", 100, 600000, "ms", "", false, "How long a window waits for a silent partition before it is closed as incomplete.") \
