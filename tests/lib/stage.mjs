@@ -1,7 +1,7 @@
 // A site and a collector that only listens, for what is tested of the agent in a browser: each on a port (so on an origin) of its own.
 //
 //   const stage = await openStage({ '/': { body: '<button>b</button>' }, '/strict': { headers: { ... }, page: () => '<!doctype html>...' } });
-//   stage.tag('key', 'data-flush=100')          the agent's script tag; {{tag}} in a page stands for the tag with the key of its ?key=
+//   stage.tag('key', 'data-flush=100')          the agent's script tag; {{tag}} in a page stands for it, with the key of ?key=; without one for nothing
 //   stage.events('key')                         what arrived with this key
 //   await stage.event('key', (one) => one.kind === 'click')
 //
@@ -50,7 +50,7 @@ async function answer(stage, request, response, { pathname, searchParams }, body
   const page = stage.pages[pathname];
   if (!page) return response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
   const text = page.text ?? `<!doctype html><html lang="en"><title>Stage</title><body>${page.body ?? ''}{{tag}}</body></html>`;
-  const tag = stage.tag(searchParams.get('key') ?? 'none', page.attributes);
+  const tag = searchParams.has('key') ? stage.tag(searchParams.get('key'), page.attributes) : '';
   response.writeHead(page.status ?? 200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', ...page.headers });
   response.end(typeof text === 'string' ? text.replaceAll('{{tag}}', tag) : text);
 }
