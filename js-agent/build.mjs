@@ -1,9 +1,10 @@
 // Builds the agent: dist/seismo.js (one IIFE that starts itself from its script tag) and dist/seismo.mjs
-// (an ES module with `start`). dist/unit/ holds the parts that need no page, for the unit tests.
+// (an ES module with `start`), with its types in dist/types/. dist/unit/ holds the parts that need no page, for the unit tests.
 import { build } from "esbuild";
 import { mkdir, writeFile } from "node:fs/promises";
 import { brotliCompressSync } from "node:zlib";
 import { join, options, shorten } from "./tools/bundle.mjs";
+import { writeTypes } from "./tools/types.mjs";
 
 const dist = new URL("dist/", import.meta.url);
 await mkdir(dist, { recursive: true });
@@ -20,3 +21,4 @@ await build({
   outExtension: { ".js": ".mjs" },
   format: "esm",
 });
+await writeTypes();
