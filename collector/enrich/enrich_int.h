@@ -105,17 +105,32 @@ bool redact_finds(struct slice text);
 /* A value that was hidden before, by the agent or by us. */
 bool redact_is_hidden(struct slice value);
 bool redact_looks_random(struct slice value);
-#define FEWEST_CARD_DIGITS 13
-#define MOST_CARD_DIGITS 19
-bool redact_is_card(const char *digits, size_t n); /* so many */
+/* No letter nor digit stands before the place, but for an escape's: `%3Dghp_…`, and `\\nghp_…` of JSON in a text. */
+bool redact_begins_word(struct slice text, size_t at);
 
 /* Length of an `@`, `=` or `:` that is written as an escape of addresses, once or more (`%40`, `%2540`), and what it
  * stands for; 0 when it is another or none. */
 size_t redact_percent(struct slice text, size_t at, char *ret_c);
-/* Length of what typesetters put between groups of digits: a no-break, narrow or figure space, a no-break hyphen, an en
- * dash, each maybe written as an escape of addresses; 0 for none. */
-size_t redact_wide_separator(struct slice text, size_t at);
-#define MOST_WIDE_SEPARATOR_BYTES 3 /* not as an escape */
+/* Length of `%5D`, `%22` or `%27` that ends at the place; 0 for none. */
+size_t redact_escaped_end(struct slice text, size_t at);
+
+/* ---- card.c ---- */
+
+#define FEWEST_CARD_DIGITS 13
+#define MOST_CARD_DIGITS 19
+bool redact_is_card(const char *digits, size_t n); /* so many */
+/* The byte at the place, as it is or as an escape of addresses, once or more (`%20`, `%2520`): its length, 0 at the end
+ * of the text. */
+size_t redact_byte(struct slice text, size_t at, unsigned *ret_byte);
+/* Such an escape ends right before the place. */
+bool redact_is_behind_percent(struct slice text, size_t at);
+/* Length of one sign that may stand between the groups of a number, maybe escaped: a blank of any kind, a hyphen, an en
+ * dash, a plus, a point; 0 for none. */
+size_t redact_separator(struct slice text, size_t at);
+#define MOST_SEPARATOR_BYTES 6 /* two of them, not escaped */
+/* The card number that begins with the digit at the place. Gives where to look on. before: where the group of digits
+ * before it ended, SIZE_MAX for none. */
+size_t card_find(struct slice text, size_t at, size_t before, struct span *ret_span);
 
 /* ---- token.c ---- */
 

@@ -34,6 +34,19 @@ static bool ends_value(char c)
     return (unsigned char)c <= ' ' || ((unsigned char)c < 128 && ends[(unsigned char)c]);
 }
 
+/* An escape ends right before the place: `%3D`, or the `\\n` of JSON in a text. What follows it is a new word. */
+static bool is_behind_escape(struct slice t, size_t at)
+{
+    if (at >= 2 && t.at[at - 2] == '\\')
+        return memchr("nrtbf", t.at[at - 1], 5);
+    return redact_is_behind_percent(t, at);
+}
+
+bool redact_begins_word(struct slice t, size_t at)
+{
+    return at == 0 || !is_word(t.at[at - 1]) || is_behind_escape(t, at);
+}
+
 static size_t skip(struct slice t, size_t at, bool (*is)(char))
 {
     while (at < t.len && is(t.at[at]))
@@ -96,160 +109,12 @@ static struct span find_email(struct slice t, size_t at, size_t length)
     return start < at && end ? (struct span){start, end} : nothing;
 }
 
-/* ---- card numbers ------------------------------------------------------------------------------------------------ */
-
-static bool begins_as_card(const char *digits, size_t n)
-{
-    char first = digits[0], second = digits[1];
-    return n == 13   ? first == '4'
-           : n == 14 ? first == '3' && (second == '0' || second == '6' || second == '8')
-           : n == 15 ? first == '3' && (second == '4' || second == '7')
-           : n == 16 ? first >= '2' && first <= '6'
-                     : first == '4' || first == '6';
-}
-
-/* Beginnings that networks use, and Luhn's check: a time in ms or an id seldom passes both. */
-bool redact_is_card(const char *digits, size_t n)
-{
-    if (!begins_as_card(digits, n))
-        return false;
-    unsigned sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = (unsigned)(digits[n - 1 - i] - '0') << (i % 2);
-        sum += d > 9 ? d - 9 : d;
-    }
-    return sum % 10 == 0;
-}
-
-static int hex_value(char c)
-{
-    return is_digit(c) ? c - '0' : is_hex(c) ? (c | 32) - 'a' + 10 : -1;
-}
-
-/* The byte that stands at the place, in escapes or not; -1 for none. */
-static int byte_at(struct slice t, size_t at, bool escaped)
-{
-    if (!escaped)
-        return at < t.len ? (unsigned char)t.at[at] : -1;
-    if (at + 3 > t.len || t.at[at] != '%' || !is_hex(t.at[at + 1]) || !is_hex(t.at[at + 2]))
-        return -1;
-    return hex_value(t.at[at + 1]) * 16 + hex_value(t.at[at + 2]);
-}
-
-size_t redact_wide_separator(struct slice t, size_t at)
-{
-    bool escaped = at < t.len && t.at[at] == '%';
-    size_t step = escaped ? 3 : 1;
-    int first = byte_at(t, at, escaped), second = byte_at(t, at + step, escaped);
-    if (first == 0xc2)
-        return second == 0xa0 ? 2 * step : 0;
-    if (first != 0xe2 || second != 0x80)
-        return 0;
-    switch (byte_at(t, at + 2 * step, escaped)) { /* U+2007 2009 2010 2011 2012 2013 202F */
-    case 0x87:
-    case 0x89:
-    case 0x90:
-    case 0x91:
-    case 0x92:
-    case 0x93:
-    case 0xaf: return 3 * step;
-    default: return 0;
-    }
-}
-
-static bool is_line_or_tab(char c)
-{
-    return c == '\t' || c == '\n' || c == '\r';
-}
-
-/* One sign that may stand between the groups of a number, in addresses too: its length, 0 for none. */
-static size_t one_separator(struct slice t, size_t at)
-{
-    if (at >= t.len)
-        return 0;
-    if (t.at[at] == ' ' || t.at[at] == '-' || t.at[at] == '+' || t.at[at] == '.')
-        return 1;
-    return t.len - at >= 3 && memcmp(t.at + at, "%20", 3) == 0 ? 3 : redact_wide_separator(t, at);
-}
-
-/* One or two of them or the end of a cell, and a digit behind. */
-static size_t separator(struct slice t, size_t at)
-{
-    size_t n = at < t.len && is_line_or_tab(t.at[at]) ? 1 : one_separator(t, at);
-    if (n && !is_line_or_tab(t.at[at]))
-        n += one_separator(t, at + n);
-    return n && at + n < t.len && is_digit(t.at[at + n]) ? n : 0;
-}
-
-/* How cards print their groups: 4 4 4 4, 4 6 5; a date or a code may follow them. */
-static bool is_printed(const size_t *groups, size_t n)
-{
-    if (n == 3)
-        return groups[0] == 4 && groups[1] == 6 && groups[2] >= 4 && groups[2] <= 5;
-    return (n == 1 && groups[0] <= 19) ||
-           (n >= 4 && n <= 5 && groups[0] == 4 && groups[1] == 4 && groups[2] == 4 && groups[3] == 4);
-}
-
-/* `card4111…` is a word and a number; among the letters of a hexadecimal id there is none beyond f. */
-static bool is_part_of_id(struct slice t, size_t at, int step)
-{
-    bool letters = false;
-    for (size_t n = 0; n < 8 && at < t.len && is_letter(t.at[at]); n++, at += (size_t)step) {
-        if ((t.at[at] | 32) > 'f')
-            return false;
-        letters = true;
-    }
-    return letters;
-}
-
-/* Not the decimals of a number, nor digits of an id. */
-static bool stands_alone(struct slice t, size_t at, size_t end)
-{
-    return (at == 0 || (t.at[at - 1] != '.' && !is_part_of_id(t, at - 1, -1))) && !is_part_of_id(t, end, 1);
-}
-
-/* Amounts have points, tables have a number a cell: such groups are a card's only where they look like one. */
-static bool holds_sign_of_lists(struct slice separator)
-{
-    for (size_t i = 0; i < separator.len; i++)
-        if (separator.at[i] == '.' || is_line_or_tab(separator.at[i]))
-            return true;
-    return false;
-}
-
-/* The groups of digits from the place on. Gives where to look on: behind the card number, or behind the first group.
- * first: no group stands before; then any grouping counts, if the run ends with it and is no list. */
-static size_t digits_end(struct slice t, size_t at, bool first, struct span *ret_span)
-{
-    char digits[19];
-    size_t n = 0, n_groups = 0, groups[20], end = at, first_end = 0;
-    bool list = false;
-    *ret_span = nothing;
-    for (size_t next = at, skipped = 1; skipped; next = end + skipped) {
-        size_t start = next;
-        for (; next < t.len && is_digit(t.at[next]); next++, n++)
-            if (n < sizeof digits)
-                digits[n] = t.at[next];
-        groups[n_groups++] = next - start;
-        end = next;
-        first_end = first_end ? first_end : end;
-        if (n > sizeof digits || (!first && n != 4 && n_groups == 1 && n < FEWEST_CARD_DIGITS))
-            break;
-        skipped = separator(t, end);
-        if (n >= FEWEST_CARD_DIGITS && (is_printed(groups, n_groups) || (first && !skipped && !list)) &&
-            stands_alone(t, at, end) && redact_is_card(digits, n))
-            *ret_span = (struct span){at, end};
-        list = list || holds_sign_of_lists((struct slice){t.at + end, skipped});
-    }
-    return ret_span->end ? ret_span->end : first_end;
-}
-
 /* ---- tokens with a form of their own ----------------------------------------------------------------------------- */
 
 /* eyJ….eyJ….…: a JSON Web Token. */
 static struct span find_jwt(struct slice t, size_t at)
 {
-    if (at > 0 && is_word(t.at[at - 1]))
+    if (!redact_begins_word(t, at))
         return nothing; /* so that a run of eyJeyJ… is walked once */
     size_t first = skip(t, at, is_word);
     if (first - at < 8 || first == t.len || t.at[first] != '.')
@@ -264,7 +129,7 @@ static struct span find_jwt(struct slice t, size_t at)
 static struct span find_aws_key(struct slice t, size_t at)
 {
     size_t end = at;
-    if (at > 0 && is_word(t.at[at - 1]))
+    if (!redact_begins_word(t, at))
         return nothing;
     while (end < t.len && (is_upper(t.at[end]) || is_digit(t.at[end])))
         end++;
@@ -344,7 +209,8 @@ static struct span behind_scheme(struct slice t, struct span value)
     return value;
 }
 
-/* Back over what may stand between a name and its sign: `"name" :`, `\"name\":`, `user[name]=`, `user%5Bname%5D=`. */
+/* Back over what may stand between a name and its sign: `"name" :`, `\"name\":`, `user[name]=`, `user%5Bname%5D=`,
+ * `%22name%22%3A`. */
 static size_t name_end_of(struct slice t, size_t at)
 {
     size_t end = at;
@@ -352,9 +218,7 @@ static size_t name_end_of(struct slice t, size_t at)
         end--;
     if (end == at && end >= 1 && t.at[end - 1] == ']')
         return end - 1;
-    if (end == at && end >= 3 && t.at[end - 3] == '%' && t.at[end - 2] == '5' && (t.at[end - 1] | 32) == 'd')
-        return end - 3;
-    return end;
+    return end == at ? end - redact_escaped_end(t, end) : end;
 }
 
 /* Where the value begins: `==`, `=>` and `:=` are signs too, behind names that are secret for sure. */
@@ -378,6 +242,8 @@ static struct span find_value(struct slice t, size_t at, size_t length, bool equ
         start--;
     if (start > 0 && t.at[start - 1] == '%' && name_end - start > 2)
         start += 2; /* %26password: the sign before it is written as an escape */
+    else if (start > 0 && t.at[start - 1] == '\\' && name_end > start && is_behind_escape(t, start + 1))
+        start++;
     enum secrecy secrecy = secret_name((struct slice){t.at + start, name_end - start});
     if (secrecy == SECRECY_OPEN && equals && token_is_grant(t, start, name_end))
         secrecy = SECRECY_MAYBE;
@@ -440,6 +306,15 @@ size_t redact_percent(struct slice t, size_t at, char *ret_c)
     return *ret_c ? end + 2 - at : 0;
 }
 
+/* `%5D` or `%22`, what stands between a name and its sign in addresses, ends at the place: its length. */
+size_t redact_escaped_end(struct slice t, size_t at)
+{
+    if (at < 3 || t.at[at - 3] != '%')
+        return 0;
+    struct slice sign = {t.at + at - 2, 2};
+    return slice_is_word(sign, "5d") || slice_is(sign, "22") || slice_is(sign, "27") ? 3 : 0;
+}
+
 static struct span find_percent(struct slice t, size_t at)
 {
     char c;
@@ -472,6 +347,7 @@ static struct span find_at(struct slice t, size_t at)
 /* The next secret that ends behind `from`. */
 static bool next_span(struct slice t, size_t from, struct span *ret_span)
 {
+    unsigned byte;
     size_t at = from, digits = SIZE_MAX; /* digits: where the last group of them ended */
     while (at < t.len) {
         unsigned char class = classes[(unsigned char)t.at[at]];
@@ -480,10 +356,13 @@ static bool next_span(struct slice t, size_t from, struct span *ret_span)
             continue;
         }
         size_t next = at + 1;
-        if (class == DIGIT)
-            digits = next = digits_end(t, at, digits > at || separator(t, digits) != at - digits, ret_span);
-        else
+        if (class == DIGIT) {
+            digits = next = card_find(t, at, digits, ret_span);
+        } else {
             *ret_span = find_at(t, at);
+            if (t.at[at] == '%')
+                next = at + redact_byte(t, at, &byte); /* its digits are no number's */
+        }
         if (ret_span->end > from)
             return true;
         at = next;

@@ -52,7 +52,7 @@ struct span token_find(struct slice t, size_t at)
     if (provider == PROVIDERS)
         return nothing;
     size_t start = at - providers[provider].mark, end = start + providers[provider].prefix.len, first = end;
-    if (start > 0 && is_token_char(t.at[start - 1]))
+    if (!redact_begins_word(t, start))
         return nothing; /* so that a run of prefixes is walked once */
     while (end < t.len && is_token_char(t.at[end]))
         end++;

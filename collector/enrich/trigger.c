@@ -13,7 +13,6 @@
 #include <immintrin.h>
 #endif
 
-#define MOST_SEPARATOR_BYTES (2 * MOST_WIDE_SEPARATOR_BYTES) /* two signs between two groups */
 #define MAX_BACK 1100 /* twice what redact.c goes back for a user: escapes take two bytes */
 
 /* ---- marks: bit i stands for byte i of 64 ------------------------------------------------------------------------ */
@@ -52,7 +51,7 @@ static const struct {
     {QUOTE, "\""},
     {SIGN, ":="},
     {BACKSLASH, "\\"},
-    /* the bytes of redact_wide_separator, and so of some letters beyond ASCII */
+    /* the bytes of redact_separator, and so of some letters beyond ASCII */
     {CARD_WIDE, "\xe2\x80\x87\x89\x90\x91\x92\x93\xaf"},
 };
 
@@ -209,17 +208,36 @@ static bool is_sign_of_secret(struct slice t, size_t at)
         end--;
     if (end == at && end >= 1 && t.at[end - 1] == ']')
         end--;
-    else if (end == at && end >= 3 && t.at[end - 3] == '%' && t.at[end - 2] == '5' && (t.at[end - 1] | 32) == 'd')
-        end -= 3;
+    else if (end == at)
+        end -= redact_escaped_end(t, end);
     return secret_ends((struct slice){t.at, end}) || token_ends_grant((struct slice){t.at, end});
+}
+
+static bool is_card_byte(char c)
+{
+    return wholes[3][(unsigned char)c] & CARD;
+}
+
+/* An escaped sign between digits that has letters in it; others are looked at as a run. */
+static bool is_separator_with_letters(struct slice t, size_t at)
+{
+    if (at == 0 || t.len - at < 3 || !is_card_byte(t.at[at - 1]) || (t.at[at + 1] != '2' && t.at[at + 2] != '2'))
+        return false;
+    size_t n = redact_separator(t, at), i = at;
+    while (i < at + n && is_card_byte(t.at[i]))
+        i++;
+    return i < at + n;
 }
 
 static bool is_percent_of_something(struct slice t, size_t at)
 {
     char c;
-    if (redact_wide_separator(t, at))
-        return at > 0 && is_digit(t.at[at - 1]);
-    return redact_percent(t, at, &c) > 0 && (c == '@' || is_sign_of_secret(t, at));
+    if (is_separator_with_letters(t, at))
+        return true;
+    if (!redact_percent(t, at, &c))
+        return false;
+    size_t quote = redact_escaped_end(t, at);
+    return c == '@' || (quote ? secret_ends((struct slice){t.at, at - quote}) : is_sign_of_secret(t, at));
 }
 
 /* Of any character, or of a tab or a line's end between two groups of digits. */
@@ -258,11 +276,6 @@ static bool is_suspicious(struct slice t, size_t at)
     case '_': return token_begins(t, at);
     default: return false;
     }
-}
-
-static bool is_card_byte(char c)
-{
-    return wholes[3][(unsigned char)c] & CARD;
 }
 
 /* A run without any of what a card number in groups has (digits_end in redact.c): a first group of 4, or all groups
@@ -330,6 +343,8 @@ static bool is_card_around(struct slice t, size_t at, size_t *looked_at)
     while (end < t.len && is_card_byte(t.at[end]))
         end++;
     *looked_at = end;
+    if (start > 0 && is_hex(t.at[start - 1]) && redact_is_behind_percent(t, start + 1))
+        start++; /* the last digit of `%D0` */
     struct slice run = {t.at + start, end - start};
     size_t digits = 0;
     while (digits < run.len && is_digit(run.at[digits]))

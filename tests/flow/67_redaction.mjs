@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+// Secrets drawn by a seed, in random surroundings, in every place of a beacon that holds a string, past the agent: none is in what was stored,
+// and texts without secrets are stored byte for byte. SEISMO_SEED and SEISMO_TEXTS draw others.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { beacon, exported, place, post, start, until } from '../lib/seismo.mjs';
+import { dice, harmlessText, secretAddress, secretText, shows } from '../lib/secrets.mjs';
+
+const seed = Number(process.env.SEISMO_SEED ?? 1);
+const texts = Number(process.env.SEISMO_TEXTS ?? 2000);
+const perBeacon = 50;
+
+// Where a text may stand; each gives an event with it there.
+const places = {
+  message: (text) => ({ kind: 'error', message: text }),
+  type: (text) => ({ kind: 'error', message: 'x', type: text }),
+  stack: (text) => ({ kind: 'error', message: 'x', stack: `Error: x\n    at f (https://shop.example/a.js:1:2)\n${text}` }),
+  name: (text) => ({ kind: 'click', selector: '#pay', name: text }),
+  selector: (text) => ({ kind: 'click', selector: `button[title=${JSON.stringify(text)}]`, name: 'x' }),
+  title: (text) => ({ kind: 'page', url: 'https://shop.example/', title: text }),
+  property: (text) => ({ kind: 'order', props: { note: text, list: [1, { deep: text }] } }),
+  member: (text) => ({ kind: 'order', props: { [text]: 'x' } }),
+  own: (text) => ({ kind: 'order', note: text }),
+};
+// Longer ones would be refused, or cut by a page.
+const limits = { type: 128, name: 128, title: 256, member: 64, selector: 300 };
+const addresses = {
+  url: (address) => ({ kind: 'page', url: new URL(address, 'https://shop.example').href }),
+  call: (address) => ({ kind: 'api', url: address, method: 'GET', status: 200, duration: 5 }),
+  referrer: (address) => ({ kind: 'page', url: 'https://shop.example/', referrer: address }),
+  from: (address) => ({ kind: 'route', url: 'https://shop.example/a', from: address }),
+  page: (address) => ({ kind: 'click', selector: '#pay', name: 'x', page: address }),
+};
+
+function drawn() {
+  const d = dice(seed), all = [];
+  for (let i = 0; i < texts; i++) {
+    const what = i % 3 === 0 ? { text: harmlessText(d) } : i % 3 === 1 ? secretText(d) : secretAddress(d);
+    const where = d.pick(what.address ? Object.keys(addresses) : Object.keys(places).filter((name) => !(what.text.length > limits[name])));
+    const event = (what.address ? addresses[where] : places[where])(what.address ?? what.text);
+    all.push({ ...what, where, event: { at: Date.now() - 100, page: '/cart', ...event } });
+  }
+  return all;
+}
+
+// Members that the schema does not know are kept as they were sent, escapes and all.
+const unescaped = (value) => (typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\\"', '"');
+// Stored as it is when it is harmless.
+const wholeOf = { message: (text, document) => document['error.message'] === text, name: (text, document) => document['seismo.click.name'] === text };
+
+test(`${texts} texts of seed ${seed}`, async () => {
+  const where = place(), seismo = await start(where), all = drawn();
+  try {
+    for (let i = 0; i * perBeacon < texts; i++) {
+      const answer = await post(seismo.publicUrl, beacon({ id: `redaction${i}`, events: all.slice(i * perBeacon, (i + 1) * perBeacon).map((one) => one.event) }));
+      assert.equal(answer.status, 202, answer.text);
+      assert.deepEqual(answer.json.rejected ?? [], []);
+    }
+    const documents = await until('all are stored', async () => { const found = await exported(where); return found.length >= texts && found; }, { within: 60000, every: 300 });
+    const found = new Map(documents.map((document) => [`${document['seismo.beacon.id']} ${document['seismo.beacon.index']}`, document]));
+    const wrong = [];
+    for (const [i, one] of all.entries()) {
+      const document = found.get(`redaction${Math.floor(i / perBeacon)} ${i % perBeacon}`);
+      assert.ok(document, `${i}`);
+      const stored = Object.values(document).map(unescaped).join('\n');
+      if (one.secret ? shows(stored, one.secret) : document['seismo.flags']?.includes('redacted')) wrong.push(one);
+      if (!one.secret && wholeOf[one.where] && !wholeOf[one.where](one.text, document)) wrong.push(one);
+    }
+    assert.deepEqual(wrong.slice(0, 20).map(({ kind, where: there, text, address, secret }) => ({ kind, there, text: text ?? address, secret })), []);
+  } finally {
+    await seismo.stop();
+    where.remove();
+  }
+});
