@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // only: stack
 // OpenSearch as the store: `seismo setup` installs what the node has, says what it left out, changes nothing the second time, and never
-// touches what is not ours; a beacon becomes documents once, also when it comes again.
+// touches what is not ours; a beacon becomes documents once, also when it comes again. The dashboards' panels find documents there as well.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -9,11 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { fill, quickAlerts } from '../kibana/fill.mjs';
+import { checkPanels } from '../kibana/panels.mjs';
 import { beacon, command, exported, metric, place, post, root, start, until } from '../lib/seismo.mjs';
 
 const run = promisify(execFile);
 
-test('setup twice and a beacon, on OpenSearch', { timeout: 175000 }, async (t) => {
+test('setup twice and a beacon, on OpenSearch', { timeout: 400000 }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seismo-opensearch-')), where = place();
   let seismo = null;
   chmodSync(dir, 0o755);
@@ -68,4 +70,9 @@ test('setup twice and a beacon, on OpenSearch', { timeout: 175000 }, async (t) =
   assert.equal(second.code, 0, second.stderr);
   assert.match(second.stdout, /: 0 of 4 templates installed, the others are as they should be; left out: the retention/);
   assert.deepEqual(await inUse(), before, 'not even the version of the cluster\'s state has moved');
+
+  const other = { SEISMO_DATA_DIR: join(where.folder, 'other'), SEISMO_STORE_NAMESPACE: `${where.name}other` };
+  seismo = await start(where, { within: 60000, environment: { ...quickAlerts, ...other } });
+  await fill(seismo, call, other.SEISMO_STORE_NAMESPACE).catch((error) => assert.fail(`${error.message}\n${seismo.log()}`));
+  assert.deepEqual((await checkPanels(call, other.SEISMO_STORE_NAMESPACE)).problems, []);
 });
