@@ -1,4 +1,5 @@
-/* `seismo sourcemap upload`: finds built scripts and their maps and keeps these by release, whether Seismo runs or not.
+/* `seismo sourcemap upload`: finds built scripts and their maps and keeps these by release, whether Seismo runs or not,
+ * or sends them to one that runs elsewhere (--url).
  *
  * A script's map is what its last `//# sourceMappingURL=` names, beside it; without one, SCRIPT.map. */
 #include <dirent.h>
@@ -10,14 +11,18 @@
 
 #include "base/clock.h"
 #include "commands.h"
+#include "http/http.h"
 #include "sourcemap/sourcemap.h"
 
 #define PATH_BYTES 2048
 #define MAX_DEPTH 32
 #define TAIL_BYTES 4096 /* in which the map is named */
+#define ANSWER_BYTES 65536
 
 struct upload {
     const char *folder;
+    const char *url, *token; /* of a running Seismo that takes the maps; NULL: they go to the folder */
+    struct http_client *client;
     struct slice release;
     const char *prefix;
     int kept, failed;
@@ -84,6 +89,64 @@ static enum err read_whole(const char *path, struct buf *buf, struct err_text *t
     return is_bad ? err_set(text, ERR_IO, "it cannot be read") : ERR_OK;
 }
 
+/* ---- to another machine ---- */
+
+static void add_parameter(struct buf *buf, const char *name, struct slice value)
+{
+    buf_printf(buf, "%s=", name);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.at[i];
+        bool is_plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || memchr("-._~/", c, 5);
+        buf_printf(buf, is_plain ? "%c" : "%%%02X", (unsigned char)c); /* NOLINT: both formats are literals */
+    }
+}
+
+static void open_client(struct upload *upload, struct buf *authorization)
+{
+    if (!upload->url)
+        return;
+    buf_printf(authorization, "Bearer %s", upload->token);
+    buf_char(authorization, '\0');
+    upload->client = http_client_new(&(struct http_options){.connect_timeout_ms = 10000,
+                                                            .timeout_ms = 120000,
+                                                            .authorization = *upload->token ? authorization->at : NULL,
+                                                            .max_response = ANSWER_BYTES});
+}
+
+static enum err send_map(const struct upload *upload, const char *path, struct slice map, struct err_text *text)
+{
+    static const char *const headers[] = {"Content-Encoding: gzip", NULL};
+    struct buf url, packed;
+    struct http_response response;
+    buf_init(&url, 16384);
+    buf_init(&packed, SOURCEMAP_MAX_BYTES);
+    http_response_init(&response, ANSWER_BYTES);
+    size_t n = strlen(upload->url);
+    buf_printf(&url, "%.*s/api/sourcemaps?", (int)(n && upload->url[n - 1] == '/' ? n - 1 : n), upload->url);
+    add_parameter(&url, "release", upload->release);
+    buf_char(&url, '&');
+    add_parameter(&url, "path", slice_of(path));
+    buf_char(&url, '\0');
+    enum err err = sourcemap_pack(map, &packed, text);
+    struct http_request request = {.method = "PUT",
+                                   .url = url.at,
+                                   .content_type = "application/json",
+                                   .body = buf_slice(&packed),
+                                   .headers = headers};
+    if (!err)
+        err = http_send(upload->client, &request, &response, text);
+    if (!err && response.status != 200)
+        err = err_set(text, ERR_HTTP, "%s answered %d: %.*s", upload->url, response.status,
+                      (int)(response.body.len < 300 ? response.body.len : 300),
+                      response.body.len ? response.body.at : "");
+    http_response_done(&response);
+    buf_done(&packed);
+    buf_done(&url);
+    return err;
+}
+
+/* ---- each map ---- */
+
 /* name: below the prefix. */
 static void keep(struct upload *upload, const char *map, const char *name)
 {
@@ -96,7 +159,8 @@ static void keep(struct upload *upload, const char *map, const char *name)
                        ? read_whole(map, &bytes, &text)
                        : err_set(&text, ERR_USAGE, "no path can be made of %s", url);
     if (!err)
-        err = sourcemaps_keep(upload->folder, upload->release, path, buf_slice(&bytes), &text);
+        err = upload->url ? send_map(upload, path, buf_slice(&bytes), &text)
+                          : sourcemaps_keep(upload->folder, upload->release, path, buf_slice(&bytes), &text);
     buf_done(&bytes);
     if (err) {
         fprintf(stderr, "seismo sourcemap: %s %s: %s: %s\n", err_code(err), err_sentence(err), map, text.at);
@@ -157,7 +221,10 @@ static void take(struct upload *upload, const char *path)
 
 static int usage(void)
 {
-    fputs("usage: seismo sourcemap upload [--config FILE] --release R [--url-prefix P] FILE|FOLDER...\n", stderr);
+    fputs(
+        "usage: seismo sourcemap upload [--config FILE] --release R [--url-prefix P] [--url U [--token T]] "
+        "FILE|FOLDER...\n",
+        stderr);
     return EXIT_USAGE;
 }
 
@@ -172,6 +239,10 @@ static bool parse(struct upload *upload, int argc, char **argv, int *ret_n)
             upload->release = slice_of(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "--url-prefix") == 0)
             upload->prefix = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--url") == 0)
+            upload->url = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--token") == 0)
+            upload->token = argv[++i];
         else if (argv[i][0] == '-')
             return false;
         else
@@ -181,23 +252,35 @@ static bool parse(struct upload *upload, int argc, char **argv, int *ret_n)
     return n > 0 && upload->release.len > 0 && upload->release.len <= 1024;
 }
 
+static enum err expire(const struct upload *upload, const struct config *config, struct err_text *text)
+{
+    int64_t oldest_s = clock_wall_ms() / 1000 - config_int(config, SETTING_SOURCEMAPS_RETENTION_DAYS) * 86400;
+    if (upload->url || upload->kept == 0)
+        return ERR_OK;
+    return sourcemaps_expire(upload->folder, oldest_s, (uint64_t)config_int(config, SETTING_SOURCEMAPS_MAX_BYTES),
+                             text);
+}
+
 int command_sourcemap(const struct config *config, int argc, char **argv)
 {
     char folder[1100];
-    struct upload upload = {.folder = folder, .prefix = ""};
+    struct upload upload = {.folder = folder, .prefix = "", .token = config_text(config, SETTING_INNER_TOKEN)};
     struct err_text text = {""};
+    struct buf authorization;
     int n;
     if (!parse(&upload, argc, argv, &n))
         return usage();
+    buf_init(&authorization, 4096);
+    open_client(&upload, &authorization);
     folder_of_sourcemaps(config, folder, sizeof folder);
     for (int i = 0; i < n; i++)
         take(&upload, argv[i]);
-    int64_t oldest_s = clock_wall_ms() / 1000 - config_int(config, SETTING_SOURCEMAPS_RETENTION_DAYS) * 86400;
-    enum err err = upload.kept ? sourcemaps_expire(folder, oldest_s,
-                                                   (uint64_t)config_int(config, SETTING_SOURCEMAPS_MAX_BYTES), &text)
-                               : ERR_OK;
+    http_client_free(upload.client);
+    buf_done(&authorization);
+    enum err err = expire(&upload, config, &text);
     if (err)
         return complain("sourcemap", err, &text);
-    printf("%d source maps kept for release %.*s\n", upload.kept, SLICE_ARG(upload.release));
+    printf("%d source maps %s for release %.*s\n", upload.kept, upload.url ? "sent" : "kept",
+           SLICE_ARG(upload.release));
     return upload.failed ? EXIT_FAILED : EXIT_OK;
 }

@@ -393,6 +393,22 @@ static bool resolve_stack(void *ctx, struct slice release, struct slice stack, i
     return is_resolved;
 }
 
+static enum err keep_map(void *ctx, struct slice release, struct slice name, struct slice body, bool is_gzip,
+                         char *ret_path, size_t size, struct err_text *text)
+{
+    return sourcemaps_take(ctx, release, name, body, is_gzip, ret_path, size, text);
+}
+
+/* NULL: none are taken. */
+static struct sourcemaps_door *open_door(const struct config *c, bool has_page)
+{
+    static struct sourcemaps_door door;
+    folder_of_sourcemaps(c, door.folder, sizeof door.folder);
+    door.retention_days = (int)config_int(c, SETTING_SOURCEMAPS_RETENTION_DAYS);
+    door.max_bytes = (uint64_t)config_int(c, SETTING_SOURCEMAPS_MAX_BYTES);
+    return has_page && config_int(c, SETTING_SOURCEMAPS_UPLOAD_BYTES) > 0 ? &door : NULL;
+}
+
 static struct sourcemaps *open_sourcemaps(const struct seismo *seismo)
 {
     char folder[1100];
@@ -411,6 +427,7 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
     assets[3] = (struct live_asset){"/api/openapi.json", "application/json", asset_live_api()};
     const struct config *c = seismo->config;
     seismo->sourcemaps = open_sourcemaps(seismo);
+    struct sourcemaps_door *door = open_door(c, has_page);
     struct live_options options = {
         .address = config_text(c, SETTING_LISTEN_INNER),
         .access_token = config_text(c, SETTING_INNER_TOKEN),
@@ -438,6 +455,9 @@ static enum err start_live(struct seismo *seismo, struct err_text *text)
         .demo_service = first_service(seismo),
         .resolve_stack = seismo->sourcemaps ? resolve_stack : NULL,
         .resolve_ctx = seismo->sourcemaps,
+        .keep_map = door ? keep_map : NULL,
+        .keep_ctx = door,
+        .upload_bytes = door ? (size_t)config_int(c, SETTING_SOURCEMAPS_UPLOAD_BYTES) : 0,
         .diagnosis = seismo->diagnosis ? diagnose : NULL,
         .diagnosis_ctx = seismo->diagnosis,
     };
@@ -686,7 +706,8 @@ static const struct command {
     {"access", command_access, "print a one-time link to the live page"},
     {"reset-access", command_reset_access, "end all sessions and links of the live page, print a new link"},
     {"sourcemap", command_sourcemap,
-     "upload --release R [--url-prefix P] FILE|FOLDER...: keep source maps, by which stacks are shown"},
+     "upload --release R [--url-prefix P] [--url U [--token T]] FILE|FOLDER...: keep source maps, by which stacks are "
+     "shown"},
     {"code", command_code, "read messages from stdin, print each one's error code"},
 };
 

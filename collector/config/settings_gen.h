@@ -59,6 +59,7 @@
     X(SOURCEMAPS_PATH, "sourcemaps.path", STRING, "", 0, 0, "", "", false, "Folder in which they are kept; empty is sourcemaps in data_dir. Where several instances have role live, a folder that all of them and the uploading machine share.") \
     X(SOURCEMAPS_RETENTION_DAYS, "sourcemaps.retention_days", INT, "90", 1, 3650, "days", "", false, "How long a release's maps are kept after their upload; looked at with each upload.") \
     X(SOURCEMAPS_MAX_BYTES, "sourcemaps.max_bytes", INT, "2147483648", 1048576, 1099511627776, "bytes", "", false, "How much all maps may take; the oldest make room.") \
+    X(SOURCEMAPS_UPLOAD_BYTES, "sourcemaps.upload_bytes", BYTES, "0", 0, 67108864, "bytes", "", false, "Largest map, as sent, that the inner listener takes from `seismo sourcemap upload --url`; 16 MiB is plenty with gzip. 0: none. Each connection may hold so much memory before its access is looked at.") \
     X(ELASTIC_URL, "elastic.url", STRING, "", 0, 0, "", "", false, "Addresses of Elasticsearch, as http://127.0.0.1:9200, separated by commas, at most eight. They take turns.") \
     X(ELASTIC_CLOUD_ID, "elastic.cloud_id", STRING, "", 0, 0, "", "", false, "Cloud id of an Elastic Cloud deployment, instead of url.") \
     X(ELASTIC_API_KEY, "elastic.api_key", STRING, "", 0, 0, "", "", true, "API key, encoded as Elasticsearch gives it out.") \

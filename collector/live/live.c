@@ -11,7 +11,9 @@
 #include "live/live_int.h"
 
 #define MAX_CONNECTIONS 512
+#define MAX_BODY 8192
 #define REQUEST_TIMEOUT_MS 15000
+#define UPLOAD_TIMEOUT_MS 120000 /* where maps are taken */
 #define SESSION_MS 2592000000
 
 static const struct {
@@ -166,6 +168,10 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         live_streams_open(live->streams, request);
         return;
     }
+    if (live_is_upload(live, request)) {
+        live_upload(live, request);
+        return;
+    }
     live_answer_fn *change = slice_is(serve_method(request), "POST") ? change_of(path) : NULL;
     if (change) {
         make_change(live, request, change);
@@ -197,6 +203,12 @@ static enum err check(const struct live *live, struct serve_request *request, in
         *ret_what = "requests from pages of other origins are not answered";
         return ERR_FORBIDDEN;
     }
+    if (live_is_upload(live, request))
+        return ERR_OK;
+    *ret_status = 413;
+    if (serve_body(request).len > MAX_BODY)
+        return ERR_TOO_LARGE;
+    *ret_status = 403;
     bool is_post = slice_is(serve_method(request), "POST");
     if (is_post && slice_is(serve_path(request), "/enter"))
         return ERR_OK;
@@ -358,9 +370,9 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
     struct serve_options serve = {
         .address = live->options.address,
         .loops = 1,
-        .max_body = 8192,
+        .max_body = live->options.upload_bytes > MAX_BODY ? live->options.upload_bytes : MAX_BODY,
         .max_connections = MAX_CONNECTIONS,
-        .request_timeout_ms = REQUEST_TIMEOUT_MS,
+        .request_timeout_ms = live->options.keep_map ? UPLOAD_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
     };
     err = serve_start(&live->serve, &serve, handle, live, text);
     if (err != ERR_OK) {

@@ -51,6 +51,12 @@ struct live_options {
      * what it needed from *left_ms. NULL: there are no maps. Any thread; may read files. */
     bool (*resolve_stack)(void *ctx, struct slice release, struct slice stack, int64_t *left_ms, struct buf *buf);
     void *resolve_ctx;
+    /* Keeps the source map of a script, as sent; ret_path of size bytes: under which it is found. ERR_BAD_PARAMETER
+     * when it cannot be used. NULL: none are taken. A worker; writes files. */
+    enum err (*keep_map)(void *ctx, struct slice release, struct slice name, struct slice body, bool is_gzip,
+                         char *ret_path, size_t size, struct err_text *text);
+    void *keep_ctx;
+    size_t upload_bytes; /* of a map, as sent */
     /* Adds what the public listener of this process knows about beacons that do not arrive to an object that is open;
      * NULL: it has none. Any thread, quick. */
     void (*diagnosis)(void *ctx, const char *public_url, const char *key, struct buf *buf);

@@ -48,6 +48,7 @@ struct live_query {
     size_t limit;
     struct slice body, peer; /* of a change: what was sent, and from where */
     struct slice who;        /* of a change: whom a proxy of ours names; len 0: nobody */
+    bool is_gzip;            /* the body is */
     bool is_change;          /* a POST: never answered from what is kept */
     bool is_timed;           /* from or to was given, not only a range */
 };
@@ -219,6 +220,11 @@ enum err live_remarks_get(struct live *live, struct remarks *ret_remarks, uint64
 /* The fields "acknowledged" and "silence" of one alert; "silences", all that hold. */
 void live_write_remarks(struct buf *buf, const struct remarks *remarks, const struct alert *alert, int64_t now_ms);
 void live_write_silences(struct buf *buf, const struct remarks *remarks, int64_t now_ms);
+
+/* ---- source maps ---- */
+/* The request is `PUT /api/sourcemaps`, and maps are taken. */
+bool live_is_upload(const struct live *live, const struct serve_request *request);
+void live_upload(struct live *live, struct serve_request *request);
 
 /* ---- audit ---- */
 /* Notes in the log who opened whose timeline. The loop's thread. */

@@ -193,14 +193,14 @@ enum err sourcemaps_keep(const char *folder, struct slice release, const char *p
 {
     char digest[DIGEST_HEX + 1], file[FILE_PATH_BYTES];
     struct buf reference;
-    enum err err = check_map(map, text);
+    hash_hex(map, digest, DIGEST_HEX);
+    map_path(folder, digest, file);
+    enum err err = access(file, R_OK) == 0 ? ERR_OK : check_map(map, text); /* what is kept was checked */
     if (err)
         return err;
     int fd = lock(folder, text);
     if (fd < 0)
         return ERR_IO;
-    hash_hex(map, digest, DIGEST_HEX);
-    map_path(folder, digest, file);
     if (access(file, R_OK) != 0)
         err = write_file(file, map, text);
     buf_init(&reference, 8192);

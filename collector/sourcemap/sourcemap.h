@@ -10,9 +10,12 @@
 #ifndef SEISMO_SOURCEMAP_SOURCEMAP_H
 #define SEISMO_SOURCEMAP_SOURCEMAP_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
+#define SOURCEMAP_RELEASE_BYTES 1024   /* of its name */
 #define SOURCEMAP_MAX_BYTES 67108864   /* of one map */
 #define SOURCEMAP_MAX_SEGMENTS 4000000 /* of one map, decoded: 24 bytes each */
 #define SOURCEMAP_MAX_NAMES 1000000    /* and as many sources */
@@ -44,6 +47,21 @@ bool sourcemap_path(struct slice url, char *ret_path, size_t size);
  * be read here, ERR_TOO_LARGE past a bound, ERR_IO. */
 enum err sourcemaps_keep(const char *folder, struct slice release, const char *path, struct slice map,
                          struct err_text *text);
+/* gzip: what `seismo sourcemap upload --url` sends. buf is empty and allows SOURCEMAP_MAX_BYTES. */
+enum err sourcemap_pack(struct slice map, struct buf *buf, struct err_text *text);
+
+/* Where uploads by HTTP go. */
+struct sourcemaps_door {
+    char folder[1100];
+    int retention_days;
+    uint64_t max_bytes;
+    _Atomic int64_t expired_ms; /* when old ones were removed last, monotonic; 0: never */
+};
+/* Keeps a map that came over the network, as sourcemaps_keep does; old ones are removed at most once a minute.
+ * ERR_BAD_PARAMETER when it cannot be used. ret_path: under which it is found. Any thread. */
+enum err sourcemaps_take(struct sourcemaps_door *door, struct slice release, struct slice name, struct slice body,
+                         bool is_gzip, char *ret_path, size_t size, struct err_text *text);
+
 /* Removes what was kept before oldest_s (seconds since the epoch), then the oldest until max_bytes are left, and maps
  * of which no release knows any more. */
 enum err sourcemaps_expire(const char *folder, int64_t oldest_s, uint64_t max_bytes, struct err_text *text);

@@ -2,6 +2,7 @@
  *
  *   decode.c     bytes to segments; where a place in the built file comes from
  *   keep.c       the folder
+ *   take.c       what comes by HTTP: gzip, and from there into the folder
  *   sourcemap.c  the maps in memory; stacks */
 #ifndef SEISMO_SOURCEMAP_SOURCEMAP_INT_H
 #define SEISMO_SOURCEMAP_SOURCEMAP_INT_H

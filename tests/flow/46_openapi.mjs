@@ -25,7 +25,8 @@ function routes() {
   const table = (name) => [...new RegExp(`${name}\\[\\] = \\{(.*?)\\n\\};`, 's').exec(source)[1].matchAll(/\{"(\/[^"]+)",/g)].map((found) => found[1]);
   const known = [...table('answers').map((path) => ['get', path]), ...table('changes').map((path) => ['post', path])];
   const named = new Set([...source.matchAll(/slice_is\([^"]*"(\/api\/[^"]+)"/g)].map((found) => found[1]));
-  return [...known, ...[...named].map((path) => ['get', path])];
+  const uploads = [...source.matchAll(/#define LIVE_UPLOAD_PATH "([^"]+)"/g)].map((found) => ['put', found[1]]);
+  return [...known, ...uploads, ...[...named].map((path) => ['get', path])];
 }
 
 const documented = () => Object.entries(api.paths).flatMap(([path, item]) => Object.keys(item).map((method) => [method, path]));

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Source maps: uploaded by the command, an error's minified stack is shown as it stands in the source, and no map is ever served.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
 import { beacon, command, place, post, start, until } from '../lib/seismo.mjs';
 
@@ -83,6 +84,45 @@ test('an error is shown as it stands in the source', async () => {
         assert.ok(reply.status >= 400, `${url}${path}: ${reply.status}`);
         assert.ok(!text.includes('mappings'), path);
       }
+  } finally {
+    await seismo?.stop();
+    where.remove();
+  }
+});
+
+test('maps are sent from a machine that does not reach the folder', async () => {
+  const token = 'a-token-of-many-letters';
+  const where = place({ environment: { ...embedded.environment, SEISMO_INNER_TOKEN: token, SEISMO_SOURCEMAPS_UPLOAD_BYTES: '1000000' } });
+  const [folder, script, map] = build(where.folder);
+  const bytes = readFileSync(join(folder, 'assets/shop.js.map'));
+  const maps = () => (existsSync(join(where.folder, 'sourcemaps/maps')) ? readdirSync(join(where.folder, 'sourcemaps/maps')) : []);
+  let seismo;
+  try {
+    seismo = await start(where, { within: 60000 });
+    const send = (args) => command({ environment: {} }, ['sourcemap', 'upload', '--release', 'shop@1/2 \u00e4', '--url', seismo.innerUrl, ...args, folder]);
+    const refused = await send(['--token', 'another-token-of-letters']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /answered 401/);
+    assert.ok(!refused.stderr.includes('another-token'));
+    const put = (body, headers = {}, query = 'release=1&path=/a.js') => fetch(`${seismo.innerUrl}/api/sourcemaps?${query}`, { method: 'PUT', headers: { authorization: `Bearer ${token}`, ...headers }, body });
+    const wrong = [[bytes, { authorization: '' }, 401], [bytes, { origin: 'http://elsewhere.test' }, 403], ['{"version":3}', {}, 400], [bytes, { 'content-encoding': 'gzip' }, 400], [gzipSync(Buffer.alloc(70_000_000, ' ')), { 'content-encoding': 'gzip' }, 400], [Buffer.alloc(1_200_000, ' '), {}, 413]];
+    for (const [body, headers, status] of wrong) assert.equal((await put(body, headers)).status, status, `${status}`);
+    assert.equal((await put(bytes, {}, 'path=/a.js')).status, 400, 'no release');
+    assert.equal((await fetch(`${seismo.publicUrl}/api/sourcemaps?release=1&path=/a.js`, { method: 'PUT', body: bytes })).status, 404);
+    assert.deepEqual(maps(), [], 'none of them was kept');
+
+    for (let twice = 0; twice < 2; twice++) {
+      const sent = await send(['--token', token]);
+      assert.equal(sent.code, 0, sent.stderr);
+      assert.match(sent.stdout, /^\/assets\/shop\.js <- .*shop\.js\.map\n1 source maps sent for release shop@1\/2 \u00e4\n$/);
+      assert.equal(maps().length, 1);
+    }
+    const { column, source, line } = places(script, map).find((at) => at.source);
+    assert.equal((await post(seismo.publicUrl, beacon({ version: 'shop@1/2 \u00e4', session: 'session-sent', events: [error(Date.now(), stackOf([column]))] }), from)).status, 202);
+    const ask = async (path) => (await fetch(seismo.innerUrl + path, { headers: { authorization: `Bearer ${token}` } })).json();
+    const [row] = await until('the session', async () => (await ask('/api/session?id=session-sent')).rows, { within: 60000 });
+    assert.match(row.resolved, new RegExp(`${source}:${line}:`));
+    assert.equal((await fetch(`${seismo.innerUrl}/api/sourcemaps?release=1&path=/a.js`, { headers: { authorization: `Bearer ${token}` } })).status, 404, 'none is given back');
   } finally {
     await seismo?.stop();
     where.remove();
