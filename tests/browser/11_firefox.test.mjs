@@ -89,7 +89,7 @@ test('Firefox: a journey arrives, to the last word of a closed tab', async () =>
   await poll('the next page', () => tab.run(() => document.readyState === 'complete' && !!window.seismo?.started && location.pathname === '/next'), { within: 40000 });
   await tab.run(() => { window.seismo('event', 'last-word'); });
   await tab.close();
-  await until((one) => one.kind === 'last-word', 'the last word');
+  await stage.own('journey', 'last-word');
   await until((one) => one.kind === 'page' && one.page === '/next', 'the load of the page that was closed');
   assert.deepEqual(stage.events('journey').filter((one) => one.name === 'CLS'), []);
   /* The page's own errors and nothing else. */

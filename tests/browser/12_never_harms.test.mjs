@@ -128,7 +128,7 @@ test('and after the agent has stopped it is as it was, with the patches that oth
 test('and tells of it wherever anything can be told', async () => {
   const silent = [];
   for (const name of names.filter((one) => !mute.includes(one))) {
-    await stage.event(`k ${name}`, (one) => one.kind === 'probe').catch(() => silent.push(name));
+    await stage.own(`k ${name}`, 'probe').catch(() => silent.push(name));
   }
   if (silent.length) assert.fail(silent.join('\n'));
   await stage.event('k untouched', (one) => one.kind === 'click');

@@ -75,8 +75,8 @@ test('a React application of Vite with strict types: built, and its views, event
   assert.equal(load.page, '/');
   await stage.event('KEY', (one) => one.kind === 'route' && one.url === '/product/17');
   await stage.event('KEY', (one) => one.kind === 'click' && one.name === 'Buy' && one.role === 'button');
-  const purchase = await stage.event('KEY', (one) => (one.name ?? one.kind) === 'purchase');
-  assert.equal(purchase.product, '17');
+  const purchase = await stage.own('KEY', 'purchase');
+  assert.equal((purchase.props ?? purchase).product, '17');
   const error = await stage.event('KEY', (one) => one.kind === 'error' && one.message === 'a component failed');
   assert.deepEqual([error.type, error.source], ['RangeError', 'manual']);
   await stage.event('KEY', (one) => one.kind === 'vital' && one.name === 'LCP');
@@ -95,7 +95,7 @@ test('the script of the package, by a plain tag', async () => {
   await page.getByRole('button', { name: 'Press' }).click();
   await page.waitForFunction(() => window.seismo.started);
   await page.goto('about:blank');
-  await stage.event('plain', (one) => (one.name ?? one.kind) === 'early');
+  await stage.own('plain', 'early');
   await stage.event('plain', (one) => one.kind === 'page' && one.page === '/plain');
   await stage.event('plain', (one) => one.kind === 'vital' && one.name === 'FCP');
   assert.deepEqual(page.problems, []);

@@ -6,7 +6,7 @@
 //   await stage.event('key', (one) => one.kind === 'click')
 //
 // A page of the site: { headers, status, body } or { headers, text }; `text` is the whole answer. Under /api/ it answers calls: /api/500
-// with that status, /api/echo with method and body, /api/drip in two parts.
+// with that status, /api/echo with method and body, /api/headers with the headers that a page sets, /api/drip in two parts, /api/away?to= elsewhere.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -40,12 +40,14 @@ export async function openStage(pages = {}) {
       await sleep(30);
     }
   };
+  /** Something of the page's own by `seismo('event', name)`. */
+  stage.own = (key, name) => stage.event(key, (one) => (one.kind === 'event' ? one.name : one.kind) === name, name);
   stage.close = () => [collector, site].forEach(({ server }) => { server.close(); server.closeAllConnections(); });
   return stage;
 }
 
 async function answer(stage, request, response, { pathname, searchParams }, body) {
-  if (pathname.startsWith('/api/')) return call(request, response, pathname.slice(5), body);
+  if (pathname.startsWith('/api/')) return call(request, response, pathname.slice(5), searchParams, body);
   if (pathname === '/report') { stage.reports.push(String(body)); return response.writeHead(204).end(); }
   const page = stage.pages[pathname];
   if (!page) return response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
@@ -55,8 +57,16 @@ async function answer(stage, request, response, { pathname, searchParams }, body
   response.end(typeof text === 'string' ? text.replaceAll('{{tag}}', tag) : text);
 }
 
-async function call(request, response, what, body) {
+async function call(request, response, what, searchParams, body) {
   response.setHeader('cache-control', 'no-store');
+  response.setHeader('access-control-allow-origin', '*');
+  if (what === 'headers') {
+    /* What a page sets itself. A trace that the agent adds on the page's own origin is not told; one on another's is. */
+    const { 'content-type': type, 'x-own': own, 'x-other': other, traceparent: trace, host } = request.headers;
+    const told = !trace || (trace.length === 55 && !host.startsWith('localhost')) ? undefined : trace;
+    return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ method: request.method, body: String(body), type, own, other, trace: told }));
+  }
+  if (what === 'away') return response.writeHead(307, { location: searchParams.get('to') }).end();
   if (what === 'echo') return response.writeHead(200, { 'content-type': 'text/plain' }).end(`${request.method} ${body}`);
   if (what === 'drip') {
     response.writeHead(200, { 'content-type': 'text/plain' }).write('a');

@@ -1,5 +1,5 @@
 // Hostile worlds, as a classic script of a page: harm.worlds maps a name to what is done to the page before the agent comes.
-// A world that says `mute` is one in which nothing can be sent; in all others something must arrive.
+// A world that says `mute` is one in which nothing can be sent; in all others something must arrive. In a `thorough` one more is tried.
 'use strict';
 var harm = { worlds: {} };
 
@@ -38,7 +38,8 @@ var harm = { worlds: {} };
   /* Without these no event can be made, or none be told apart from its own end. */
   const MUTE = /^(?:URL|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
 
-  const add = (name, make, mute = false) => { harm.worlds[name] = { make, mute }; };
+  const THOROUGH = ['untouched', 'functions frozen', 'fetch of a library', 'XMLHttpRequest that inherits', 'promises of a library', 'Object.prototype with more members', 'a patch before', 'a patch after'];
+  const add = (name, make, mute = false) => { harm.worlds[name] = { make, mute, thorough: THOROUGH.includes(name) }; };
   for (const path of FUNCTIONS) for (const way of ['missing', 'throwing when used']) add(`${path} ${way}`, () => WAYS[way](path), MUTE.test(path));
   for (const path of OBJECTS) for (const way of ['missing', 'throwing when read']) add(`${path} ${way}`, () => WAYS[way](path), MUTE.test(path));
   for (const path of MEMBERS) for (const way of ['missing', 'throwing when used']) add(`${path} ${way}`, () => WAYS[way](path), MUTE.test(path));
