@@ -14,6 +14,7 @@
 #include "assets.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "bus/bus.h"
 #include "commands.h"
 #include "config/config.h"
@@ -554,6 +555,7 @@ static bool stop(struct seismo *seismo, int code)
     int deadline_ms = (int)config_int(seismo->config, SETTING_DRAIN_DEADLINE_MS);
     int64_t until_ms = clock_mono_ms() + grace_ms + deadline_ms;
     ending_begin(grace_ms + deadline_ms + PAST_DEADLINE_MS, code);
+    notify_stopping(grace_ms + deadline_ms + 2 * PAST_DEADLINE_MS);
     ingest_stop(seismo->ingest, grace_ms, deadline_ms);
     bus_marks_stop(seismo->marks);
     validate_sink_free(seismo->to_validate);
@@ -590,6 +592,7 @@ static void say_addresses(const struct seismo *seismo)
                seismo->roles & ROLE_LIVE ? "live page" : "listening inner", live_port(seismo->live));
     printf("ready\n");
     fflush(stdout);
+    notify("READY=1");
 }
 
 static void wait_for_the_end(const struct seismo *seismo)

@@ -1,0 +1,15 @@
+/* Tells the service manager how far this process is: sd_notify's protocol, which is one datagram to the socket that
+ * NOTIFY_SOCKET names. Without one, or when nobody listens there, nothing happens: a manager that is deaf stops no
+ * work. Any thread. */
+#ifndef SEISMO_BASE_NOTIFY_H
+#define SEISMO_BASE_NOTIFY_H
+
+#include <stdbool.h>
+
+/* state: lines as "READY=1" (systemd.notify(3)), at most NOTIFY_MAX_BYTES. True: it was handed over. Never blocks. */
+#define NOTIFY_MAX_BYTES 512
+bool notify(const char *state);
+/* The process ends within so many ms: STOPPING, and that much time before the manager kills. */
+bool notify_stopping(int within_ms);
+
+#endif
