@@ -12,17 +12,29 @@ function(seismo_compress from to)
   set_property(GLOBAL APPEND PROPERTY seismo_packed ${packed}/${to})
 endfunction()
 seismo_compress(${CMAKE_SOURCE_DIR}/CHANGELOG.md changelog.gz)
+if(NOT CPACK_PACKAGE_CONTACT) # who distributes the package names himself: cmake -D CPACK_PACKAGE_CONTACT="Name <mail>"
+  set(CPACK_PACKAGE_CONTACT "The authors of Seismo <seismo@localhost>")
+endif()
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC) # minds SOURCE_DATE_EPOCH
+file(CONFIGURE OUTPUT ${packed}/changelog.Debian @ONLY CONTENT
+"seismo (@PROJECT_VERSION@-1) unstable; urgency=medium
+
+  * What has changed: changelog.gz beside this file.
+
+ -- @CPACK_PACKAGE_CONTACT@  @now@
+")
+seismo_compress(${packed}/changelog.Debian changelog.Debian.gz)
 get_property(all_packed GLOBAL PROPERTY seismo_packed)
 add_custom_target(packed DEPENDS ${all_packed})
 
 install(TARGETS seismo RUNTIME DESTINATION bin)
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/seismo.service DESTINATION lib/systemd/system)
 install(FILES ${deb}/seismo.yaml DESTINATION /etc/seismo)
-install(FILES ${deb}/copyright ${packed}/changelog.gz DESTINATION share/doc/seismo)
+install(FILES ${deb}/copyright ${packed}/changelog.gz ${packed}/changelog.Debian.gz DESTINATION share/doc/seismo)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME seismo)
-set(CPACK_PACKAGE_CONTACT "The authors of Seismo <seismo@localhost>")
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)

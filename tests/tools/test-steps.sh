@@ -404,6 +404,7 @@ all_steps() {
   suite 'fuzz targets' fuzz
   check 'compose file and load balancer' check_compose
   first_chart
+  check 'the package on a bare machine: install, start, upgrade, remove, purge' tests/tools/package
   stack_steps
 }
 
