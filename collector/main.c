@@ -17,6 +17,7 @@
 #include "base/notify.h"
 #include "bus/bus.h"
 #include "commands.h"
+#include "commands_gen.h"
 #include "config/config.h"
 #include "detect/detect.h"
 #include "ending.h"
@@ -694,24 +695,9 @@ static const struct command {
     int (*run)(const struct config *config, int argc, char **argv);
     const char *sentence;
 } commands[] = {
-    {"run", command_run, "[--roles LIST]: take beacons in, store them, show them, tell people"},
-    {"setup", command_setup,
-     "[--strict] [--kibana URL [--space ID]]: make what the bus and the store need: topics, templates, tables; import "
-     "the "
-     "dashboards; may be repeated"},
-    {"check-config", command_check_config, "[--print]: check the configuration and stop"},
-    {"export", command_export,
-     "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line"},
-    {"mark", command_mark, "deploy NAME [--application A] [--service S] [--environment E]: a mark on every chart"},
-    {"demo", command_demo,
-     "[--remove]: fill the stopped store with 24 hours of marked sample data, or take it out again"},
-    {"forget", command_forget, "--user ID [--application A] [--dry-run]: remove a user from the store"},
-    {"access", command_access, "print a one-time link to the live page"},
-    {"reset-access", command_reset_access, "end all sessions and links of the live page, print a new link"},
-    {"sourcemap", command_sourcemap,
-     "upload --release R [--url-prefix P] [--url U [--token T]] FILE|FOLDER...: keep source maps, by which stacks are "
-     "shown"},
-    {"code", command_code, "read messages from stdin, print each one's error code"},
+#define ROW(name, function, sentence) {name, function, sentence},
+    COMMANDS(ROW)
+#undef ROW
 };
 
 static int usage(FILE *to)

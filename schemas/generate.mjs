@@ -8,8 +8,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeSettings, writeWire } from "./generate/c.mjs";
+import { writeBash, writeCommandTable, writeFish, writeZsh } from "./generate/commands.mjs";
 import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
 import { writeKibana } from "./generate/kibana.mjs";
+import { writeConfigPage, writeProgramPage } from "./generate/man.mjs";
 import { writeReference } from "./generate/markdown.mjs";
 import { writePaths } from "./generate/paths.mjs";
 import { writeTypes } from "./generate/typescript.mjs";
@@ -20,6 +22,7 @@ const schemas = Object.fromEntries(
   NAMES.map((name) => [name, JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), "utf8"))]));
 
 const api = JSON.parse(readFileSync(join(root, "schemas/live-api.json"), "utf8"));
+const commands = JSON.parse(readFileSync(join(root, "schemas/commands.json"), "utf8"));
 
 function check() {
   const faults = NAMES.flatMap((name) =>
@@ -38,6 +41,12 @@ function outputs() {
     ["js-agent/src/wire_gen.ts", writeTypes(schemas.beacon)],
     ...NAMES.map((name) => [`docs/reference/${name}.md`, writeReference(name, schemas[name])]),
     ["collector/kibana/objects_gen.ndjson", writeKibana(root)],
+    ["collector/commands_gen.h", writeCommandTable(commands)],
+    ["deploy/completion/seismo.bash", writeBash(commands)],
+    ["deploy/completion/_seismo", writeZsh(commands)],
+    ["deploy/completion/seismo.fish", writeFish(commands)],
+    ["deploy/man/seismo.1", writeProgramPage(commands)],
+    ["deploy/man/seismo.yaml.5", writeConfigPage(schemas.config)],
     ["docs/reference/live-api.md", writePaths("live-api", api)],
   ]);
 }

@@ -24,6 +24,8 @@ file(CONFIGURE OUTPUT ${packed}/changelog.Debian @ONLY CONTENT
  -- @CPACK_PACKAGE_CONTACT@  @now@
 ")
 seismo_compress(${packed}/changelog.Debian changelog.Debian.gz)
+seismo_compress(${CMAKE_SOURCE_DIR}/deploy/man/seismo.1 seismo.1.gz)
+seismo_compress(${CMAKE_SOURCE_DIR}/deploy/man/seismo.yaml.5 seismo.yaml.5.gz)
 get_property(all_packed GLOBAL PROPERTY seismo_packed)
 add_custom_target(packed DEPENDS ${all_packed})
 
@@ -31,6 +33,11 @@ install(TARGETS seismo RUNTIME DESTINATION bin)
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/seismo.service DESTINATION lib/systemd/system)
 install(FILES ${deb}/seismo.yaml DESTINATION /etc/seismo)
 install(FILES ${deb}/copyright ${packed}/changelog.gz ${packed}/changelog.Debian.gz DESTINATION share/doc/seismo)
+install(FILES ${packed}/seismo.1.gz DESTINATION share/man/man1)
+install(FILES ${packed}/seismo.yaml.5.gz DESTINATION share/man/man5)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/completion/seismo.bash DESTINATION share/bash-completion/completions RENAME seismo)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/completion/_seismo DESTINATION share/zsh/vendor-completions)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/completion/seismo.fish DESTINATION share/fish/vendor_completions.d)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME seismo)

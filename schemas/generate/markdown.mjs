@@ -5,7 +5,7 @@ const cell = (value) => String(value).replaceAll("|", "\\|").replaceAll("\n", " 
 const code = (value) => "`" + cell(value) + "`";
 
 /** Bounds as people read them: "1 to 100 characters", "> 0 to 1", "one of …". */
-function bounds(schema) {
+export function bounds(schema) {
   if (schema.enum) return schema.enum.map(code).join(", ");
   if (schema.type === "string") {
     const form = schema.pattern ? `, ${code(schema.pattern)}` : "";
@@ -17,7 +17,7 @@ function bounds(schema) {
   return "";
 }
 
-function typeWord(schema) {
+export function typeWord(schema) {
   if (schema["x-type"]) return { ms: "duration", bytes: "size" }[schema["x-type"]];
   return schema.type === "array" ? `list of ${schema.items.type ?? "event"}` : schema.type;
 }
