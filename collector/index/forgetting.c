@@ -32,6 +32,12 @@ enum err forgetting_look(struct forgetting *forgetting, struct store *store)
     int64_t now_ms = clock_mono_ms();
     if (forgetting->looked_ms && now_ms - forgetting->looked_ms < FORGOTTEN_LOOK_MS)
         return ERR_OK;
+    return forgetting_look_now(forgetting, store);
+}
+
+enum err forgetting_look_now(struct forgetting *forgetting, struct store *store)
+{
+    int64_t now_ms = clock_mono_ms();
     enum err err = look(forgetting, store);
     if (!err)
         forgetting->looked_ms = now_ms;

@@ -243,6 +243,21 @@ static unsigned long count_stored(const struct index *index)
     return stored;
 }
 
+/* Somebody may have been forgotten since the batch was read: before it is written after all, the store is asked again.
+ */
+static enum err drop_forgotten(struct index *index)
+{
+    enum err err = forgetting_look_now(&index->forgetting, index->options.store);
+    for (size_t i = 0; i < index->n_items && !err; i++) {
+        struct store_item *item = &index->items[i];
+        struct record record;
+        arena_reset(index->arena);
+        item->done = item->done || (record_decode(item->value, index->arena, &record) == ERR_OK &&
+                                    forgetting_has(&index->forgetting, &record));
+    }
+    return err;
+}
+
 /* Writes until all is stored or refused. False: stopping. */
 static bool write_all(struct index *index)
 {
@@ -250,7 +265,9 @@ static bool write_all(struct index *index)
     if (index->n_items) /* a store that hangs holds us here: what is in hand shows as not yet read */
         bus_lag(index->cursor);
     for (unsigned tries = 0;; tries++) {
-        err = store_write(index->options.store, index->items, index->n_items, GROUP, NULL, 0, note_refusal, index);
+        err = tries ? drop_forgotten(index) : ERR_OK;
+        if (!err)
+            err = store_write(index->options.store, index->items, index->n_items, GROUP, NULL, 0, note_refusal, index);
         if (!err)
             return true;
         if (!index_back_off(index, tries, err, "writing to the store"))

@@ -68,6 +68,7 @@ struct forgetting {
 /* Before a batch is decoded; asks the store at most every FORGOTTEN_LOOK_MS. An error: the store did not answer, what
  * was known holds. */
 enum err forgetting_look(struct forgetting *forgetting, struct store *store);
+enum err forgetting_look_now(struct forgetting *forgetting, struct store *store);      /* the same, without the pause */
 bool forgetting_has(const struct forgetting *forgetting, const struct record *record); /* and counts it */
 
 struct index {

@@ -122,13 +122,13 @@ enum err store_state_change(struct store *of, const char *key, store_change_fn *
 
 enum err store_state_get(struct store *of, const char *key, struct buf *ret_value, uint64_t *ret_version)
 {
-    *ret_version = 0;
-    if (of->state_failures > 0)
-        return --of->state_failures, ERR_AGAIN;
-    if (!of->forgets || strcmp(key, FORGOTTEN_KEY) != 0)
-        return ERR_MISSING;
-    *ret_version = 1;
-    return forgotten_change(of->forgets, SLICE_NONE, ret_value);
+    pthread_mutex_lock(&of->mutex);
+    bool fails = of->state_failures > 0;
+    struct forgotten_wish *forgets = strcmp(key, FORGOTTEN_KEY) == 0 ? of->forgets : NULL;
+    of->state_failures -= fails;
+    pthread_mutex_unlock(&of->mutex);
+    *ret_version = forgets != NULL;
+    return fails ? ERR_AGAIN : forgets ? forgotten_change(forgets, SLICE_NONE, ret_value) : ERR_MISSING;
 }
 
 bool store_keeps_positions(struct store *store)
@@ -447,6 +447,30 @@ static void test_forgotten_is_asked_first(void **state)
     assert_int_equal(metric_of("seismo_forgotten_total", NULL, NULL), before + 2);
 }
 
+/* What was read while the store was away is looked at again before it is written. */
+static void test_forgotten_while_the_store_is_away(void **state)
+{
+    (void)state;
+    static const struct slice sessions[] = {{"s", 1}};
+    struct forgotten_wish wish = {
+        .user = SLICE("nobody"), .sessions = sessions, .n_sessions = 1, .now_ms = 1000, .keep_ms = 1000};
+    int64_t before = metric_of("seismo_forgotten_total", NULL, NULL);
+    store.failures = 1000000;
+    store.keeps = true;
+    publish_beacon("gone", 2, "/cart");
+    start(4);
+    for (int ms = 0; ms < MAX_MS && count_of(&store.writes) < 2; ms += 10)
+        nap_ms(10);
+    pthread_mutex_lock(&store.mutex);
+    store.forgets = &wish;
+    store.failures = 0;
+    pthread_mutex_unlock(&store.mutex);
+    await_position(1);
+    stop();
+    assert_int_equal(store.n_ids, 0);
+    assert_int_equal(metric_of("seismo_forgotten_total", NULL, NULL), before + 2);
+}
+
 static void test_store_away(void **state)
 {
     (void)state;
@@ -683,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_where_to_begin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten_is_asked_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_while_the_store_is_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poison_on_a_full_bus, setup, teardown),
