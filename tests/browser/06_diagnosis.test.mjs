@@ -153,3 +153,19 @@ test('nobody has asked for the script: the empty page says so with the tag to pa
   assert.deepEqual((await diagnosis()).findings, []);
   await page.context().close();
 });
+
+test('where another process takes beacons in, that is said, and where to ask', async (context) => {
+  context.after(end);
+  where = place({ applications: open, environment: { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' } });
+  seismo = await start(where, { args: ['--roles', 'live'], within: 60000 });
+  assert.deepEqual({ ...(await diagnosis()), now: 0 }, { now: 0, here: false, scripts: 0, beacons: 0, findings: [] });
+  const page = await browser.newPage({ reducedMotion: 'reduce' });
+  for (const [language, text] of [['en', /taken in by another process \(role ingest\).*\/api\/diagnosis/], ['de', /\/api\/diagnosis/]]) {
+    await page.goto(`${seismo.innerUrl}/?view=self&lang=${language}`);
+    const card = page.locator('[data-testid=diagnosis]');
+    await card.getByText('/api/diagnosis').waitFor({ timeout: 60000 });
+    assert.match(await card.innerText(), text);
+    assert.equal(await card.locator('[data-cause]').count(), 0);
+  }
+  await page.context().close();
+});

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // The plainest road: one beacon in, 202, its documents out, within two seconds of receipt, on the live page's API too.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { beacon, exported, metric, onStack, place, post, root, start, until } from '../lib/seismo.mjs';
+import { beacon, binary, exported, metric, onStack, place, post, root, start, until } from '../lib/seismo.mjs';
 
 test('a beacon of every kind becomes documents with stable ids and names', async () => {
   const where = place();
@@ -102,6 +103,26 @@ test('a stop loses nothing that was acknowledged', async () => {
     }, { within: 20000, every: 300 });
   } finally {
     await again.stop();
+    where.remove();
+  }
+});
+
+test('a person at a terminal is shown the tag, one address, and that it is ready', async () => {
+  const where = place({ environment: { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' } });
+  const child = spawn('script', ['-qefc', `exec ${binary} run`, '/dev/null'], { env: { PATH: process.env.PATH, ...where.environment }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const end = new Promise((resolve) => child.on('exit', resolve));
+  let shown = '';
+  child.stdout.on('data', (data) => (shown += data));
+  try {
+    await until('ready', () => /^ready$/m.test(shown), { within: 60000 }).catch((error) => assert.fail(`${error.message}: ${shown}`));
+    const [tag, page, ready, ...rest] = shown.split('\r\n').filter((line) => line && !/^\d{4}-|^\{/.test(line)); // but for the log
+    assert.match(tag, /^tag <script async src="http:\/\/127\.0\.0\.1:\d+\/seismo\.js" data-key="demo" data-service="shop"><\/script>$/);
+    assert.match(page, /^live page http:\/\/127\.0\.0\.1:\d+\/$/);
+    assert.deepEqual([ready, ...rest], ['ready'], shown);
+    for (const address of [/src="([^"]+)"/.exec(tag)[1], page.slice('live page '.length)]) assert.equal((await fetch(address)).status, 200, address);
+  } finally {
+    child.kill('SIGTERM');
+    await end;
     where.remove();
   }
 });
