@@ -63,6 +63,15 @@ test('setup twice and a beacon, on OpenSearch', { timeout: 400000 }, async (t) =
   await until('both are done with', async () => (await metric(seismo.innerUrl, 'seismo_bus_lag', 'index', 1)) === 0, { within: 60000 });
   await call('POST', `/logs-seismo.events-${where.name}/_refresh`);
   assert.equal((await exported(where, ['--session', sent.session])).length, 1200, 'once, though one came twice');
+
+  const gone = beacon({ session: 'session-gone', user: { id: 'somebody-to-forget' } }, 5), unnamed = beacon({ session: 'session-gone' }, 2);
+  for (const one of [gone, unnamed]) assert.equal((await post(seismo.publicUrl, one)).status, 202);
+  await until('theirs', async () => (await exported(where, ['--session', 'session-gone'])).length === 7, { within: 60000, every: 300 });
+  const forgotten = await command(where, ['forget', '--user', 'somebody-to-forget']);
+  assert.equal(forgotten.code, 0, forgotten.stderr);
+  assert.match(forgotten.stdout, /: 7 events of 1 sessions and 0 rejects removed/);
+  assert.equal((await exported(where, ['--session', 'session-gone'])).length, 0);
+  assert.equal((await exported(where, ['--session', sent.session])).length, 1200, 'others stay');
   await seismo.stop();
 
   const before = await inUse();
