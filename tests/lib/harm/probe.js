@@ -22,19 +22,15 @@
   const STEPS = {
     fetch: async () => (await fetch('/api/echo')).text(),
     'fetch of a Request': async () => (await fetch(new Request('/api/echo', { method: 'POST', body: 'body' }))).text(),
-    'fetch aborted': async () => { const stop = new AbortController(); const call = fetch('/api/drip', { signal: stop.signal }); stop.abort(); return call.then(() => 'came', named); },
     'fetch without address': async () => fetch().then(() => 'came', named),
-    'fetch as constructor': () => { const made = new fetch('/api/echo'); if (made.catch) made.catch(() => {}); return made.constructor.name; },
     'fetch, its shape': () => list([fetch.name, fetch.length, 'prototype' in fetch, keys(fetch).length, shape(window, 'fetch'), fetch === window.fetch, typeof fetch]),
     xhr: () => call('GET', '/api/echo'),
     'xhr without patience': () => { const xhr = new XMLHttpRequest(); xhr.open('GET', '/api/echo', false); xhr.send(); return `${xhr.status} ${xhr.responseText}`; },
-    'xhr aborted': () => call('GET', '/api/drip', null, (xhr) => xhr.abort()),
     'xhr unopened': () => new XMLHttpRequest().send(),
     'xhr, its shape': () => list(['open', 'send'].map((name) => { const one = XMLHttpRequest.prototype[name]; return list([one.name, one.length, shape(XMLHttpRequest.prototype, name)]); })),
     history: () => { history.pushState({ a: 1 }, '', '/step?x=1'); const told = [location.pathname, history.state.a]; history.replaceState(null, '', '/case2'); return list([...told, location.pathname, history.state]); },
     'history, its errors': () => history.pushState(() => 1, ''),
     'history, its shape': () => list(['pushState', 'replaceState'].map((name) => list([history[name].name, history[name].length, shape(History.prototype, name)]))),
-    beacon: () => navigator.sendBeacon('/api/echo', 'x'),
     storage: () => { localStorage.setItem('page', 'own'); return localStorage.getItem('page'); },
     json: () => JSON.stringify({ a: [1, 'x', { b: null }] }),
     loops: () => { const names = []; for (const name in []) names[names.length] = name; for (const name in {}) names[names.length] = name; return list(names); },
@@ -56,6 +52,10 @@
   const own = async (answer) => (await answer).text();
   const elsewhere = location.origin.replace('127.0.0.1', 'localhost');
   const THOROUGH = {
+    'fetch aborted': async () => { const stop = new AbortController(); const call = fetch('/api/drip', { signal: stop.signal }); stop.abort(); return call.then(() => 'came', named); },
+    'fetch as constructor': () => { const made = new fetch('/api/echo'); if (made.catch) made.catch(() => {}); return made.constructor.name; },
+    'xhr aborted': () => call('GET', '/api/drip', null, (xhr) => xhr.abort()),
+    beacon: () => navigator.sendBeacon('/api/echo', 'x'),
     'fetch of a URL': async () => (await fetch(new URL('/api/echo', location.href), { method: 'PUT', body: new Uint8Array([65, 66]) })).text(),
     'fetch of a form': async () => { const form = new FormData(); form.append('a', 'b'); const told = await (await fetch('/api/echo', { method: 'POST', body: form })).text(); return told.length; },
     'fetch in parts': async () => { let bytes = 0; for (let reader = (await fetch('/api/drip')).body.getReader(), one; !(one = await reader.read()).done;) bytes += one.value.length; return bytes; },
