@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeAgentPage } from "./generate/agent.mjs";
 import { writeSettings, writeWire } from "./generate/c.mjs";
 import { writeBash, writeCommandTable, writeFish, writeZsh } from "./generate/commands.mjs";
 import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
@@ -21,6 +22,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const schemas = Object.fromEntries(
   NAMES.map((name) => [name, JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), "utf8"))]));
 
+const agent = JSON.parse(readFileSync(join(root, "schemas/agent.json"), "utf8"));
 const api = JSON.parse(readFileSync(join(root, "schemas/live-api.json"), "utf8"));
 const commands = JSON.parse(readFileSync(join(root, "schemas/commands.json"), "utf8"));
 
@@ -48,19 +50,21 @@ function outputs() {
     ["deploy/man/seismo.1", writeProgramPage(commands)],
     ["deploy/man/seismo.yaml.5", writeConfigPage(schemas.config)],
     ["docs/reference/live-api.md", writePaths("live-api", api)],
+    ["docs/agent.md", writeAgentPage(read("docs/agent.md"), agent, read)],
   ]);
 }
 
+/** The text of a file of the repository; null when there is none. */
 function read(path) {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(join(root, path), "utf8");
   } catch {
     return null;
   }
 }
 
 check();
-const stale = [...outputs()].filter(([path, text]) => read(join(root, path)) !== text);
+const stale = [...outputs()].filter(([path, text]) => read(path) !== text);
 if (process.argv.includes("--check")) {
   for (const [path] of stale) console.error(`${path} is stale: run node schemas/generate.mjs`);
   process.exit(stale.length ? 1 : 0);

@@ -1,0 +1,37 @@
+// docs/agent.md names every setting and command that the agent has, and every attribute that it reads.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const root = new URL('../../', import.meta.url).pathname;
+const read = (path) => readFileSync(join(root, path), 'utf8');
+const { settings, commands, attributes } = JSON.parse(read('schemas/agent.json'));
+const page = read('docs/agent.md');
+
+/* The members of an interface, and the commands of the comment at the head. */
+const sources = readdirSync(join(root, 'js-agent/src'), { recursive: true }).filter((path) => path.endsWith('.ts')).map((path) => read(`js-agent/src/${path}`));
+const inside = /^export interface Config \{\n(.*?)^\}/ms.exec(read('js-agent/src/config.ts'))[1];
+/* `script` is no setting: the tag gives it by its src. */
+const settingsOfAgent = [...inside.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name).filter((name) => name !== 'script');
+const commandsOfAgent = [...read('js-agent/src/index.ts').matchAll(/^\/\/ {3}seismo\("(\w+)"/gm)].map(([, name]) => name);
+const attributesOfAgent = new Set(sources.flatMap((text) => [...text.matchAll(/data-seismo-\w+/g)].map(([name]) => name)));
+
+const names = (all) => all.map(({ name }) => name);
+
+test('every setting of the agent is documented', () => {
+  assert.ok(settingsOfAgent.length > 7);
+  assert.deepEqual(settingsOfAgent.filter((name) => !names(settings).includes(name)), []);
+  for (const { name, only } of settings) assert.ok(page.includes(only ? `\`${name}\`` : `\`data-${name}\``), name);
+});
+
+test('every command of the agent is documented', () => {
+  assert.ok(commandsOfAgent.length > 4);
+  assert.deepEqual(commandsOfAgent.filter((name) => !names(commands).includes(name)), []);
+  for (const { call } of commands) assert.ok(page.includes(`\`${call}\``), call);
+});
+
+test('every attribute that the agent reads is documented', () => {
+  assert.deepEqual([...attributesOfAgent].filter((name) => !names(attributes).includes(name)), []);
+  for (const { name } of attributes) assert.ok(page.includes(`\`${name}\``), name);
+});
