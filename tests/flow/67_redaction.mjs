@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { beacon, exported, place, post, start, until } from '../lib/seismo.mjs';
-import { dice, harmlessText, secretAddress, secretText, shows } from '../lib/secrets.mjs';
+import { cardDigits, dice, harmlessText, secretAddress, secretText, shows } from '../lib/secrets.mjs';
 
 const seed = Number(process.env.SEISMO_SEED ?? 1);
 const texts = Number(process.env.SEISMO_TEXTS ?? 2000);
@@ -21,9 +21,10 @@ const places = {
   property: (text) => ({ kind: 'order', props: { note: text, list: [1, { deep: text }] } }),
   member: (text) => ({ kind: 'order', props: { [text]: 'x' } }),
   own: (text) => ({ kind: 'order', note: text }),
+  kind: (text) => ({ kind: text }),
 };
 // Longer ones would be refused, or cut by a page.
-const limits = { type: 128, name: 128, title: 256, member: 64, selector: 300 };
+const limits = { kind: 32, type: 128, name: 128, title: 256, member: 64, selector: 300 };
 const addresses = {
   url: (address) => ({ kind: 'page', url: new URL(address, 'https://shop.example').href }),
   call: (address) => ({ kind: 'api', url: address, method: 'GET', status: 200, duration: 5 }),
@@ -43,16 +44,25 @@ function drawn() {
   return all;
 }
 
+// What stands around the events of the i-th beacon: its members, what must go, and a user's id that stays.
+function envelopeOf(d, i) {
+  const label = secretText(d), member = secretText(d), card = cardDigits(d), password = d.chars('abcdefghjkmnpqrstuvwxyz', 9);
+  const address = i % 2 ? undefined : `somebody${i}@mail.example`;
+  const envelope = { version: `2.${i}`, labels: { note: label.text, [member.text]: 'x', password }, user: { id: address ?? `id ${card}` } };
+  return { envelope, secrets: [label.secret, member.secret, password, ...(address ? [] : [card])], stays: address };
+}
+
 // Members that the schema does not know are kept as they were sent, escapes and all.
 const unescaped = (value) => (typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\\"', '"');
 // Stored as it is when it is harmless.
 const wholeOf = { message: (text, document) => document['error.message'] === text, name: (text, document) => document['seismo.click.name'] === text };
 
 test(`${texts} texts of seed ${seed}`, async () => {
-  const where = place(), seismo = await start(where), all = drawn();
+  const where = place(), seismo = await start(where), all = drawn(), d = dice(seed + 1), around = [];
   try {
     for (let i = 0; i * perBeacon < texts; i++) {
-      const answer = await post(seismo.publicUrl, beacon({ id: `redaction${i}`, events: all.slice(i * perBeacon, (i + 1) * perBeacon).map((one) => one.event) }));
+      around.push(envelopeOf(d, i));
+      const answer = await post(seismo.publicUrl, beacon({ ...around[i].envelope, id: `redaction${i}`, events: all.slice(i * perBeacon, (i + 1) * perBeacon).map((one) => one.event) }));
       assert.equal(answer.status, 202, answer.text);
       assert.deepEqual(answer.json.rejected ?? [], []);
     }
@@ -65,6 +75,12 @@ test(`${texts} texts of seed ${seed}`, async () => {
       const stored = Object.values(document).map(unescaped).join('\n');
       if (one.secret ? shows(stored, one.secret) : document['seismo.flags']?.includes('redacted')) wrong.push(one);
       if (!one.secret && wholeOf[one.where] && !wholeOf[one.where](one.text, document)) wrong.push(one);
+    }
+    for (const [i, { secrets, stays }] of around.entries()) {
+      const document = found.get(`redaction${i} 0`), stored = Object.values(document).map(unescaped).join('\n');
+      for (const secret of secrets) if (shows(stored, secret)) wrong.push({ where: 'envelope', text: stored, secret });
+      assert.equal(document['service.version'], `2.${i}`);
+      if (stays) assert.equal(document['user.id'], stays, 'people are looked up by it');
     }
     assert.deepEqual(wrong.slice(0, 20).map(({ kind, where: there, text, address, secret }) => ({ kind, there, text: text ?? address, secret })), []);
   } finally {

@@ -253,6 +253,48 @@ static void maps_are_kept_and_expire(void **state)
     assert_int_equal(count_files("releases"), 0);
 }
 
+/* What comes over the network: packed or not, whole or not, more than is allowed once it is unpacked. */
+static void maps_are_taken_from_elsewhere(void **state)
+{
+    (void)state;
+    struct sourcemaps_door door = {.retention_days = 90, .max_bytes = 1 << 20};
+    char path[64], digest[DIGEST_HEX + 1];
+    struct buf packed, bomb;
+    struct err_text text;
+    snprintf(door.folder, sizeof door.folder, "%s", folder);
+    buf_init(&packed, 65536);
+    buf_init(&bomb, SOURCEMAP_MAX_BYTES);
+    assert_int_equal(sourcemap_pack(SLICE(PLAIN), &packed, &text), ERR_OK);
+    struct slice whole = buf_slice(&packed), cut = {whole.at, whole.len - 9};
+    char *blanks = malloc(SOURCEMAP_MAX_BYTES + 1);
+    memset(blanks, ' ', SOURCEMAP_MAX_BYTES + 1);
+    assert_int_equal(sourcemap_pack((struct slice){blanks, SOURCEMAP_MAX_BYTES + 1}, &bomb, &text), ERR_OK);
+    free(blanks);
+    const struct {
+        struct slice release, name, body;
+        bool is_gzip;
+        enum err err;
+    } rows[] = {
+        {SLICE("1"), SLICE("https://x.example/a.js?v=1"), whole, true, ERR_OK},
+        {SLICE("1"), SLICE("a.js"), SLICE(PLAIN), false, ERR_OK},
+        {SLICE("1"), SLICE("b.js"), cut, true, ERR_BAD_PARAMETER},
+        {SLICE("1"), SLICE("b.js"), SLICE(PLAIN), true, ERR_BAD_PARAMETER},
+        {SLICE("1"), SLICE("b.js"), whole, false, ERR_BAD_PARAMETER},
+        {SLICE("1"), SLICE("b.js"), buf_slice(&bomb), true, ERR_BAD_PARAMETER},
+        {SLICE(""), SLICE("b.js"), whole, true, ERR_BAD_PARAMETER},
+        {SLICE("1"), SLICE(""), whole, true, ERR_BAD_PARAMETER},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(sourcemaps_take(&door, rows[i].release, rows[i].name, rows[i].body, rows[i].is_gzip, path,
+                                         sizeof path, &text),
+                         rows[i].err);
+    assert_true(sourcemap_look_up(folder, SLICE("1"), SLICE("/a.js"), digest));
+    assert_false(sourcemap_look_up(folder, SLICE("1"), SLICE("/b.js"), digest));
+    assert_int_equal(count_files("maps"), 1);
+    buf_done(&bomb);
+    buf_done(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stacks_of_three_browsers_are_resolved, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(nothing_is_read_once_the_time_is_spent, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(maps_are_kept_and_expire, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(maps_are_taken_from_elsewhere, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
