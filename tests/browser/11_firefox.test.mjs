@@ -1,9 +1,11 @@
 // The agent in Firefox: what Firefox can tell arrives, what it cannot tell is absent, and the page hears nothing of it.
 // only: embedded
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openFirefox } from '../lib/firefox.mjs';
-import { until as poll } from '../lib/seismo.mjs';
+import { root, until as poll } from '../lib/seismo.mjs';
 import { openStage } from '../lib/stage.mjs';
 
 const body = `<h1>A page with enough text to be painted</h1>
@@ -17,7 +19,11 @@ const body = `<h1>A page with enough text to be painted</h1>
 
 let stage, firefox;
 before(async () => {
-  stage = await openStage({ '/': { body }, '/next': { body: '<p>Next</p>', attributes: 'data-flush=600000' } });
+  const file = (name, type = 'text/javascript') => ({ text: readFileSync(join(root, 'tests/lib/harm', name), 'utf8'), headers: { 'content-type': type } });
+  stage = await openStage({
+    '/': { body }, '/next': { body: '<p>Next</p>', attributes: 'data-flush=600000' },
+    '/world': file('world.html', 'text/html'), '/worlds.js': file('worlds.js'), '/probe.js': file('probe.js'),
+  });
   firefox = await openFirefox();
 });
 after(async () => {
@@ -95,4 +101,16 @@ test('Firefox: a journey arrives, to the last word of a closed tab', async () =>
   /* The page's own errors and nothing else. */
   assert.deepEqual(words, ['Error: from a click', 'RangeError: rejected', 'TypeError: uncaught']);
   assert.deepEqual(tab.told.length, words.length);
+});
+
+test('Firefox: whatever the page does with its browser gives the same answers with the agent as without', async () => {
+  const answersOf = async (query) => {
+    const tab = await firefox.open();
+    await tab.go(`${stage.site}/world?world=untouched${query}`);
+    const answers = await tab.run(() => harm.probe());
+    const told = await tab.run(() => [...harm.told].sort());
+    await tab.close();
+    return { answers, told };
+  };
+  assert.deepEqual(await answersOf('&key=world'), await answersOf(''));
 });

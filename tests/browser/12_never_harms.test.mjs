@@ -11,23 +11,8 @@ import { root } from '../lib/seismo.mjs';
 import { openStage } from '../lib/stage.mjs';
 
 const AT_ONCE = 20;
-const SIDE_PX = 50;
+const SIDE_PX = 50; // of a frame's button, as in world.html
 const script = (name) => readFileSync(join(root, 'tests/lib/harm', name), 'utf8');
-const world = `<!doctype html><html lang="en"><title>World</title><body style="margin:0"><script src="/worlds.js"></script><script src="/probe.js"></script>
-<script>
-  harm.query = new URLSearchParams(location.search);
-  harm.world = harm.worlds[harm.query.get('world')];
-  document.write('<button style="display:block;width:${SIDE_PX}px;height:${SIDE_PX}px">b</button>');
-  harm.button = document.getElementsByTagName('button')[0];
-  harm.world.make();
-</script>{{tag}}<script>
-  if (harm.later) harm.later();
-  (async () => {
-    const answers = await harm.probe();
-    try { if (parent.tagged) { seismo('event', 'probe'); seismo('flush'); } } catch {}
-    parent.done(harm.query.get('world'), harm, answers);
-  })();
-</script>`;
 const frames = `<!doctype html><html lang="en"><title>Frames</title><body style="margin:0"><script>
   var worlds = {};
   var tagged, awaited, arrived;
@@ -56,7 +41,7 @@ const frames = `<!doctype html><html lang="en"><title>Frames</title><body style=
 let stage, browser, names, mute;
 before(async () => {
   const text = (name) => ({ text: script(name), headers: { 'content-type': 'text/javascript', 'cache-control': 'max-age=60' } });
-  stage = await openStage({ '/world': { text: world, attributes: 'data-flush=100' }, '/frames': { text: frames }, '/worlds.js': text('worlds.js'), '/probe.js': text('probe.js') });
+  stage = await openStage({ '/world': { text: script('world.html'), attributes: 'data-flush=100' }, '/frames': { text: frames }, '/worlds.js': text('worlds.js'), '/probe.js': text('probe.js') });
   browser = await openBrowser();
   const page = await openFrames();
   names = await page.evaluate(() => Object.keys(harm.worlds));
