@@ -270,6 +270,7 @@ daily_steps() {
   suite 'unit, javascript' unit_js
   suite 'unit and cases, c, address and undefined sanitizers' unit_c
   check 'release build' build_collector
+  check 'command blocks of the docs' tests/tools/check_docs.mjs
   suite 'flows, embedded' flows embedded
   suite 'browser, embedded' browser
 }
