@@ -15,7 +15,7 @@ for (const [file, entry, format] of [["seismo.js", "src/auto.ts", "iife"], ["sei
 }
 await build({
   ...options,
-  entryPoints: ["src/lib/scrub.ts", "src/lib/id.ts", "src/lib/session.ts", "src/send/queue.ts", "src/send/sender.ts"],
+  entryPoints: ["src/lib/scrub.ts", "src/lib/id.ts", "src/lib/session.ts", "src/send/batch.ts", "src/send/sender.ts"],
   outdir: "dist/unit",
   outbase: "src",
   outExtension: { ".js": ".mjs" },

@@ -1,34 +1,83 @@
 // The agent as a module: `start(settings)` once, then the function that it returns, which is also window.seismo:
 //
-//   seismo("user", id)            who uses the page from now on; no id: nobody that is known
-//   seismo("error", error)        an error that the page has caught
-//   seismo("event", name, props)  an event of the page's own kind
-//   seismo("flush")               send what waits now
-//   seismo("stop")                end all capture and forget what waits
+//   seismo("user", id)                     who uses the page from now on; no id: nobody that is known
+//   seismo("label", name, value)           a label on all that follows; no value: it goes
+//   seismo("event", name, props)           something that counts for the business; props.value is its worth
+//   seismo("mark", name)                   a moment, counted from the start of the navigation
+//   seismo("measure", name, start, end)    the time between two marks of performance.mark, or two numbers in ms
+//   seismo("error", error)                 an error that the page has caught
+//   seismo("view", name)                   a new view, named by the page
+//   seismo("consent", yes)                 the visitor agrees, or no longer does
+//   seismo("flush")                        send what waits now
+//   seismo("stop")                         end all capture and forget what waits
 
-import { newAgent, type Agent } from "./agent";
+import { setUser, startAgent, stopAgent } from "./agent";
 import { reportError } from "./capture/onError";
-import { readConfig, text, type Settings } from "./config";
-import { now } from "./lib/clock";
+import { nameView } from "./capture/onRoute";
+import { configure, settings, text, type Settings } from "./config";
+import { at, now, round, span } from "./lib/clock";
 import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
+import { KEY, REST } from "./lib/session";
 import { tell } from "./lib/tell";
+import { flush, report, setEnvelope } from "./scene";
 
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
 
-const RESERVED = /^(?:kind|at|page|view)$/;
-const KNOWN = /^(?:page|route|api|click|error|vital)$/;
+let labels: Record<string, string> = {};
+let isConfigured = false;
 
-let running: Agent | undefined;
+const timeOf = (given: unknown): number => (typeof given === "string" ? performance.getEntriesByName(given).pop()!.startTime : typeof given === "number" ? given : now());
+
+const COMMANDS: Record<string, (...rest: any[]) => void> = {
+  user: setUser,
+  error: (error) => reportError("manual", error),
+  flush: () => flush(),
+  stop: stopAgent,
+  view: (name) => nameView(text(name, 2048)),
+  label(name, value) {
+    const { [name]: _, ...rest } = labels;
+    labels = text(value, 256) && Object.keys(rest).length < 16 ? { ...rest, [name]: scrubText(value, 256) } : rest;
+    setEnvelope({ labels } as object);
+  },
+  event(name, props) {
+    const { value, ...more } = bounded(props);
+    report({ kind: "event", at: at(), name: scrubText(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
+  },
+  mark: (name) => report({ kind: "mark", at: at(), name: scrubText(name, 128), value: round(timeOf(undefined)) }),
+  measure(name, start, end) {
+    const from = start == null ? 0 : timeOf(start);
+    report({ kind: "measure", at: at(from), name: scrubText(name, 128), duration: span(from, timeOf(end)) });
+  },
+  consent(yes) {
+    if (yes) return startAgent();
+    stopAgent();
+    for (const store of [() => localStorage, () => sessionStorage]) for (const key of [KEY, REST]) quietly(() => store().removeItem(key));
+  },
+};
+
+/** Plain members only, bounded and scrubbed. */
+function bounded(props: unknown): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(Object(props) as object).slice(0, 32)) {
+    if (typeof value === "string") kept[name.slice(0, 64)] = scrubText(value, 1024);
+    else if (typeof value === "boolean" || Number.isFinite(value)) kept[name.slice(0, 64)] = value;
+  }
+  return kept;
+}
 
 /** Starts the agent, once a page; never throws. `script` is the address that a relative endpoint starts from. */
-export function start(settings: Settings, script = ""): Seismo {
+export function start(given: Settings, script = ""): Seismo {
   quietly(() => {
-    const config = readConfig(settings, script);
-    if (running || !config) return;
-    if (!config.rate) return tell(config.script, "rate");
-    const begin = (): void => void quietly(() => (running ??= newAgent(config)));
+    if (isConfigured || !configure(given, script)) return;
+    isConfigured = true;
+    if (!(settings.rate > 0)) return tell("rate");
+    setUser(settings.user);
+    const { consent } = settings;
+    const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean };
+    if (consent === "ask" || (consent === "gpc" && (globalPrivacyControl || doNotTrack === "1"))) return;
+    const begin = (): void => void quietly(startAgent);
     /* A page that is rendered ahead may never be seen. */
     if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", begin, { once: true });
     else begin();
@@ -37,26 +86,5 @@ export function start(settings: Settings, script = ""): Seismo {
 }
 
 export function seismo(command: string, ...rest: unknown[]): void {
-  quietly(() => {
-    const agent = running;
-    if (!agent) return;
-    if (command === "user") agent.setUser(text(rest[0], 128));
-    else if (command === "error") reportError(agent.scene, "manual", rest[0]);
-    else if (command === "event") reportEvent(agent, rest[0], rest[1]);
-    else if (command === "flush") agent.flush();
-    else if (command === "stop") agent.stop();
-  });
-}
-
-/** Plain members only, bounded and scrubbed. A name that the wire already uses becomes the kind "custom". */
-function reportEvent(agent: Agent, name: unknown, props: unknown): void {
-  const kind = scrubText(String(name ?? ""), 32) || "custom";
-  const event: Record<string, unknown> & { kind: string; at: number } = { kind: KNOWN.test(kind) ? "custom" : kind, at: now() };
-  if (event.kind !== kind) event.name = kind;
-  for (const [member, value] of Object.entries(Object(props) as object).slice(0, 32)) {
-    if (RESERVED.test(member)) continue;
-    if (typeof value === "string") event[member.slice(0, 64)] = scrubText(value, 1024);
-    else if (typeof value === "boolean" || Number.isFinite(value)) event[member.slice(0, 64)] = value;
-  }
-  agent.scene.report(event);
+  quietly(() => isConfigured && COMMANDS[command]!(...rest));
 }

@@ -1,31 +1,114 @@
-// What the agent gives to each of its signals.
+// What all signals share: report and what they need to know of each other. All that is captured goes through `report` into the queue, and
+// from there to the sender. One agent a page.
 
-import type { BeaconEvent } from "./wire";
-import type { Place, View } from "./lib/place";
+import type { Beacon, BeaconEvent } from "./wire";
+import { settings } from "./config";
+import { later, listen, quietly, untilEnd } from "./lib/guard";
+import { now } from "./lib/clock";
+import { shareOf } from "./lib/id";
+import { viewNow, type View } from "./lib/place";
+import { openSession } from "./lib/session";
+import { tell } from "./lib/tell";
+import { newBatch } from "./send/batch";
+import { newOutside, takeRest } from "./send/outside";
+import { newSender } from "./send/sender";
 
-/** An event without what the agent adds. */
+declare const AGENT_VERSION: string;
+
+/** An event without what `report` adds. */
 type Bare<T> = T extends BeaconEvent ? Omit<T, "page" | "view"> : never;
+export type BareEvent = Bare<BeaconEvent>;
 
-export interface Context {
-  /** Where it happened; else the present view. */
-  view?: View;
-  /** Equal keys that wait together become one event with a count. */
-  key?: string;
-  /** True when a person did something, which keeps the session alive. */
-  isUse?: boolean;
+const EVENTS = 500;
+const EVENTS_PER_MS = 0.005;
+
+/** Calls in flight and the last sign of work, by which a route knows that the page is quiet. */
+export const busy = { calls: 0, last: 0 };
+
+/** Hooks that one signal sets and others call. */
+export const hooks = {
+  /** A call of the page has begun. */
+  began(): void {},
+  /** An error was raised, or a call that began then has failed. [performance.now()] */
+  failed(_since: number): void {},
+  /** The view is about to change. */
+  leaveView(): void {},
+};
+
+/** What the signals may do; set while the agent runs. */
+export let report: (event: BareEvent, view?: View, isUse?: boolean, key?: string) => void = () => {};
+/** Runs `work` when the page is left or asks for a flush: what can be told now is told now. */
+export let onFlush: (work: (leaving: boolean) => void) => void;
+/** Sends what waits now. */
+export let flush: () => void;
+let send = (): void => {};
+const envelope: Partial<Beacon> = { agent: { name: "seismo-js", version: AGENT_VERSION } };
+
+/** Sets a member of the envelope; what waits goes with the old one. */
+export function setEnvelope(more: Partial<Beacon>): void {
+  send();
+  Object.assign(envelope, more);
 }
 
-export interface Scene {
-  report(event: Bare<BeaconEvent>, context?: Context): void;
-  place: Place;
-  /** Runs `work` when the page is left or asks for a flush: what can be told now is told now. */
-  onFlush(work: (leaving: boolean) => void): void;
-  /** True for the agent's own addresses. */
-  isOurs(address: string): boolean;
-  /** Calls in flight and the last sign of work, by which a route knows that the page is quiet. */
-  busy: { calls: number; last: number };
-  /** A call of the page has begun. */
-  began(): void;
-  /** An error was raised, or a call that began then has failed. [performance.now()] */
-  failed(since: number): void;
+/** True for the agent's own addresses. */
+export function isOurs(address: string): boolean {
+  return address.startsWith(settings.endpoint.split(/[?#]/)[0]!);
+}
+
+/** Opens it; `end` ends the agent. */
+export function openScene(end: () => void): void {
+  const works: ((leaving: boolean) => void)[] = [];
+  const { service, version, environment } = settings;
+  let cancel: (() => void) | undefined;
+  let tokens = EVENTS;
+  let refilled = 0;
+
+  const take = (): Beacon[] => {
+    cancel?.();
+    cancel = undefined;
+    const beacon = batch.take();
+    return beacon ? [beacon] : [];
+  };
+  send = () => take().forEach(sender.push);
+  const ask = (leaving: boolean): void => works.forEach((work) => quietly(() => work(leaving)));
+  const exit = (): void => {
+    ask(true);
+    sender.exit(take());
+  };
+
+  const session = openSession([() => localStorage, () => sessionStorage]);
+  const batch = newBatch(() => ({ service, version, environment, rate: settings.rate, ...envelope }), () => send());
+  const sender = newSender(newOutside(batch.lose, ({ rate, stop }) => {
+    settings.rate = rate ?? settings.rate;
+    if (stop) end();
+  }));
+
+  onFlush = (work) => works.push(work);
+  flush = () => {
+    ask(false);
+    send();
+  };
+  report = (event, { id: view, page } = viewNow(), isUse, key) => {
+    const id = session(isUse);
+    if (shareOf(id) >= settings.rate) return tell("rate");
+    const whole = { ...event, page, view };
+    const sent = settings.beforeSend ? settings.beforeSend(whole) : whole;
+    if (!sent) return;
+    const time = now();
+    tokens = Math.min(tokens + (time - refilled) * EVENTS_PER_MS, EVENTS);
+    refilled = time;
+    if (tokens < 1) return batch.lose(1);
+    tokens--;
+    batch.add(sent as BeaconEvent, id, key && key + view);
+    cancel ??= later(send, settings.flush);
+  };
+  listen(window, "visibilitychange", () => document.visibilityState === "hidden" && exit());
+  listen(window, "pagehide", exit);
+  listen(window, "online", sender.hurry);
+  takeRest().forEach(sender.push);
+  untilEnd(() => {
+    report = send = () => {};
+    cancel?.();
+    sender.stop();
+  });
 }

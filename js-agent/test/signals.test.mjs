@@ -203,8 +203,8 @@ test("click: selector, name, role; masked and typed text stays home", async () =
   assert.deepEqual(clicks, [
     ["#buy", "Add to cart", "button"],
     ["a.who", "[masked]", "link"],
-    ['input[name="mail"]', "E-mail", "textbox"],
-    ["textarea", "Note", "textbox"],
+    ['input[name="mail"]', "E-mail", "text"],
+    ["textarea", "Note", "textarea"],
     ["li:nth-of-type(2)>button", "Second [redacted]", "button"],
     ["#agree", "I agree", "checkbox"],
     ["p", undefined, "p"],

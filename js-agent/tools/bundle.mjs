@@ -14,7 +14,7 @@ const PUBLIC = ["wire_gen.ts", "config.ts"];
 export const options = {
   absWorkingDir: root,
   bundle: true,
-  target: "es2020",
+  target: "es2021",
   minifySyntax: true,
   charset: "utf8",
   legalComments: "none",
@@ -31,7 +31,7 @@ export async function join(entry, format, more = {}) {
 /** The same, short. */
 export async function shorten(script) {
   const { code } = await minify(script, {
-    ecma: 2020,
+    ecma: 2021,
     toplevel: true,
     compress: { passes: 8, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
     mangle: { properties: { regex: await ownMembers() } },

@@ -2,6 +2,7 @@
 // messages of errors, in names of buttons, in the title, in events of the page's own. They must be nowhere: not in what leaves the
 // browser, and, sent past the agent straight to the collector, not in the store, the bus, the log, the API or the page.
 // A harmless word goes the same ways and must be found wherever they are looked for, so that looking proves something.
+import { gunzipSync } from 'node:zlib';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,9 @@ function assertClean(text, where) {
   assert.deepEqual(found, [], `${where}: …${text.slice(Math.max(0, at - 120), at + 80)}…`);
 }
 
+/** What was sent, as a text: the agent packs what is long. */
+const unpacked = (body) => (body?.[0] === 0x1f ? gunzipSync(body) : body ?? '').toString();
+
 let where, seismo, shop, browser, page;
 const sent = [];
 
@@ -37,7 +41,7 @@ before(async () => {
   browser = await openBrowser();
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.on('request', (request) => {
-    if (request.url().startsWith(seismo.publicUrl)) sent.push(`${request.url()}\n${request.postData() ?? ''}`);
+    if (request.url().startsWith(seismo.publicUrl)) sent.push(`${request.url()}\n${unpacked(request.postDataBuffer())}`);
   });
 });
 after(async () => {

@@ -1,57 +1,59 @@
-// JavaScript errors, unhandled rejections, and what the page reports itself. The same error again while the first
-// still waits to be sent raises its count.
+// JavaScript errors, unhandled rejections, what the page writes to console.error or reports itself, what its Content Security Policy has
+// stopped, and what the browser warns of (Reporting API). The same error again while the first still waits to be sent raises its count.
 
-import type { ErrorEvent as WireError } from "../wire";
-import type { Scene } from "../scene";
-import { now } from "../lib/clock";
-import { listen } from "../lib/guard";
+import { hooks, isOurs, report } from "../scene";
+import { at, now } from "../lib/clock";
+import { listen, quietly, untilEnd } from "../lib/guard";
 import { addressOf } from "../lib/place";
 import { scrubText } from "../lib/scrub";
+import { tell } from "../lib/tell";
+import { wrap } from "../lib/wrap";
 
-type Where = {
-  filename?: string;
-  lineno?: number;
-  colno?: number;
-};
-
-export function onError(scene: Scene): void {
-  listen<ErrorEvent>(window, "error", (event) => {
-    /* Images and scripts that fail to load raise an event of the same name without a message. */
-    if (event.message === undefined) return;
-    reportError(scene, "error", event.error ?? event.message, event);
+export function onError(): void {
+  /* Images and scripts that fail to load raise an event of the same name without a message. */
+  listen<ErrorEvent>(window, "error", ({ message, error, filename, lineno, colno }) => message !== undefined && reportError("error", error ?? message, filename, lineno, colno));
+  listen<PromiseRejectionEvent>(window, "unhandledrejection", ({ reason }) => reportError("rejection", reason));
+  wrap(console, "error", (_self, words) => reportError("console", words.find((word) => word instanceof Error) ?? words.map(wordsFor).join(" ")));
+  listen<SecurityPolicyViolationEvent>(document, "securitypolicyviolation", ({ type, blockedURI, effectiveDirective, sourceFile, lineNumber, columnNumber }) => {
+    if (isOurs(blockedURI)) return tell("csp");
+    reportError("csp", { name: type, message: `${effectiveDirective} blocked ${/:/.test(blockedURI) ? addressOf(blockedURI) : blockedURI}` }, sourceFile, lineNumber, columnNumber);
   });
-  listen<PromiseRejectionEvent>(window, "unhandledrejection", (event) => reportError(scene, "rejection", event.reason));
+  quietly(() => {
+    const observer = new ReportingObserver(
+      (reports) => reports.forEach(({ type, body }) => {
+        const { message, sourceFile, lineNumber, columnNumber } = body as Partial<Record<string, never>>;
+        reportError("report", { name: type, message }, sourceFile, lineNumber, columnNumber);
+      }),
+      { types: ["deprecation", "intervention"], buffered: true },
+    );
+    observer.observe();
+    untilEnd(() => observer.disconnect());
+  });
 }
 
-/** Reports whatever was thrown; `where` is the browser's word on the place. */
-export function reportError(scene: Scene, source: string, thrown: unknown, where: Where = {}): void {
-  const { name, message, stack } = (Object(thrown) === thrown ? thrown : {}) as Partial<Record<"name" | "message" | "stack", unknown>>;
+/** Reports whatever was thrown, with the browser's word on the place. */
+export function reportError(source: string, thrown: unknown, file?: string | null, line?: number | null, column?: number | null): void {
+  const { name, message, stack } = Object(thrown) as Partial<Record<"name" | "message" | "stack", unknown>>;
   const trace = typeof stack === "string" ? scrubText(stack, 16384) : undefined;
-  const [file, line, column] = where.lineno ? [where.filename, where.lineno, where.colno] : placeIn(trace);
-  const event: Omit<WireError, "page" | "view"> = {
+  /* The first frame, as Chromium ("at f (url:1:2)") and the others ("f@url:1:2") write it. */
+  const frame = line ? [0, file, line, column] : /(?:\(|@|at )((?:https?|file):[^\s()]+?):(\d+):(\d+)/.exec(trace!) ?? [];
+  const type = typeof name === "string" && name ? scrubText(name, 128) : undefined;
+  const words = scrubText(typeof message === "string" ? message : wordsFor(thrown), 2048);
+  hooks.failed(now());
+  report({
     kind: "error",
-    at: now(),
-    type: typeof name === "string" && name ? scrubText(name, 128) : undefined,
-    message: scrubText(typeof message === "string" ? message : wordsFor(thrown), 2048),
+    at: at(),
+    type,
+    message: words,
     stack: trace,
     source,
-    file: file ? addressOf(file) : undefined,
-    line: line || undefined,
-    column: column || undefined,
-  };
-  scene.failed(performance.now());
-  scene.report(event, { key: `${source}|${event.type}|${event.message}|${trace ?? ""}` });
+    file: frame[1] ? addressOf(frame[1] as string) : undefined,
+    line: +frame[2]! || undefined,
+    column: +frame[3]! || undefined,
+  }, undefined, false, [source, type, words, trace].join());
 }
 
 /** A thrown object is told by the names of its members; their values are the page's own affair. */
 function wordsFor(thrown: unknown): string {
-  if (Object(thrown) !== thrown) return String(thrown);
-  const kind = Object.prototype.toString.call(thrown).slice(8, -1);
-  return `${kind} {${Object.keys(thrown as object).slice(0, 10).join(", ")}}`;
-}
-
-/** File, line and column of the first frame, as Chromium ("at f (url:1:2)") and the others ("f@url:1:2") write it. */
-function placeIn(stack = ""): [string?, number?, number?] {
-  const frame = /(?:\(|@|at )((?:https?|file):[^\s()]+?):(\d+):(\d+)/.exec(stack);
-  return frame ? [frame[1], +frame[2]!, +frame[3]!] : [];
+  return Object(thrown) !== thrown ? String(thrown) : `${Object.prototype.toString.call(thrown).slice(8, -1)} {${Object.keys(thrown as object).slice(0, 10).join(", ")}}`;
 }

@@ -2,39 +2,34 @@
 // that comes back from the back/forward cache is a load of its own, named "restore".
 
 import type { PageEvent } from "../wire";
-import type { Scene } from "../scene";
-import { at, now, span } from "../lib/clock";
+import { onFlush, report } from "../scene";
+import { at, phasesOf, span } from "../lib/clock";
 import { afterLoad, listen } from "../lib/guard";
-import { titleNow } from "../lib/place";
+import { enterView, titleNow, viewAt, viewNow } from "../lib/place";
 import { scrubUrl } from "../lib/scrub";
 
 type Entry = PerformanceNavigationTiming & { activationStart?: number };
 
-export function onPage(scene: Scene): void {
+export function onPage(): void {
   let told = false;
   const tell = (leaving = true): void => {
     if (told || !leaving) return;
     told = true;
-    scene.report(loadEvent(), { view: scene.place.viewAt(0), isUse: true });
+    viewNow();
+    const first = viewAt(0);
+    report(loadEvent(), first, true);
+    first.isTold = true;
   };
 
   /* loadEventEnd is known only after the load event. */
   afterLoad(tell);
-  scene.onFlush(tell);
-  listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => {
-    if (!persisted) return;
-    scene.place.enter();
-    scene.report({ kind: "page", at: now(), navigation: "restore", ...addresses() }, { isUse: true });
-  });
+  onFlush(tell);
+  listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => persisted && report({ kind: "page", at: at(), navigation: "restore", ...addresses() }, enterView(), true));
 }
 
 function addresses(): Pick<PageEvent, "url" | "title" | "referrer"> {
-  const referrer = document.referrer;
-  return {
-    url: scrubUrl(location.href, document.baseURI),
-    title: titleNow(),
-    referrer: referrer ? scrubUrl(referrer, document.baseURI) : undefined,
-  };
+  const { referrer, baseURI } = document;
+  return { url: scrubUrl(location.href, baseURI), title: titleNow(), referrer: referrer ? scrubUrl(referrer, baseURI) : undefined };
 }
 
 function loadEvent(): PageEvent {
@@ -42,17 +37,13 @@ function loadEvent(): PageEvent {
   const start = entry?.activationStart ?? 0;
   const event: PageEvent = { kind: "page", at: at(start), ...addresses() };
   if (!entry) return event;
-  event.navigation = start > 0 ? "prerender" : entry.type;
-  event.redirect = span(entry.redirectStart, entry.redirectEnd);
-  event.dns = span(entry.domainLookupStart, entry.domainLookupEnd);
-  event.connect = span(entry.connectStart, entry.connectEnd);
-  if (entry.responseStart) event.request = span(entry.requestStart, entry.responseStart);
-  if (entry.responseEnd) event.response = span(entry.responseStart, entry.responseEnd);
-  if (entry.domContentLoadedEventEnd) event.dom = span(entry.responseEnd, entry.domContentLoadedEventEnd);
-  if (entry.loadEventEnd) {
-    event.load = span(entry.domContentLoadedEventEnd, entry.loadEventEnd);
-    event.duration = span(start, entry.loadEventEnd);
-  }
-  if (entry.transferSize) event.bytes = entry.transferSize;
-  return event;
+  const { domContentLoadedEventEnd: ready, loadEventEnd: loaded } = entry;
+  return {
+    ...event,
+    navigation: start ? "prerender" : entry.type,
+    ...phasesOf(entry),
+    dom: ready ? span(entry.responseEnd, ready) : undefined,
+    load: loaded ? span(ready, loaded) : undefined,
+    duration: loaded ? span(start, loaded) : undefined,
+  };
 }

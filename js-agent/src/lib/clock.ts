@@ -1,12 +1,12 @@
 // One clock for all events: Date.now(), to which the times of performance entries are brought over.
 // performance.timeOrigin is not used: it drifts away from Date.now() while a device sleeps.
 
-/** Now, in ms since the epoch. */
-export const now = Date.now;
+/** Now, on the performance timeline. */
+export const now = (): number => performance.now();
 
-/** A time of the performance timeline, in ms since the epoch. */
-export function at(time: number): number {
-  return round(Date.now() - performance.now() + time);
+/** A time of the performance timeline, else now, in ms since the epoch. */
+export function at(time = now()): number {
+  return round(Date.now() - now() + time);
 }
 
 /** Tenths of a millisecond are all that browsers can promise. */
@@ -17,4 +17,17 @@ export function round(ms: number): number {
 /** A length of time as the wire wants it: never negative, at most a day. */
 export function span(from: number, to: number): number {
   return Math.min(Math.max(round(to - from), 0), 86400000);
+}
+
+/** The phases of a request, as far as the browser tells them. */
+export function phasesOf(entry: PerformanceResourceTiming) {
+  const { requestStart, responseStart, responseEnd } = entry;
+  return requestStart ? {
+    redirect: span(entry.redirectStart, entry.redirectEnd),
+    dns: span(entry.domainLookupStart, entry.domainLookupEnd),
+    connect: span(entry.connectStart, entry.connectEnd),
+    request: span(requestStart, responseStart),
+    response: responseEnd ? span(responseStart, responseEnd) : undefined,
+    bytes: entry.transferSize || undefined,
+  } : {};
 }

@@ -1,38 +1,27 @@
 // What element a click was for: the nearest one that answers clicks, and the role it plays.
 
 const ANSWERS =
-  "a[href],button,input,select,textarea,label,summary,option,[role=button],[role=link],[role=menuitem],[role=tab]," +
+  "a[href],button,input,select,textarea,label,summary,option,[role=button],[role=link],[role^=menuitem],[role=tab]," +
   "[role=option],[role=checkbox],[role=radio],[role=switch],[onclick],[data-seismo-name]";
 
-const ROLES: Record<string, string> = { a: "link", button: "button", select: "combobox", textarea: "textbox", summary: "button", option: "option" };
-const INPUT_ROLES: Record<string, string> = { checkbox: "checkbox", radio: "radio", range: "slider", number: "spinbutton", button: "button", submit: "button", reset: "button", image: "button" };
-
-export interface Responder {
-  element: Element;
-  /** False for a click on plain ground: its text would be half the page. */
-  answers: boolean;
-}
-
-/** The element that answers an event at `target`. A label passes its click on to its control. */
-export function responderOf(target: Element): Responder {
+/** The element that answers a click at `target`, if there is one. A label passes its click on to its control. */
+export function responderOf(target: Element): Element | null {
   const element = target.closest(ANSWERS);
-  if (!element) return { element: target, answers: false };
-  const control = element instanceof HTMLLabelElement ? element.control : null;
-  return { element: control ?? element, answers: true };
+  return (element as HTMLLabelElement | null)?.control ?? element;
 }
 
-/** The role of an element, or its tag. */
+/** The role that the page gave it; else link, the type of an input, or the tag. */
 export function roleOf(element: Element): string {
-  const said = element.getAttribute("role")?.trim().split(/\s+/)[0];
-  if (said) return said.slice(0, 32);
-  const tag = element.localName;
-  if (tag === "input") return INPUT_ROLES[(element as HTMLInputElement).type] ?? "textbox";
-  return (ROLES[tag] ?? tag).slice(0, 32);
+  const { localName, type } = element as HTMLInputElement;
+  return (element.getAttribute("role") || (localName === "a" ? "link" : localName === "input" ? type : localName)).slice(0, 32);
 }
 
 /** The element at which an event began, also inside open shadow roots. */
-export function targetOf(event: Event): Element | undefined {
-  const first = event.composedPath?.()[0] ?? event.target;
-  if (first instanceof Element) return first;
-  return first instanceof Node ? first.parentElement ?? undefined : undefined;
+export function targetOf(event: Event): Element | null | undefined {
+  return elementOf(event.composedPath()[0]);
+}
+
+/** The node, or what it stands in when it is none but text. */
+export function elementOf(node: unknown): Element | null | undefined {
+  return node instanceof Element ? node : (node as Node | undefined)?.parentElement;
 }

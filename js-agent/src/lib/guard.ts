@@ -1,7 +1,7 @@
 // The page must never notice us: whatever goes wrong in the agent ends here, unseen. And whatever the agent began
 // in the page ends here, when it stops.
 
-const ends = new Set<() => void>();
+let ends: (() => void)[] = [];
 
 /** Runs `work`; gives undefined when it throws. */
 export function quietly<T>(work: () => T): T | undefined {
@@ -22,10 +22,10 @@ export function guard<A extends unknown[]>(work: (...args: A) => void): (...args
 /** Runs `work` once: when the agent stops, or when the returned function is called before. */
 export function untilEnd(work: () => void): () => void {
   const end = (): void => {
-    ends.delete(end);
+    ends = ends.filter((one) => one !== end);
     quietly(work);
   };
-  ends.add(end);
+  ends.push(end);
   return end;
 }
 
@@ -40,21 +40,32 @@ export function listen<E extends Event>(target: EventTarget, type: string, handl
   return untilEnd(() => target.removeEventListener(type, guarded, capture));
 }
 
-/** Runs `work` once the load event is over. */
-export function afterLoad(work: () => void): void {
-  const soon = (): void => void setTimeout(guard(work));
-  if (document.readyState === "complete") soon();
-  else listen(window, "load", soon);
+/** Runs `work` later, guarded; the returned function cancels it. */
+export function later(work: () => void, ms?: number): () => void {
+  const timer = setTimeout(guard(work), ms);
+  return () => clearTimeout(timer);
 }
 
-/** Observes those of the types that the browser knows, from the beginning of the page, until the agent stops. */
-export function observe(types: string[], see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): PerformanceObserver | undefined {
+/** Runs `work` once the load event is over. */
+export function afterLoad(work: () => void): void {
+  if (document.readyState === "complete") later(work);
+  else listen(window, "load", () => later(work));
+}
+
+/** Observes entries of a type, from the beginning of the page until the agent stops; undefined where the browser has none. */
+export function observe(type: string, see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): PerformanceObserver | undefined {
   return quietly(() => {
-    const known = types.filter((type) => PerformanceObserver.supportedEntryTypes.includes(type));
-    if (!known.length) return undefined;
+    if (!PerformanceObserver.supportedEntryTypes.includes(type)) return undefined;
     const observer = new PerformanceObserver(guard((list) => see(list.getEntries())));
-    for (const type of known) observer.observe({ type, buffered: true, durationThreshold } as PerformanceObserverInit);
+    observer.observe({ type, buffered: true, durationThreshold } as PerformanceObserverInit);
     untilEnd(() => observer.disconnect());
     return observer;
   });
+}
+
+/** Watches the trees for changes, those of attributes too if asked, until the agent stops or the returned function is called. */
+export function mutations(trees: Node[], see: () => void, attributes = false): () => void {
+  const observer = new MutationObserver(see);
+  for (const tree of trees) observer.observe(tree, { childList: true, subtree: true, characterData: true, attributes });
+  return untilEnd(() => observer.disconnect());
 }

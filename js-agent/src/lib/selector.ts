@@ -1,44 +1,31 @@
 // A CSS selector that finds an element again on the next visit and in the next release: by a written id or test id,
-// else by tag, stable attributes and classes below the nearest ancestor that has one. Ids and classes that a
+// else by tag, stable classes or one attribute below the nearest ancestor that has one. Ids and classes that a
 // framework numbers (":r1:", "css-1x2y3z", "item-84213") are passed over, since they change and may hold data.
-
-const LIMIT = 512;
-const DEPTH = 6;
-const NAMED = ["data-testid", "data-test", "name", "type", "role"];
 
 /** The selector of `element`, at most 512 characters. */
 export function selectorOf(element: Element): string {
   let path = "";
-  let depth = 0;
-  for (let node: Element | null = element; node && depth < DEPTH; node = node.parentElement, depth++) {
-    const anchor = anchorOf(node);
-    const step = anchor || stepOf(node);
-    path = path ? `${step}>${path}` : step;
-    if (anchor || node.localName === "body" || isUnique(element, path)) break;
+  let depth = 6;
+  for (let node: Element | null = element; node && depth--; node = node.parentElement) {
+    const anchor = by(node, "id") || by(node, "data-testid");
+    path = (anchor || stepOf(node)) + (path && `>${path}`);
+    if (anchor || node.localName === "body" || (element.getRootNode() as ParentNode).querySelectorAll(path).length === 1) break;
   }
-  return path.slice(0, LIMIT);
+  return path.slice(0, 512);
 }
 
-function anchorOf(node: Element): string {
-  if (isStable(node.id)) return `#${node.id}`;
-  const test = node.getAttribute("data-testid");
-  return test && isStable(test) ? `[data-testid="${test}"]` : "";
+function by(node: Element, attribute: string): string | false | null {
+  const value = node.getAttribute(attribute);
+  return value && isStable(value) && (attribute === "id" ? `#${value}` : `[${attribute}="${value}"]`);
 }
 
 /** Tag, stable classes or one attribute; the position only where siblings look the same. */
 function stepOf(node: Element): string {
-  const classes = Array.from(node.classList).filter(isStable).slice(0, 2);
-  const name = NAMED.find((attribute) => isStable(node.getAttribute(attribute) ?? ""));
-  const attribute = name ? `[${name}="${node.getAttribute(name)}"]` : "";
-  const step = CSS.escape(node.localName) + (classes.length ? `.${classes.join(".")}` : attribute);
+  const classes = Array.from(node.classList).filter(isStable).slice(0, 2).map((name) => `.${name}`).join("");
+  const step = CSS.escape(node.localName) + (classes || by(node, "data-test") || by(node, "name") || by(node, "type") || by(node, "role") || "");
   const siblings = Array.from(node.parentElement?.children ?? []).slice(0, 500);
   if (siblings.filter((sibling) => sibling.matches(step)).length < 2) return step;
-  const alike = siblings.filter((sibling) => sibling.localName === node.localName);
-  return `${step}:nth-of-type(${alike.indexOf(node) + 1})`;
-}
-
-function isUnique(element: Element, path: string): boolean {
-  return (element.getRootNode() as ParentNode).querySelectorAll(path).length === 1;
+  return `${step}:nth-of-type(${siblings.filter((sibling) => sibling.localName === node.localName).indexOf(node) + 1})`;
 }
 
 function isStable(word: string): boolean {

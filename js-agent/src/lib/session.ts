@@ -4,66 +4,44 @@
 import { newId } from "./id";
 import { quietly } from "./guard";
 
-const KEY = "seismo";
+export const KEY = "seismo";
+/** Where what a page could not send waits for the next. */
+export const REST = `${KEY}.rest`;
 const IDLE_MS = 30 * 60000;
 const LIFE_MS = 4 * 3600000;
 /* Use is written down at most this often, since storage is synchronous. */
 const WRITE_MS = 5000;
 
-interface Saved {
-  id: string;
-  begun: number;
-  used: number;
-}
+/** The session's id that holds now. Pass `isUse` when a person did something; time alone ends a session. */
+export type Session = (isUse?: boolean) => string;
 
-export interface Session {
-  /** The id that holds now. Pass `isUse` when a person did something; time alone ends a session. */
-  id(isUse?: boolean): string;
-}
-
-export function openSession(stores: (() => Storage)[], now: () => number): Session {
-  let mine: Saved | undefined;
+export function openSession(stores: (() => Storage)[]): Session {
+  let id = "";
+  let begun = 0;
+  let used = 0;
   let written = 0;
 
-  function read(): Saved | undefined {
-    for (const store of stores) {
-      const saved = quietly(() => parse(store().getItem(KEY)));
-      if (saved) return saved;
-    }
-    return mine;
+  /* Another tab may have used or renewed the session. */
+  function read(): void {
+    stores.some((store) => {
+      const parts = quietly(() => /^([\w-]{8,64})\.(\d+)\.(\d+)$/.exec(store().getItem(KEY)!));
+      if (parts) [id, begun, used] = [parts[1]!, +parts[2]!, +parts[3]!];
+      return parts;
+    });
   }
 
-  function write(saved: Saved): void {
-    written = now();
-    const text = `${saved.id}.${saved.begun}.${saved.used}`;
-    for (const store of stores) {
-      if (quietly(() => { store().setItem(KEY, text); return true; })) return;
+  return (isUse) => {
+    const time = Date.now();
+    const isOld = time - written > WRITE_MS;
+    if (!id || isOld) read();
+    /* A clock set back must not keep a session for ever. */
+    const isAlive = id && time - used < IDLE_MS && time - begun < LIFE_MS && begun <= time + WRITE_MS;
+    if (!isAlive) [id, begun] = [newId(), time];
+    if (isUse || !isAlive) used = time;
+    if (isUse && isOld || !isAlive) {
+      written = time;
+      stores.some((store) => quietly(() => (store().setItem(KEY, `${id}.${begun}.${used}`), true)));
     }
-  }
-
-  return {
-    id(isUse = false) {
-      const time = now();
-      /* Another tab may have used or renewed the session. */
-      if (!mine || time - written > WRITE_MS) mine = read() ?? mine;
-      if (!mine || !isAlive(mine, time)) {
-        mine = { id: newId(), begun: time, used: time };
-        write(mine);
-      } else if (isUse) {
-        mine.used = time;
-        if (time - written > WRITE_MS) write(mine);
-      }
-      return mine.id;
-    },
+    return id;
   };
-}
-
-function isAlive(saved: Saved, time: number): boolean {
-  /* A clock set back must not keep a session for ever. */
-  return time - saved.used < IDLE_MS && time - saved.begun < LIFE_MS && saved.begun <= time + WRITE_MS;
-}
-
-function parse(text: string | null): Saved | undefined {
-  const parts = /^([\w-]{8,64})\.(\d+)\.(\d+)$/.exec(text ?? "");
-  return parts ? { id: parts[1]!, begun: +parts[2]!, used: +parts[3]! } : undefined;
 }

@@ -4,29 +4,25 @@
 
 import { quietly, untilEnd } from "./guard";
 
-/** Sees a call; may return a function that sees its result. */
-export type Hook = (self: unknown, args: unknown[]) => ((result: unknown) => void) | void;
+/** Sees a call and may change its arguments; may return a function that sees its result and may give another. */
+export type Hook = (self: any, args: any[]) => ((result: any) => unknown) | void;
 
 /** Wraps owner[name] until the agent stops, or does nothing where the browser has no such function. */
-export function wrap(owner: object | undefined, name: string, hook: Hook): void {
-  const holder = owner as Record<string, unknown> | undefined;
-  const native = holder?.[name];
-  if (!holder || typeof native !== "function") return;
-  let active = true;
-  const wrapped = new Proxy(native as (...args: unknown[]) => unknown, {
+export function wrap(owner: any, name: string, hook: Hook): void {
+  const native = owner?.[name];
+  if (typeof native !== "function") return;
+  let isActive = true;
+  const wrapped = new Proxy(native, {
     apply(target, self, args: unknown[]) {
-      const after = active ? quietly(() => hook(self, args)) : undefined;
-      const result = Reflect.apply(target, self, args);
-      if (after) quietly(() => after(result));
-      return result;
+      const after = isActive ? quietly(() => hook(self, args)) : undefined;
+      const result = target.apply(self, args);
+      return (after && quietly(() => after(result))) ?? result;
     },
   });
-  quietly(() => {
-    holder[name] = wrapped;
-  });
+  quietly(() => (owner[name] = wrapped));
   untilEnd(() => {
-    active = false;
+    isActive = false;
     /* When somebody wrapped us in turn, we stay in the chain, asleep. */
-    if (holder[name] === wrapped) holder[name] = native;
+    if (owner[name] === wrapped) owner[name] = native;
   });
 }

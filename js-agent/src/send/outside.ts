@@ -1,45 +1,59 @@
 // The browser as the sender sees it. Beacons go as text/plain with the key in the query, without credentials and
-// without headers of our own, so that no browser asks with a preflight first.
+// without headers of our own, so that no browser asks with a preflight first; packed, which the collector sees by the first bytes,
+// unless the page is being left.
 
-import type { Config } from "../config";
+import type { Beacon } from "../wire";
+import { settings } from "../config";
+import { quietly } from "../lib/guard";
+import { REST } from "../lib/session";
 import { tell } from "../lib/tell";
 import type { Outside } from "./sender";
 
-export function newOutside(config: Config, lost: (events: number) => void): Outside {
-  const url = new URL(config.endpoint);
-  url.searchParams.set("k", config.key);
+/* Less is not worth the packing. */
+const PACKED_CHARACTERS = 1000;
+
+/** What the collector answers: the share of sessions to keep, an end, the seconds until the next beacon. */
+export type Orders = { rate?: number; stop?: boolean; wait?: number };
+
+export function newOutside(lost: (events: number) => void, obey: (orders: Orders) => void): Outside {
+  const url = new URL(settings.endpoint);
+  url.searchParams.set("k", settings.key);
   /* The native functions of this moment, taken before the agent wraps them. */
-  const nativeFetch = window.fetch;
-  const nativeHand = navigator.sendBeacon;
+  const { fetch } = window;
+  const beacon = navigator.sendBeacon;
+  const hand = (body: string): boolean | undefined => beacon?.call(navigator, url.href, body);
 
   return {
-    post: (body, keepalive) => post(body, keepalive).catch(() => (tell(config.script, "net"), { status: 0 })),
+    async post(text, keepalive, begin) {
+      let body: string | ArrayBuffer = text;
+      if (typeof CompressionStream === "function" && text.length > PACKED_CHARACTERS) {
+        body = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
+      }
+      if (!begin()) return { status: 202 };
+      /* Some page took fetch away: its answers are not to be had then. */
+      if (!fetch) return { status: hand(text) ? 202 : 0 };
+      /* The page's address may hold what we scrub elsewhere: no path in the referrer. */
+      const answer = await fetch.call(window, url.href, { method: "POST", body, keepalive, headers: { "content-type": "text/plain" }, credentials: "omit", referrerPolicy: "origin" }).catch(() => tell("net"));
+      if (!answer) return { status: 0 };
+      const { status, headers } = answer;
+      const after = headers.get("retry-after");
+      const orders: Orders = status === 202 ? (await answer.json().catch(() => null)) ?? {} : {};
+      obey(orders);
+      return { status, pause: (+after! || orders.wait!) * 1000 };
+    },
     hand,
-    now: Date.now,
-    random: Math.random,
-    later(work, ms) {
-      const timer = setTimeout(work, ms);
-      return () => clearTimeout(timer);
+    keep(beacons) {
+      quietly(() => (beacons.length ? sessionStorage.setItem(REST, JSON.stringify(beacons)) : sessionStorage.removeItem(REST)));
     },
     lost,
   };
+}
 
-  function hand(body: string): boolean {
-    return !!nativeHand && nativeHand.call(navigator, url.href, body);
-  }
-
-  async function post(body: string, keepalive: boolean) {
-    /* Some page took fetch away: its answers are not to be had then. */
-    if (!nativeFetch) return { status: hand(body) ? 202 : 0 };
-    const { status, headers } = await nativeFetch.call(window, url.href, {
-      method: "POST",
-      body,
-      keepalive,
-      credentials: "omit",
-      cache: "no-store",
-      /* The page's address may hold what we scrub elsewhere. */
-      referrerPolicy: "origin",
-    });
-    return { status, retryAfter: headers.get("retry-after") };
-  }
+/** What a page before this one has left. */
+export function takeRest(): Beacon[] {
+  return quietly(() => {
+    const rest = JSON.parse(sessionStorage.getItem(REST)!) as Beacon[];
+    sessionStorage.removeItem(REST);
+    return rest;
+  }) ?? [];
 }

@@ -1,39 +1,39 @@
 // Brings beacons to the collector, one at a time, oldest first.
 //
-//   waiting --post--> 2xx            gone
+//   waiting --post--> 2xx            gone; the answer may ask for a pause
 //                     other 4xx      gone, its events counted as dropped
 //                     429, 5xx, none stays; again after a back-off with jitter, or after Retry-After
 //
 // A beacon keeps its id over all attempts, so that a repeat is recognised; `sent` is stamped at each. The list is
 // bounded: the oldest goes when a new one does not fit. On exit everything is handed to sendBeacon, which outlives
-// the page, except what already flies as a keepalive request, which does so too.
+// the page, except what already flies as a keepalive request, which does so too; what the browser does not take is
+// left for the next page.
 
 import type { Beacon } from "../wire";
-import { sizeOf } from "./queue";
+import { later } from "../lib/guard";
 
 const BEACONS = 20;
 const FIRST_MS = 1000;
 const LONGEST_MS = 60000;
 const RETRY_AFTER_MS = 600000;
-/* Browsers refuse more than 64 KiB of keepalive bodies at once, over all of the page. */
-const KEEPALIVE_BYTES = 60000;
+/* Browsers refuse more than 64 KiB of keepalive bodies at once, over all of the page. A character takes up to three. */
+const KEEPALIVE_CHARACTERS = 20000;
 
 export interface Answer {
   /** 0 when none came. */
   status: number;
-  /** The Retry-After header: seconds or a date. */
-  retryAfter?: string | null;
+  /** Least time to the next beacon, ms. */
+  pause?: number;
 }
 
-/** The outside world of a sender, so that tests own it. */
+/** The outside world of a sender. */
 export interface Outside {
-  post(body: string, keepalive: boolean): Promise<Answer>;
+  /** `begin` is called as the request begins: false when it is not wanted any more. */
+  post(body: string, keepalive: boolean, begin: () => boolean): Promise<Answer>;
   /** sendBeacon: false when the browser does not take it. */
-  hand(body: string): boolean;
-  now(): number;
-  random(): number;
-  /** Runs `work` after `ms`; returns its cancel. */
-  later(work: () => void, ms: number): () => void;
+  hand(body: string): boolean | undefined;
+  /** Leaves these to the next page. */
+  keep(beacons: Beacon[]): void;
   /** Is told how many events were lost. */
   lost(events: number): void;
 }
@@ -47,52 +47,54 @@ export interface Sender {
   stop(): void;
 }
 
-export function newSender(outside: Outside): Sender {
+export function newSender({ post, hand, keep, lost }: Outside): Sender {
   let waiting: Beacon[] = [];
   let flying: Beacon | undefined;
   let outlives = false;
   let failures = 0;
   let cancel: (() => void) | undefined;
 
-  function stamp(beacon: Beacon): string {
-    beacon.sent = outside.now();
+  const isWaiting = (beacon: Beacon): boolean => waiting.includes(beacon);
+  const lose = ({ events, dropped = 0 }: Beacon): void => lost(events.length + dropped);
+  const stamp = (beacon: Beacon): string => {
+    beacon.sent = Date.now();
     return JSON.stringify(beacon);
-  }
+  };
 
-  function next(): void {
+  const next = (): void => void fly().catch(() => {});
+
+  async function fly(): Promise<void> {
     const beacon = waiting[0];
     if (flying || cancel || !beacon) return;
     flying = beacon;
     const body = stamp(beacon);
     /* The page may have used up the keepalive quota itself: the second attempt goes without. */
-    outlives = sizeOf(body) < KEEPALIVE_BYTES && failures === 0;
-    outside.post(body, outlives).then(
-      (answer) => settle(beacon, answer),
-      () => settle(beacon, { status: 0 }),
-    );
-  }
-
-  function settle(beacon: Beacon, { status, retryAfter }: Answer): void {
+    const keepalive = body.length < KEEPALIVE_CHARACTERS && !failures;
+    const { status, pause = 0 } = await post(body, keepalive, () => isWaiting(beacon) && ((outlives = keepalive), true)).catch((): Answer => ({ status: 0 }));
     flying = undefined;
-    if (status === 0 || status === 429 || status >= 500) {
-      const wait = waitFor(retryAfter);
-      failures++;
-      cancel = outside.later(() => { cancel = undefined; next(); }, wait);
-      return;
+    outlives = false;
+    if (!status || status === 429 || status >= 500) {
+      const backOff = Math.min(FIRST_MS * 2 ** failures++, LONGEST_MS) * (0.5 + Math.random() / 2);
+      /* Jitter on top of what was asked, so that not all pages come back in the same second. */
+      wait(pause > 0 ? pause + backOff / 4 : backOff);
+    } else {
+      failures = 0;
+      /* It may have gone over the edge meanwhile, and is counted then. */
+      if (status >= 400 && isWaiting(beacon)) lose(beacon);
+      waiting = waiting.filter((one) => one !== beacon);
+      wait(pause);
     }
-    failures = 0;
-    /* It may have gone over the edge meanwhile, and is counted then. */
-    if (status >= 400 && waiting.includes(beacon)) lose(beacon);
-    waiting = waiting.filter((one) => one !== beacon);
-    next();
   }
 
-  function waitFor(retryAfter?: string | null): number {
-    const longest = Math.min(FIRST_MS * 2 ** failures, LONGEST_MS);
-    const backOff = longest * (0.5 + outside.random() / 2);
-    const asked = retryAfter ? +retryAfter * 1000 || Date.parse(retryAfter) - outside.now() : 0;
-    /* Jitter on top of what was asked, so that not all pages come back in the same second. */
-    return asked > 0 ? Math.min(asked, RETRY_AFTER_MS) + backOff / 4 : backOff;
+  function wait(ms: number): void {
+    if (ms > 0) cancel = later(hurry, Math.min(ms, RETRY_AFTER_MS));
+    else next();
+  }
+
+  function hurry(): void {
+    cancel?.();
+    cancel = undefined;
+    next();
   }
 
   function append(beacon: Beacon): void {
@@ -100,27 +102,19 @@ export function newSender(outside: Outside): Sender {
     waiting.push(beacon);
   }
 
-  function lose(beacon: Beacon): void {
-    outside.lost(beacon.events.length + (beacon.dropped ?? 0));
-  }
-
   return {
     push(beacon) {
       append(beacon);
       next();
     },
-    hurry() {
-      cancel?.();
-      cancel = undefined;
-      next();
-    },
+    hurry,
     exit(more) {
       more.forEach(append);
-      waiting = waiting.filter((beacon) => (beacon === flying && outlives) || !outside.hand(stamp(beacon)));
+      waiting = waiting.filter((beacon) => (beacon === flying && outlives) || !hand(stamp(beacon)));
+      keep(waiting.filter((beacon) => beacon !== flying));
     },
     stop() {
       cancel?.();
-      cancel = undefined;
       waiting = [];
     },
   };

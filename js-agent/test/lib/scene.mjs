@@ -4,6 +4,7 @@ import Ajv2020 from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
 const ROOT = new URL("../../../", import.meta.url);
@@ -22,6 +23,8 @@ export async function openStage() {
   const site = await listen((request, response) => serve(stage, request, response));
   stage.collector = collector.url;
   stage.site = site.url;
+  /* The same site under another name: another origin, which asks before it takes a header of ours. */
+  stage.other = `${site.url.replace("127.0.0.1", "localhost")}/api/headers`;
   stage.events = () => stage.beacons.flatMap((beacon) => beacon.events);
   stage.close = async () => {
     await browser.close();
@@ -74,11 +77,13 @@ function listen(handle) {
 async function collect(stage, request, response) {
   const { pathname } = new URL(request.url, "http://x");
   if (request.method === "GET" && pathname === "/seismo.js") return response.writeHead(200, { "content-type": "text/javascript" }).end(agent);
-  const raw = await read(request);
+  const body = await read(request);
+  const packed = body[0] === 0x1f;
+  const raw = (packed ? gunzipSync(body) : body).toString();
   /* The last words of the visitor before. */
-  if (!request.url.endsWith(`k=${stage.key}`)) return response.writeHead(202).end();
-  const { status = 202, headers = {} } = stage.answers.shift() ?? {};
-  stage.requests.push({ method: request.method, url: request.url, headers: request.headers, status, time: Date.now(), raw });
+  if (!new RegExp(`k=${stage.key}(&|$)`).test(request.url)) return response.writeHead(202).end();
+  const { status = 202, headers = {}, answer = {} } = stage.answers.shift() ?? {};
+  stage.requests.push({ method: request.method, url: request.url, headers: request.headers, status, time: Date.now(), raw, packed, bytes: body.length });
   if (request.method === "POST" && status === 202) {
     const beacon = JSON.parse(raw);
     assert.ok(validate(beacon), `${JSON.stringify(validate.errors?.slice(0, 3))} in ${raw}`);
@@ -86,13 +91,18 @@ async function collect(stage, request, response) {
     stage.beacons.push(beacon);
   }
   response.writeHead(status, { "access-control-allow-origin": request.headers.origin ?? "*", "access-control-expose-headers": "retry-after", ...headers });
-  response.end("{}");
+  response.end(JSON.stringify(answer));
 }
 
 async function serve(stage, request, response) {
   const url = new URL(request.url, "http://x");
-  const raw = await read(request);
+  const raw = (await read(request)).toString();
   if (url.pathname === "/api/echo") return response.writeHead(200, { "content-type": "text/plain" }).end(`${request.method} ${raw}`);
+  if (url.pathname.startsWith("/api/headers")) {
+    const foreign = request.headers.host.startsWith("localhost") || request.headers.origin === "null";
+    return response.writeHead(request.method === "OPTIONS" ? 403 : 200, foreign ? { "access-control-allow-origin": "*" } : {}).end(JSON.stringify({ ...request.headers, method: request.method, body: raw }));
+  }
+  if (url.pathname === "/api/away") return response.writeHead(302, { location: url.searchParams.get("to") }).end();
   if (url.pathname === "/api/fail") return response.writeHead(500).end("no");
   if (url.pathname === "/api/drip") {
     response.writeHead(200).write("a");
@@ -108,5 +118,5 @@ async function serve(stage, request, response) {
 async function read(request) {
   const parts = [];
   for await (const part of request) parts.push(part);
-  return Buffer.concat(parts).toString();
+  return Buffer.concat(parts);
 }
