@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
+import { changesRollOver } from '../lib/templates.mjs';
 import { beacon, command, exported, id, place, post, root, start, until } from '../lib/seismo.mjs';
 
 const run = promisify(execFile);
@@ -141,6 +142,7 @@ test('an API key with the rights of docs/store.md sets up, another one runs; wha
   const after = await exportedOnceThere(held);
   assert.equal(after, held.events.length);
   await again.stop();
+  await changesRollOver(call, where.name, () => setup(byKey(first.encoded)));
 });
 
 async function exportedOnceThere(sent) {

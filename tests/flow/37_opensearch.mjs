@@ -11,6 +11,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { fill, quickAlerts } from '../kibana/fill.mjs';
 import { checkPanels } from '../kibana/panels.mjs';
+import { changesRollOver } from '../lib/templates.mjs';
 import { beacon, command, exported, metric, place, post, root, start, until } from '../lib/seismo.mjs';
 
 const run = promisify(execFile);
@@ -79,6 +80,8 @@ test('setup twice and a beacon, on OpenSearch', { timeout: 400000 }, async (t) =
   assert.equal(second.code, 0, second.stderr);
   assert.match(second.stdout, /: 0 of 4 templates installed, the others are as they should be; left out: the retention/);
   assert.deepEqual(await inUse(), before, 'not even the version of the cluster\'s state has moved');
+
+  await changesRollOver(call, where.name, () => command(where, ['setup']));
 
   const other = { SEISMO_DATA_DIR: join(where.folder, 'other'), SEISMO_STORE_NAMESPACE: `${where.name}other` };
   seismo = await start(where, { within: 60000, environment: { ...quickAlerts, ...other } });
