@@ -70,12 +70,9 @@ static enum err look_at_node(struct setup *setup)
     atomic_store(&setup->elastic->is_open, is_open);
     atomic_store(&setup->elastic->has_shard_doc, is_open && (major > 3 || (major == 3 && minor >= 3)));
     /* Newer ones would choose logsdb for what is called logs-*-*, which puts documents together anew when read. */
-    setup->rules = (struct template_rules){
-        .mode = n == 2 && !is_open && major >= 8 ? "standard" : NULL,
-        .is_open = is_open,
-        .is_serverless = strcmp(flavor, "serverless") == 0,
-        .retention_days = setup->elastic->retention_days,
-    };
+    setup->rules.mode = n == 2 && !is_open && major >= 8 ? "standard" : NULL;
+    setup->rules.is_open = is_open;
+    setup->rules.is_serverless = strcmp(flavor, "serverless") == 0;
     atomic_store(&setup->elastic->requires_streams, n == 2 && !is_open && (major > 8 || (major == 8 && minor >= 13)));
     if (n != 2 || (!is_open && (major < 7 || (major == 7 && minor < 16))))
         err =
@@ -262,6 +259,8 @@ static enum err apply(struct setup *setup, enum stream stream, const json_t *the
     case TEMPLATE_PRESENT: note_retention(setup, theirs); break;
     case TEMPLATE_OUTDATED:
         installs = true;
+        if (!setup->node[0])
+            template_keep_mode(theirs, ours);
         err = install(setup, stream, ours);
         break;
     }
@@ -348,6 +347,7 @@ enum err elastic_set_up(struct elastic *elastic, bool all, struct err_text *text
 {
     struct err_text own = {""};
     struct setup setup = {.elastic = elastic, .all = all, .text = text ? text : &own};
+    setup.rules.retention_days = elastic->retention_days;
     http_response_init(&setup.response, ANSWER_BYTES);
     enum err err = look_at_node(&setup);
     for (int i = 0; err == ERR_OK && i < STREAM_COUNT; i++)

@@ -154,6 +154,15 @@ bool template_fits(const json_t *mapping, const json_t *ours)
     return true;
 }
 
+void template_keep_mode(const json_t *theirs, json_t *ours)
+{
+    const char *mode = json_string_value(meta(theirs, "index_mode"));
+    if (!mode || meta(ours, "index_mode"))
+        return;
+    json_object_set_new(in_template(ours, "settings"), "index.mode", json_string(mode));
+    json_object_set_new(json_object_get(ours, "_meta"), "index_mode", json_string(mode));
+}
+
 enum template_verdict template_compare(const json_t *theirs, const json_t *ours)
 {
     if (!theirs)

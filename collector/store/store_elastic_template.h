@@ -24,6 +24,8 @@ const char *template_name(enum stream stream); /* "seismo-events"; static */
 json_t *template_make(enum stream stream, const struct template_rules *rules);
 /* theirs: as GET /_index_template gives it; NULL: there is none. */
 enum template_verdict template_compare(const json_t *theirs, const json_t *ours);
+/* When we may not ask what node it is: the index mode that the template has is kept. */
+void template_keep_mode(const json_t *theirs, json_t *ours);
 /* The fields of a template, by their dotted names. Borrowed. */
 json_t *template_fields(const json_t *whole);
 /* True when an index's mapping has every field of the template, with its type. */

@@ -123,6 +123,12 @@ static void only_what_differs_is_written(void **state)
     json_object_del(template_fields(theirs), "session.id");
     assert_int_equal(template_compare(theirs, ours), TEMPLATE_OUTDATED);
 
+    json_t *modeless = template_make(STREAM_EVENTS, &(struct template_rules){.retention_days = 30});
+    template_keep_mode(theirs, modeless);
+    assert_string_equal(json_string_value(setting(modeless, "index.mode")), "standard");
+    template_keep_mode(NULL, modeless);
+    json_decref(modeless);
+
     json_object_set_new(meta, "seismo_version", json_integer(99));
     assert_int_equal(template_compare(theirs, ours), TEMPLATE_NEWER);
     json_object_set_new(meta, "managed_by", json_string("somebody"));
