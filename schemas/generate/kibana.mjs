@@ -10,7 +10,7 @@ import { isGroupable, readBy, typeOf } from "./kibana_line.mjs";
 import { lensOf } from "./kibana_lens.mjs";
 
 /** In the order in which the row of links shows them. */
-export const DASHBOARDS = ["overview", "pages", "api", "clicks", "errors", "sessions", "alerts", "quality"];
+export const DASHBOARDS = ["overview", "pages", "api", "clicks", "errors", "sessions", "business", "alerts", "quality"];
 const SIZES = { text: [48, 3], metric: [8, 6], line: [24, 12], area: [24, 12], bar: [24, 12], ranks: [24, 14], table: [24, 16], events: [48, 20] };
 const COLUMNS = 48; // of Kibana's grid
 
@@ -86,8 +86,8 @@ function markdown(text) {
 }
 
 /** The object behind a panel, or null for a text, which stands in the dashboard itself. */
-function objectOf(id, panel, source, views) {
-  const kind = kindOf(panel);
+function objectOf(id, own, source, views) {
+  const panel = { ...own, where: own.where ?? source.where }, kind = kindOf(panel);
   if (!kind) throw new Error(`${id}: ${JSON.stringify(panel)}: no kind of panel; known are ${Object.keys(SIZES).join(", ")}`);
   const viewName = panel.data ?? source.data, view = views[viewName];
   if (kind === "text") return null;
