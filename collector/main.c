@@ -586,7 +586,7 @@ static void say_addresses(const struct seismo *seismo)
     if (seismo->ingest) {
         if (!isatty(STDOUT_FILENO)) /* a person is shown one address: the page's; the tag has the other */
             printf("listening public %s://127.0.0.1:%d/\n", scheme(seismo), ingest_port(seismo->ingest));
-        printf("tag <script async src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
+        printf("tag <script async crossorigin src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
                public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }
     access_say(seismo->config, live_needs_link(seismo->live) ? seismo->store : NULL,

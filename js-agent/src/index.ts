@@ -20,7 +20,7 @@ import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
 import { KEY, REST } from "./lib/session";
 import { tell } from "./lib/tell";
-import { flush, report, setEnvelope } from "./scene";
+import { early, flush, report, setEnvelope } from "./scene";
 
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
@@ -50,6 +50,8 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
     const from = start == null ? 0 : timeOf(start);
     report({ kind: "measure", at: at(from), name: scrubText(name, 128), duration: span(from, timeOf(end)) });
   },
+  /* What the inline stub has seen. */
+  early: (event) => early[event.type]!(event),
   consent(yes) {
     if (yes) return startAgent();
     stopAgent();

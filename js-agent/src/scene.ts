@@ -22,6 +22,9 @@ export type BareEvent = Bare<BeaconEvent>;
 const EVENTS = 500;
 const EVENTS_PER_MS = 0.005;
 
+/** What is done with an event of the page, by its type: those from before the agent came, which the inline stub has kept, go the same way. */
+export const early: Record<string, (event: any) => void> = {};
+
 /** Calls in flight and the last sign of work, by which a route knows that the page is quiet. */
 export const busy = { calls: 0, last: 0 };
 

@@ -1,5 +1,6 @@
 // How the agent behaves towards the page, the visitor's secrets and a collector in trouble.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { eventOf, openStage, pause, visit } from "./lib/scene.mjs";
 
@@ -244,6 +245,26 @@ test("commands from before the script are carried out; a second tag does nothing
   await page.context().close();
 });
 
+test("with the inline stub nothing from before the script is lost: commands, errors, rejections, clicks", async () => {
+  const stub = await readFile(new URL("../dist/stub.js", import.meta.url), "utf8");
+  const page = await visit(stage, {
+    body: `<script>${stub}</script><button>Buy</button><script>seismo("user", "u-1"); setTimeout(() => { throw new Error("early error"); }); Promise.reject(new Error("early rejection"));</script>`,
+    attributes: "", held: true,
+  });
+  await page.click("button");
+  await pause(100);
+  stage.release();
+  await page.waitForFunction(() => window.seismo?.started);
+  const click = await eventOf(stage, (one) => one.kind === "click");
+  assert.deepEqual([click.name, click.flags, stage.beacons.at(-1).user.id], ["Buy", undefined, "u-1"]);
+  for (const source of ["error", "rejection"]) assert.equal((await eventOf(stage, (one) => one.source === source)).message, `early ${source}`);
+  await page.click("button");
+  await pause(1500);
+  assert.equal(stage.events().filter((one) => one.kind === "click").length, 2);
+  assert.deepEqual(page.problems.sort(), ["early error", "early rejection"]);
+  await page.context().close();
+});
+
 test("stop ends all capture and gives the page its functions back", async () => {
   const page = await visit(stage, { init: () => { window.before = [fetch, history.pushState, XMLHttpRequest.prototype.send]; }, body: "<button>b</button>" });
   await eventOf(stage, (one) => one.kind === "page");
@@ -312,6 +333,27 @@ test("rate 0 sends nothing; an empty key sends nothing", async () => {
     assert.equal(stage.requests.length, 0);
     await page.context().close();
   }
+});
+
+test("a rejected fetch that nobody handles is told to the page, one that is handled is not; a caught error is told once", async () => {
+  const page = await visit(stage);
+  const seen = await page.evaluate(async () => {
+    const all = [];
+    addEventListener("unhandledrejection", (event) => all.push(event.reason.name));
+    fetch("/api/gone");
+    fetch("http://[");
+    await fetch("/api/gone", { method: "POST" }).catch(() => {});
+    const caught = new Error("boundary");
+    console.error("caught by a boundary", caught);
+    window.seismo("error", caught);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return all;
+  });
+  assert.deepEqual(seen, ["TypeError", "TypeError"]);
+  await eventOf(stage, (one) => one.message === "boundary");
+  await pause(300);
+  assert.equal(stage.events().filter((one) => one.message === "boundary").length, 1);
+  await page.context().close();
 });
 
 test("a page's bugs stay the page's: frozen history, odd arguments, its own fetch", async () => {

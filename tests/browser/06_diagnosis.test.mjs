@@ -42,7 +42,7 @@ async function stripping() {
   return listen(server);
 }
 
-const tag = ({ at = seismo.publicUrl, key = 'demo', more = '' } = {}) => `<script async src="${at}/seismo.js" data-key="${key}" data-service="shop" data-flush="100" ${more}></script>`;
+const tag = ({ at = seismo.publicUrl, key = 'demo', more = '' } = {}) => `<script async crossorigin src="${at}/seismo.js" data-key="${key}" data-service="shop" data-flush="100" ${more}></script>`;
 const diagnosis = async () => (await fetch(`${seismo.innerUrl}/api/diagnosis`)).json();
 const findingsOf = (answer, origin) => answer.findings.filter((one) => one.origin === origin);
 
@@ -139,7 +139,7 @@ test('nobody has asked for the script: the empty page says so with the tag to pa
   const item = page.locator('[data-testid=empty] [data-cause=nothing]');
   await item.waitFor({ timeout: 60000 });
   assert.match(await item.innerText(), /Content-Security-Policy/);
-  assert.equal(await page.locator('[data-testid=empty] code').first().innerText(), `<script async src="${seismo.publicUrl}/seismo.js" data-key="demo" data-service="shop"></script>`);
+  assert.equal(await page.locator('[data-testid=empty] code').first().innerText(), `<script async crossorigin src="${seismo.publicUrl}/seismo.js" data-key="demo" data-service="shop"></script>`);
   await page.screenshot({ path: join(screenshots, 'diagnosis-nothing-en.png') });
   const healthy = await site(tag());
   await page.goto(healthy);

@@ -116,7 +116,7 @@ test('a person at a terminal is shown the tag, one address, and that it is ready
   try {
     await until('ready', () => /^ready$/m.test(shown), { within: 60000 }).catch((error) => assert.fail(`${error.message}: ${shown}`));
     const [tag, page, ready, ...rest] = shown.split('\r\n').filter((line) => line && !/^\d{4}-|^\{/.test(line)); // but for the log
-    assert.match(tag, /^tag <script async src="http:\/\/127\.0\.0\.1:\d+\/seismo\.js" data-key="demo" data-service="shop"><\/script>$/);
+    assert.match(tag, /^tag <script async crossorigin src="http:\/\/127\.0\.0\.1:\d+\/seismo\.js" data-key="demo" data-service="shop"><\/script>$/);
     assert.match(page, /^live page http:\/\/127\.0\.0\.1:\d+\/$/);
     assert.deepEqual([ready, ...rest], ['ready'], shown);
     for (const address of [/src="([^"]+)"/.exec(tag)[1], page.slice('live page '.length)]) assert.equal((await fetch(address)).status, 200, address);

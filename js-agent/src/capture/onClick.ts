@@ -7,7 +7,7 @@
 // ten times, each time with an answer, is not raging.
 
 import type { ClickEvent } from "../wire";
-import { busy, hooks, onFlush, report } from "../scene";
+import { busy, early, hooks, onFlush, report } from "../scene";
 import { at, now } from "../lib/clock";
 import { responderOf, roleOf, targetOf } from "../lib/dom";
 import { later, listen, mutations, quietly, untilEnd } from "../lib/guard";
@@ -45,6 +45,7 @@ interface Held {
 }
 
 export function onClick(): void {
+  const started = now();
   let held: Held[] = [];
   let unwatch: (() => void) | undefined;
   let labelled = "";
@@ -97,36 +98,33 @@ export function onClick(): void {
     if (one) one.failed = true;
   };
 
-  listen<MouseEvent>(
-    window,
-    "click",
-    (click) => {
-      const target = targetOf(click);
-      if (!target || !click.isTrusted) return;
-      const answers = responderOf(target);
-      const element = answers ?? target;
-      const selector = selectorOf(element);
-      const time = now();
-      if (selector === labelled && time - labelledAt < SAME_MS) return;
-      labelled = element.contains(target) ? "" : selector;
-      labelledAt = time;
+  early.click = (click: MouseEvent) => {
+    const target = targetOf(click);
+    if (!target || !click.isTrusted) return;
+    const answers = responderOf(target);
+    const element = answers ?? target;
+    const selector = selectorOf(element);
+    const time = click.timeStamp;
+    if (selector === labelled && time - labelledAt < SAME_MS) return;
+    labelled = element.contains(target) ? "" : selector;
+    labelledAt = time;
 
-      const before = newest();
-      if (before && !before.native && before.event.selector === selector && time - before.last < AGAIN_MS) {
-        before.times++;
-        before.last = time;
-        before.answered = false;
-        return wait(before);
-      }
-      if (!unwatch) quietly(() => watch(element.getRootNode()));
-      const one: Held = {
-        event: { kind: "click", at: at(), selector, name: nameOf(element, !!answers) || undefined, role: roleOf(element) },
-        seen: { ...viewNow() }, href: location.href, since: time, last: time, times: 1, answers: 0, answered: false,
-        native: !unwatch || !!element.closest(NATIVE) || !(answers || getComputedStyle(element).cursor === "pointer") || element.localName.includes("-"),
-      };
-      held.push(one);
-      wait(one);
-    },
-    true,
-  );
+    const before = newest();
+    if (before && !before.native && before.event.selector === selector && time - before.last < AGAIN_MS) {
+      before.times++;
+      before.last = time;
+      before.answered = false;
+      return wait(before);
+    }
+    if (!unwatch) quietly(() => watch(element.getRootNode()));
+    const one: Held = {
+      event: { kind: "click", at: at(time), selector, name: nameOf(element, !!answers) || undefined, role: roleOf(element) },
+      seen: { ...viewNow() }, href: location.href, since: time, last: time, times: 1, answers: 0, answered: false,
+      /* What came of a click from before the agent nobody has seen. */
+      native: time < started || !unwatch || !!element.closest(NATIVE) || !(answers || getComputedStyle(element).cursor === "pointer") || element.localName.includes("-"),
+    };
+    held.push(one);
+    wait(one);
+  };
+  listen(window, "click", early.click, true);
 }

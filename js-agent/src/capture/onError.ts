@@ -1,7 +1,7 @@
 // JavaScript errors, unhandled rejections, what the page writes to console.error or reports itself, what its Content Security Policy has
 // stopped, and what the browser warns of (Reporting API). The same error again while the first still waits to be sent raises its count.
 
-import { hooks, isOurs, report } from "../scene";
+import { early, hooks, isOurs, report } from "../scene";
 import { at, now } from "../lib/clock";
 import { listen, quietly, untilEnd } from "../lib/guard";
 import { addressOf } from "../lib/place";
@@ -11,8 +11,9 @@ import { wrap } from "../lib/wrap";
 
 export function onError(): void {
   /* Images and scripts that fail to load raise an event of the same name without a message. */
-  listen<ErrorEvent>(window, "error", ({ message, error, filename, lineno, colno }) => message !== undefined && reportError("error", error ?? message, filename, lineno, colno));
-  listen<PromiseRejectionEvent>(window, "unhandledrejection", ({ reason }) => reportError("rejection", reason));
+  early.error = ({ message, error, filename, lineno, colno, timeStamp }: ErrorEvent) => message !== undefined && reportError("error", error ?? message, filename, lineno, colno, timeStamp);
+  early.unhandledrejection = ({ reason, timeStamp }: PromiseRejectionEvent) => reportError("rejection", reason, null, null, null, timeStamp);
+  for (const type of ["error", "unhandledrejection"]) listen(window, type, early[type]!);
   wrap(console, "error", (_self, words) => reportError("console", words.find((word) => word instanceof Error) ?? words.map(wordsFor).join(" ")));
   listen<SecurityPolicyViolationEvent>(document, "securitypolicyviolation", ({ type, blockedURI, effectiveDirective, sourceFile, lineNumber, columnNumber }) => {
     if (isOurs(blockedURI)) return tell("csp");
@@ -31,8 +32,13 @@ export function onError(): void {
   });
 }
 
-/** Reports whatever was thrown, with the browser's word on the place. */
-export function reportError(source: string, thrown: unknown, file?: string | null, line?: number | null, column?: number | null): void {
+let told: WeakSet<object> | undefined;
+
+/** Reports whatever was thrown, an object once (frameworks write what they catch to the console as well), with the browser's word on the place. */
+export function reportError(source: string, thrown: unknown, file?: string | null, line?: number | null, column?: number | null, time?: number): void {
+  told ??= new WeakSet();
+  if (told.has(Object(thrown))) return;
+  told.add(Object(thrown));
   const { name, message, stack } = Object(thrown) as Partial<Record<"name" | "message" | "stack", unknown>>;
   const trace = typeof stack === "string" ? scrubText(stack, 16384) : undefined;
   /* The first frame, as Chromium ("at f (url:1:2)") and the others ("f@url:1:2") write it. */
@@ -42,7 +48,7 @@ export function reportError(source: string, thrown: unknown, file?: string | nul
   hooks.failed(now());
   report({
     kind: "error",
-    at: at(),
+    at: at(time),
     type,
     message: words,
     stack: trace,

@@ -16,9 +16,9 @@ export function roleOf(element: Element): string {
   return (element.getAttribute("role") || (localName === "a" ? "link" : localName === "input" ? type : localName)).slice(0, 32);
 }
 
-/** The element at which an event began, also inside open shadow roots. */
+/** The element at which an event began, also inside open shadow roots while it is under way. */
 export function targetOf(event: Event): Element | null | undefined {
-  return elementOf(event.composedPath()[0]);
+  return elementOf(event.composedPath()[0] ?? event.target);
 }
 
 /** The node, or what it stands in when it is none but text. */

@@ -37,19 +37,22 @@ export async function openStage() {
 let visits = 0;
 
 /** A new visitor on a new page with this body; forgets what was recorded. */
-export async function visit(stage, { body = "", attributes = "", path = "/", init, flush = 150, key } = {}) {
+export async function visit(stage, { body = "", attributes = "", path = "/", init, flush = 150, key, held = false } = {}) {
   for (const context of stage.browser.contexts()) await context.close();
   visits++;
   stage.key = key ?? `k${visits}`;
   stage.beacons.length = stage.raw.length = stage.requests.length = stage.answers.length = 0;
   stage.body = body;
-  stage.tag = `<script async src="${stage.collector}/seismo.js" data-key="${stage.key}" data-service="test" data-version="1" data-environment="test" data-flush="${flush}" ${attributes}></script>`;
+  stage.tag = `<script async crossorigin src="${stage.collector}/seismo.js" data-key="${stage.key}" data-service="test" data-version="1" data-environment="test" data-flush="${flush}" ${attributes}></script>`;
   const context = await stage.browser.newContext();
   const page = await context.newPage();
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(error.message));
   if (init) await page.addInitScript(init);
-  await page.goto(stage.site + path, { waitUntil: "load" });
+  /* The agent comes when it is released. */
+  stage.held = held && new Promise((resolve) => (stage.release = resolve));
+  await page.goto(stage.site + path, { waitUntil: held ? "commit" : "load" });
+  if (held) return page;
   await page.waitForFunction(() => window.seismo?.started);
   return page;
 }
@@ -76,7 +79,8 @@ function listen(handle) {
 
 async function collect(stage, request, response) {
   const { pathname } = new URL(request.url, "http://x");
-  if (request.method === "GET" && pathname === "/seismo.js") return response.writeHead(200, { "content-type": "text/javascript" }).end(agent);
+  if (request.method === "GET" && pathname === "/seismo.js") await stage.held;
+  if (request.method === "GET" && pathname === "/seismo.js") return response.writeHead(200, { "content-type": "text/javascript", "access-control-allow-origin": "*" }).end(agent);
   const body = await read(request);
   const packed = body[0] === 0x1f;
   const raw = (packed ? gunzipSync(body) : body).toString();

@@ -18,7 +18,7 @@ function base(status: Status): string {
 }
 
 export function tagText(status: Status): string {
-  return `<script async src="${base(status)}/seismo.js" data-key="${status.demo_key}" data-service="${status.demo_service}"></script>`;
+  return `<script async crossorigin src="${base(status)}/seismo.js" data-key="${status.demo_key}" data-service="${status.demo_service}"></script>`;
 }
 
 export function showEmpty(root: Element, status: Status, diagnosis: Diagnosis): void {
