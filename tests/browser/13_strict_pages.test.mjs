@@ -51,7 +51,7 @@ test('a policy with nonce, integrity and Trusted Types: no report, all of it arr
   assert.deepEqual([problems, stage.reports], [[], []]);
 });
 
-test('frames without an origin, documents from no server: the agent works', async () => {
+test('frames without an origin, documents from no server: the agent works, and their content stays theirs', async () => {
   const text = (key) => `<!doctype html><title>From nowhere</title><body>${use}${tagWith(key)}<script>
     fetch(${JSON.stringify(`${stage.collector}/api/none`)}).catch(() => {}); try { history.pushState({}, '', '#/route'); } catch {}
     document.querySelector('button').click(); seismo('event', 'done', { where: origin });</script><!-- content-of-the-page -->`;
@@ -73,5 +73,9 @@ test('frames without an origin, documents from no server: the agent works', asyn
   await page.goto(pathToFileURL(file).href);
   await stage.own('file', 'done');
   await page.goto('about:blank');
+  for (const { key, ...beacon } of stage.beacons) {
+    const said = JSON.stringify(beacon);
+    assert.ok(!/content-of|From%20nowhere|doctype/.test(said), `${key}: ${said}`);
+  }
   assert.deepEqual(problems, []);
 });

@@ -26,17 +26,17 @@ var harm = { worlds: {} };
     'throwing when read': (path) => put(path, { get() { throw new TypeError('sabotaged read'); }, set() {} }),
   };
 
-  const FUNCTIONS = `fetch XMLHttpRequest Request Response Blob URL CompressionStream PerformanceObserver MutationObserver ReportingObserver Promise
-    WeakMap WeakRef Map Proxy Image Element Node getComputedStyle requestAnimationFrame requestIdleCallback`.split(/\s+/);
-  const OBJECTS = 'localStorage sessionStorage crypto performance history navigation navigator CSS console PerformanceEventTiming HTMLLabelElement'.split(' ');
+  const FUNCTIONS = `fetch XMLHttpRequest Request Response Blob URL TextEncoder CompressionStream PerformanceObserver MutationObserver ReportingObserver Promise
+    WeakMap WeakRef Map Set Proxy Image Element Node getComputedStyle requestAnimationFrame requestIdleCallback`.split(/\s+/);
+  const OBJECTS = 'localStorage sessionStorage crypto performance history navigation navigator Reflect CSS console PerformanceEventTiming HTMLLabelElement'.split(' ');
   const MEMBERS = `crypto.randomUUID crypto.getRandomValues Navigator.prototype.sendBeacon History.prototype.pushState Performance.prototype.now
     Performance.prototype.getEntriesByType PerformanceObserver.supportedEntryTypes PerformanceObserver.prototype.observe MutationObserver.prototype.observe
-    Storage.prototype.getItem Storage.prototype.setItem XMLHttpRequest.prototype.open XMLHttpRequest.prototype.send
+    Storage.prototype.getItem Storage.prototype.setItem TextEncoder.prototype.encode XMLHttpRequest.prototype.open XMLHttpRequest.prototype.send
     EventTarget.prototype.addEventListener Element.prototype.closest Element.prototype.getAttribute Event.prototype.composedPath Document.prototype.referrer
     Document.prototype.title Document.prototype.visibilityState Document.prototype.currentScript Node.prototype.baseURI CSS.escape Array.from Object.entries
-    Object.assign JSON.parse Math.random Date.now`.split(/\s+/);
-  /* Without these no event can be made, or none be told apart from its own end. */
-  const MUTE = /^(?:performance|Performance\.prototype\.now|Math\.random|URL|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
+    Object.assign JSON.stringify JSON.parse Math.random Date.now`.split(/\s+/);
+  /* Without these no event can be made, or none be handed over by a frame that is taken away. */
+  const MUTE = /^(?:Navigator\.prototype\.sendBeacon|performance|Performance\.prototype\.now|Math\.random|JSON\.stringify|URL|TextEncoder|TextEncoder\.prototype\.encode|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
 
   const THOROUGH = ['untouched', 'functions frozen', 'fetch of a library', 'XMLHttpRequest that inherits', 'promises of a library', 'Object.prototype with more members', 'a patch before', 'a patch after'];
   const add = (name, make, mute = false) => { harm.worlds[name] = { make, mute, thorough: THOROUGH.includes(name) }; };
@@ -65,6 +65,7 @@ var harm = { worlds: {} };
   add('clocks that stand', () => { Date.now = () => 0; Performance.prototype.now = () => 0; });
   add('clocks that say nothing', () => { Date.now = () => NaN; Performance.prototype.now = () => undefined; });
   add('timers that never end', () => { window.setTimeout = () => 7; window.setInterval = () => 7; });
+  add('timers that throw', () => { window.setTimeout = window.setInterval = window.clearTimeout = () => { throw new Error('sabotaged timer'); }; }, true);
   add('seismo is an element', () => { document.write('<form id="seismo"><input name="q"></form>'); });
   add('seismo is a number', () => { window.seismo = 7; });
   add('seismo with a queue of rubbish', () => { window.seismo = () => {}; window.seismo.q = [null, 5, 'x', [], { length: 1e9 }, ['event'], ['event', Symbol('s')]]; });
