@@ -4,9 +4,9 @@
  *   one beacon accepted again and again ................................ cors: nobody hears the answer
  *   a preflight and nothing after it ................................... cors
  *   the agent told ?why= ............................................... csp, sampling, blocked
- *   the script was asked for and nothing followed, not even a ?why= .... cors (crossorigin in the tag) or csp: a guess
- *   accepted, but most by clocks that are minutes off .................. clock
- *   no sign of anybody ................................................. nothing
+ *   the script was asked for and nothing followed, not even a ?why= .... cors (crossorigin in the tag, a proxy between)
+ * or csp: a guess accepted, but most by clocks that are minutes off .................. clock no sign of anybody
+ * ................................................. nothing
  *
  * A place that holds nothing of the last hour gives way first, then the one with the fewest signs. */
 #include "ingest/diagnosis.h"
@@ -336,11 +336,12 @@ static const struct words {
                  "an ad blocker, stops the path.",
                  "Choose a path of your own with listen.prefix, and name it in the tag.",
                  "data-endpoint=\"%2$s/a7/v1\""},
-    [CORS_GUESS] =
-        {"cors",
-         "The script was fetched by %1$s with crossorigin in its tag, and nothing followed: a proxy may have "
-         "removed the CORS header without which it does not run.",
-         "Let Access-Control-Allow-Origin pass, or take crossorigin out of the tag.", "Access-Control-Allow-Origin: *"},
+    [CORS_GUESS] = {"cors",
+                    "The script was fetched by %1$s with crossorigin in its tag, and nothing followed: the proxy "
+                    "before Seismo may have "
+                    "removed the CORS header without which it does not run.",
+                    "Let Access-Control-Allow-Origin pass, or take crossorigin out of the tag.",
+                    "Access-Control-Allow-Origin: *"},
     [CSP_GUESS] =
         {"csp",
          "The script was fetched by %1$s and nothing followed, not even the agent's word of why: most likely a "

@@ -14,7 +14,7 @@
 
 enum sign {
     SIGN_SCRIPT,       /* the agent's file was asked for */
-    SIGN_SCRIPT_CORS,  /* the same by a tag with crossorigin: a proxy's answer may lack what that needs */
+    SIGN_SCRIPT_CORS,  /* the same by a tag with crossorigin, through a proxy: its answer may lack what that needs */
     SIGN_PREFLIGHT,    /* answered well */
     SIGN_ACCEPTED,     /* beacons */
     SIGN_REPEATED,     /* one that had been accepted already: its answer was not heard */

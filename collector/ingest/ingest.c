@@ -368,6 +368,17 @@ static struct slice page_of(const struct visit *visit)
     return (struct slice){from.at, at};
 }
 
+/* A proxy stands before us, by its own word. */
+static bool is_proxied(const struct visit *visit)
+{
+    static const char *const names[] = {"x-forwarded-for", "via", "forwarded"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (serve_header(visit->request, names[i]).len)
+            return true;
+    }
+    return false;
+}
+
 /* What asks for the script and is no page, such as curl, says neither Referer nor what it is for. */
 static void note_script(const struct visit *visit)
 {
@@ -375,7 +386,7 @@ static void note_script(const struct visit *visit)
     if (page.len == 0 && !slice_is(serve_header(visit->request, "sec-fetch-dest"), "script"))
         return;
     note(visit, SIGN_SCRIPT, page);
-    if (visit->outlet.origin.len)
+    if (visit->outlet.origin.len && is_proxied(visit))
         note(visit, SIGN_SCRIPT_CORS, page);
 }
 

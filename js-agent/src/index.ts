@@ -25,6 +25,9 @@ import { early, flush, report, setEnvelope } from "./scene";
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
 
+/* Kinds that are the agent's own. */
+const KNOWN = /^(?:page|route|api|click|error|vital|mark|measure)$/;
+
 let labels: Record<string, string> = {};
 let isConfigured = false;
 
@@ -43,7 +46,8 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
   },
   event(name, props) {
     const { value, ...more } = bounded(props);
-    report({ kind: "event", at: at(), name: scrubText(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
+    const kind = scrubText(name, 32);
+    report({ kind: !kind || KNOWN.test(kind) ? "custom" : kind, at: at(), name: scrubText(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
   },
   mark: (name) => report({ kind: "mark", at: at(), name: scrubText(name, 128), value: round(timeOf(undefined)) }),
   measure(name, start, end) {

@@ -26,12 +26,12 @@ async function site(tag, headers = {}) {
 }
 
 /* A proxy before Seismo that takes away what the browser needs to let the page read the answer. */
-async function stripping() {
+async function stripping({ script = false } = {}) {
   const to = new URL(seismo.publicUrl);
   const server = createServer((request, response) => {
-    const onward = ask({ host: to.hostname, port: to.port, path: request.url, method: request.method, headers: request.headers }, (answer) => {
+    const onward = ask({ host: to.hostname, port: to.port, path: request.url, method: request.method, headers: { ...request.headers, 'x-forwarded-for': '192.0.2.1' } }, (answer) => {
       const headers = { ...answer.headers };
-      delete headers['access-control-allow-origin'];
+      if (script || request.method === 'POST') delete headers['access-control-allow-origin'];
       response.writeHead(answer.statusCode, headers);
       answer.pipe(response);
     });
@@ -119,13 +119,15 @@ for (const fault of faults)
     }, fault);
   });
 
-test('a share of no session is sampling too, and a policy that forbids images as well is the best guess', async (context) => {
+test('a share of no session is sampling too; a policy that forbids images as well, and a proxy that strips the script, are the best guess', async (context) => {
   context.after(end);
   await begin(open);
   const few = await site(tag({ more: 'data-rate="0.000000001"' }));
   await diagnosed(few, (found) => assert.deepEqual(found.map(({ cause }) => cause), ['sampling']));
   const strict = await site(tag(), { 'content-security-policy': `default-src 'none'; script-src ${seismo.publicUrl}` });
   await diagnosed(strict, (found) => assert.deepEqual(found.map(({ cause, certain }) => [cause, certain]), [['csp', false]]));
+  const stripped = await site(tag({ at: await stripping({ script: true }) }));
+  await diagnosed(stripped, (found) => assert.deepEqual(found.map(({ cause, certain }) => [cause, certain]), [['cors', false]]));
 });
 
 test('nobody has asked for the script: the empty page says so with the tag to paste; a healthy page has no finding', async (context) => {
