@@ -135,7 +135,7 @@ static struct asking *take_all(struct live_doors *doors)
             pthread_cond_wait(&doors->wake, &doors->mutex);
         } else {
             struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
+            clock_gettime(CLOCK_MONOTONIC, &until); /* a leap of the other would hold those who wait */
             int64_t ns = until.tv_nsec + left_ms * 1000000;
             until.tv_sec += ns / 1000000000;
             until.tv_nsec = ns % 1000000000;
@@ -208,7 +208,11 @@ struct live_doors *live_doors_new(struct live *live)
         abort();
     doors->live = live;
     pthread_mutex_init(&doors->mutex, NULL);
-    pthread_cond_init(&doors->wake, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&doors->wake, &steady);
+    pthread_condattr_destroy(&steady);
     if (pthread_create(&doors->thread, NULL, work, doors))
         abort();
     return doors;

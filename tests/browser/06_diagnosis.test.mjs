@@ -78,6 +78,7 @@ async function shown(cause, words) {
     const item = page.locator(`[data-testid=diagnosis] [data-cause=${cause}]`).first();
     await item.waitFor({ timeout: 60000 });
     assert.match(await item.innerText(), text);
+    assert.equal(await page.locator('h1').innerText(), language === 'en' ? 'Something needs a look' : 'Etwas braucht einen Blick');
     await page.screenshot({ path: join(screenshots, `diagnosis-${cause}-${language}.png`) });
     await context.close();
   }

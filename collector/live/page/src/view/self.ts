@@ -67,9 +67,11 @@ function example(state: State, reject: Reject, now: number): HTMLElement {
 }
 
 export function showSelf(root: Element, state: State, status: Status, rejects: Rejects, samples: Sample[], diagnosis: Diagnosis): void {
-  const well = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
+  const works = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
+  /* That no page has asked for the script is no fault of anybody's. */
+  const untroubled = diagnosis.findings.every((one) => one.cause === "nothing");
   show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Seismo itself")), h("code", null, status.version)),
-    h("h1", { class: "title" }, well ? t("All is well") : t("Something is not ready")),
+    h("h1", { class: "title" }, works ? (untroubled ? t("All is well") : t("Something needs a look")) : t("Something is not ready")),
     h("p", { class: "muted started" }, t("This is what this instance knows, since its start. Others have the same at their own /metrics.")),
     h("ul", { class: "plain parts", "data-testid": "parts" }, Object.entries(status.parts ?? {}).map(([name, one]) => part(name, one, status))),
     card("diagnosis", t("Is anything wrong?"), t("what keeps beacons away"), findings(diagnosis)),
