@@ -315,12 +315,12 @@ test("another 4xx: dropped, and the next beacon says how many", async () => {
   await page.context().close();
 });
 
-test("a burst is split: at most 50 events and 60 kB a beacon, and nothing is lost", async () => {
+test("a burst is split: at most 100 events and 60 kB a beacon, and nothing is lost", async () => {
   const page = await visit(stage);
   await page.evaluate(() => { for (let i = 0; i < 400; i++) window.seismo("event", "burst", { i, pad: "ü".repeat(400) }); });
   await eventOf(stage, (one) => one.props?.i === 399);
   assert.equal(stage.events().filter((one) => one.name === "burst").length, 400);
-  assert.ok(stage.beacons.every((one) => one.events.length <= 50));
+  assert.ok(stage.beacons.every((one) => one.events.length <= 100));
   assert.ok(stage.raw.every((raw) => Buffer.byteLength(raw) < 60000));
   await page.context().close();
 });

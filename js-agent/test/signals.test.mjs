@@ -269,6 +269,15 @@ test("clicks: one that leaves the page arrives, unjudged; a failure goes to the 
   await page.context().close();
 });
 
+test("clicks: rage is told though another click leads away soon after", async () => {
+  const page = await visit(stage, { body: "<button id=dead>x</button><button id=go onclick='history.pushState({}, ``, `/next`)'>go</button>" });
+  await page.click("#dead", { clickCount: 4, delay: 10 });
+  await page.click("#go");
+  assert.equal((await eventOf(stage, (one) => one.selector === "#dead")).flags, "rage,dead");
+  assert.equal((await eventOf(stage, (one) => one.selector === "#go")).flags, undefined);
+  await page.context().close();
+});
+
 test("errors: thrown, rejected, reported; equal ones are counted", async () => {
   const page = await visit(stage);
   await page.evaluate(() => {

@@ -39,6 +39,8 @@ interface Held {
   answered: boolean;
   /** A call has begun. */
   works?: boolean;
+  /** The page was still at the same address when something else was clicked. */
+  stayed?: boolean;
   failed?: boolean;
   native: boolean;
   cancel?: () => void;
@@ -71,7 +73,7 @@ export function onClick(): void {
     one.cancel!();
     if (!held.length) unwatch?.();
     const { event, times, answers } = one;
-    const isJudged = !one.native && location.href === one.href;
+    const isJudged = !one.native && (one.stayed ?? location.href === one.href);
     const flags = [
       isJudged && times >= RAGE_CLICKS && answers < times - 1 && "rage",
       /* One that is told before its time is given the benefit of the doubt. */
@@ -116,6 +118,7 @@ export function onClick(): void {
       before.answered = false;
       return wait(before);
     }
+    if (before) before.stayed = location.href === before.href;
     if (!unwatch) quietly(() => watch(element.getRootNode()));
     const one: Held = {
       event: { kind: "click", at: at(time), selector, name: nameOf(element, !!answers) || undefined, role: roleOf(element) },

@@ -4,7 +4,7 @@
 import type { Beacon, BeaconEvent } from "../wire";
 import { newId } from "../lib/id";
 
-const EVENTS = 50;
+const EVENTS = 100;
 const BYTES = 48000;
 
 export interface Batch {
