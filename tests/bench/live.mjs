@@ -9,7 +9,8 @@ const sessions = Number(process.env.SEISMO_BENCH_SESSIONS ?? 1e6);
 const day = 'application=sample&range=24h';
 const embedded = { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' };
 
-const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+/* The nearest rank. */
+const at = (sorted, share) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 const sorted = (list) => [...list].sort((a, b) => a - b);
 const inMs = (n) => `${n < 10 ? n.toFixed(1) : Math.round(n)} ms`;
 
@@ -26,23 +27,30 @@ async function ask(seismo, path) {
   return JSON.parse(text);
 }
 
-// From the navigation until the view asked for is there and two more frames were drawn.
-async function drawn(browser, url) {
+// From the navigation until the view asked for is there and two more frames were drawn, by the page's own clock: what the test's driver takes to ask
+// for it is none of it.
+async function drawn(browser, url, selector = '#main:not([aria-busy]) > *') {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
-  const ms = await timed(async () => {
-    await page.goto(url, { waitUntil: 'commit' });
-    await page.locator('#main:not([aria-busy]) > *').first().waitFor({ timeout: 60000 });
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-  });
+  await page.addInitScript((wanted) => new MutationObserver((_, watch) => {
+    if (!document.querySelector(wanted)) return;
+    watch.disconnect();
+    requestAnimationFrame(() => requestAnimationFrame(() => { window.drawnAt = performance.now(); }));
+  }).observe(document, { childList: true, subtree: true, attributes: true }), selector);
+  await page.goto(url, { waitUntil: 'commit' });
+  await page.waitForFunction(() => window.drawnAt, null, { timeout: 60000 });
   if (await page.locator('[data-testid=problem]').count()) throw new Error(`${url}: ${await page.locator('#main').innerText()}`);
+  const ms = await page.evaluate(() => window.drawnAt);
   await context.close();
   return ms;
 }
 
 async function firstScreens(seismo, browser) {
-  const cold = await drawn(browser, `${seismo.innerUrl}/?${day}`), warm = [];
-  for (let i = 0; i < 20; i++) warm.push(await drawn(browser, `${seismo.innerUrl}/?${day}`));
+  const cold = await drawn(browser, `${seismo.innerUrl}/?${day}`), warm = [], alone = [];
+  for (let i = 0; i < 20; i++) {
+    warm.push(await drawn(browser, `${seismo.innerUrl}/?${day}`));
+    alone.push(await drawn(browser, `${seismo.innerUrl}/healthz`, 'body'));
+  }
   const all = sorted(warm), p95 = at(all, 0.95), parts = [];
   for (const path of ['overview', 'alerts', 'sessions', 'status', 'clicks']) {
     const times = [];
@@ -50,7 +58,7 @@ async function firstScreens(seismo, browser) {
     parts.push(`${path} ${inMs(at(sorted(times), 0.5))}`);
   }
   return { key: 'live-first', figure: `first screen over 24 h of ${thousands(sessions)} sessions, p95`, goal: '≤ 300 ms', met: p95 <= 300, measured: inMs(p95),
-    note: `20 openings in Chromium, from navigation to drawn, p50 ${inMs(at(all, 0.5))}; the very first ${inMs(cold)}; answers p50: ${parts.join(', ')}` };
+    note: `20 openings in Chromium, from navigation to drawn, p50 ${inMs(at(all, 0.5))}; the very first ${inMs(cold)}; a page of one word, for comparison: p50 ${inMs(at(sorted(alone), 0.5))}, p95 ${inMs(at(sorted(alone), 0.95))}; answers p50: ${parts.join(', ')}` };
 }
 
 // Numbers of sessions far apart, so that each lies elsewhere in the files.

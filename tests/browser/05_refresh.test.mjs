@@ -44,6 +44,22 @@ test('live: what comes in is drawn without asking', async () => {
   await total(await visit(2)).waitFor();
 });
 
+test('the first screen asks once for what it shows, and for nothing else before it is there', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const first = await context.newPage(), asked = [];
+  first.on('request', (request) => { const { pathname } = new URL(request.url()); if (pathname.startsWith('/api/')) asked.push(pathname); });
+  await first.addInitScript(() => new MutationObserver((_, watch) => {
+    if (!document.querySelector('#main > *')) return;
+    watch.disconnect();
+    window.askedBefore = performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname).filter((path) => path.startsWith('/api/'));
+  }).observe(document, { childList: true, subtree: true }));
+  await first.goto(`${seismo.innerUrl}/?range=24h`);
+  await first.locator('[data-testid=live-state][data-state=live]').waitFor();
+  assert.deepEqual((await first.evaluate(() => window.askedBefore)).sort(), ['/api/alerts', '/api/deploys', '/api/overview', '/api/sessions', '/api/status']);
+  assert.ok(asked.indexOf('/api/live') >= 5 && asked.indexOf('/api/clicks') >= 5, asked.join(' '));
+  await context.close();
+});
+
 for (const [by, press] of [['the key', () => page.keyboard.press('p')], ['the button', () => page.locator('[data-pause]').click()]])
   test(`paused by ${by}: nothing moves until it is resumed`, async () => {
     const was = await totals();

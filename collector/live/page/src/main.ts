@@ -38,6 +38,7 @@ let status: Status | null = null, statusAt = 0;
 let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
 let clicks: Clicks | null = null, clicksAt = 0, clicksFor = "";
 let deploys: Deploys = { rows: [] };
+let alertsNow: Alerts | null = null;
 let firing = -1;
 let searchNote = "";
 
@@ -69,7 +70,7 @@ async function readSessions(of: string): Promise<void> {
   sessionsFor = of;
 }
 
-/* Not waited for: it looks at single events, which may take longer than all else on the first screen. */
+/* Asked when the rest is drawn: it looks at single events, which may take longer than all else on the first screen. */
 async function readClicks(of: string): Promise<void> {
   if (clicksFor === of && Date.now() - clicksAt < CLICKS_MS) return;
   if (clicksFor !== of) clicks = null;
@@ -96,9 +97,9 @@ function tell(alerts: Alerts): void {
 
 async function refreshOverview(asked: State): Promise<void> {
   const of = scopeQuery(asked);
-  void readClicks(of);
-  const [overview, alerts] = await Promise.all([get<Overview>(`/api/overview?${of}`), get<Alerts>(`/api/alerts?${of}&limit=10`), readSessions(of), readAround()]);
-  if (asked !== state) return;
+  const [overview] = await Promise.all([get<Overview>(`/api/overview?${of}`), readSessions(of), readAround()]);
+  if (asked !== state || !alertsNow) return;
+  const alerts = { ...alertsNow, rows: alertsNow.rows.slice(0, 10) };
   const [before, clicksBefore] = asked.compare ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview)]) : [null, null];
   if (asked !== state) return;
   tell(alerts);
@@ -112,6 +113,7 @@ async function refreshOverview(asked: State): Promise<void> {
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
   showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore });
+  void readClicks(of);
 }
 
 async function refreshSeries(asked: State): Promise<void> {
@@ -152,6 +154,7 @@ async function readMarks(asked: State): Promise<void> {
   const [marked, alerts] = await Promise.all([get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`), get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=50`)]);
   if (asked !== state) return;
   deploys = marked;
+  alertsNow = alerts;
   const open = alerts.rows.filter((alert) => alert.state === "firing");
   setMarks(deploys.rows.map(({ at, name }) => ({ at: Date.parse(at), name })),
     open.map((alert) => ({ at: Date.parse(alert.since ?? alert.opened ?? ""), name: `${seriesWords(alert.series, alert.name, alert.detail)} ${alertWords(alert)[0]}` })));

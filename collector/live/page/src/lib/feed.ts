@@ -18,7 +18,7 @@ export interface Feed {
 
 export function startFeed(refresh: () => Promise<boolean>, changed: () => void): Feed {
   let stream: EventSource | null = null;
-  let open = false, paused = false, busy = false, wanted = false;
+  let open = false, tried = false, paused = false, busy = false, wanted = false;
   let goodAt = 0, begun = Date.now(), askedAt = 0, took = 0;
   let timer = 0;
 
@@ -45,9 +45,9 @@ export function startFeed(refresh: () => Promise<boolean>, changed: () => void):
   function connect(): void {
     stream?.close();
     stream = new EventSource("/api/live");
-    stream.onopen = () => { open = true; changed(); soon(); };
+    stream.onopen = () => { open = tried = true; changed(); soon(); };
     stream.addEventListener("change", soon);
-    stream.onerror = () => { open = false; changed(); };
+    stream.onerror = () => { open = false; tried = true; changed(); };
   }
 
   function tick(): void {
@@ -57,8 +57,8 @@ export function startFeed(refresh: () => Promise<boolean>, changed: () => void):
     changed();
   }
 
-  connect();
-  void run();
+  /* The stream holds one of the few connections that a browser opens: the first screen is asked for before it. */
+  void run().then(connect);
   window.setInterval(tick, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
 
@@ -67,7 +67,7 @@ export function startFeed(refresh: () => Promise<boolean>, changed: () => void):
       if (paused) return "paused";
       if (goodAt === 0) return Date.now() - begun > STALE_MS ? "stale" : "connecting";
       if (Date.now() - goodAt > STALE_MS) return "stale";
-      return open ? "live" : "polling";
+      return open ? "live" : tried ? "polling" : "connecting";
     },
     sinceMs: () => (goodAt ? Date.now() - goodAt : 0),
     pause(on) { paused = on; changed(); if (!on) soon(); },
