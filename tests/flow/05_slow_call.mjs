@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// long: yes
 // A call turns slow: Slack is told once, also over a kill -9, and told once when it is over.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // A Kafka of its own that stops, is killed and comes back, under load: beacons are acknowledged all the same, by the spool, and in the end
 // each is stored, and stored once. Also when the collector is killed while it spools, and when Kafka is away as it starts.
 // SEISMO_TEST_AWAY_MS: how long Kafka stands still (20 s).

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // An Elasticsearch of its own that is killed under load and comes back; meanwhile the collector is restarted, and so starts without it.
 // Beacons are acknowledged all the same, and in the end each event is stored, and stored once.
 import assert from 'node:assert/strict';

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // OpenSearch as the store: `seismo setup` installs what the node has, says what it left out, changes nothing the second time, and never
 // touches what is not ours; a beacon becomes documents once, also when it comes again. The dashboards' panels find documents there as well.
 import assert from 'node:assert/strict';

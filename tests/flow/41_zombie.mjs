@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // An owner that is stopped (SIGSTOP) for longer than its session and wakes up (SIGCONT) when others have its partitions: first
 // the one that merges, detects and tells, in the middle of an alert, then one that counts. It changes nothing any more: each
 // turn of the alert is told once, and what is stored is counted once.

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// long: yes
 // A flood of 100,000 different page names among ordinary traffic: the number of series stays bounded, the flood evicts itself, and the
 // real pages and the service as a whole are counted to the last event.
 import assert from 'node:assert/strict';

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // Kafka stands still for longer than windows wait, under load, with rollup and detect in processes of their own: what is accepted
 // meanwhile comes late through the spool, and is counted all the same. An ingest that is killed is waited for only so long.
 import assert from 'node:assert/strict';

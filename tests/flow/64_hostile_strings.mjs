@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// long: yes
 // Every string of a beacon is hostile: HTML, terminal escapes, NUL, text that turns direction, template and query syntax, huge and odd
 // Unicode. It reaches the export as it was sent, and nobody on the way is fooled: API, Slack, log.
 import assert from 'node:assert/strict';

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // only: stack
+// long: yes
 // SIGTERM while Kafka and Elasticsearch are away, in each way of being away, under load: the collector ends by itself, soon and with 0,
 // and what it had acknowledged is stored and counted once when they are back.
 import assert from 'node:assert/strict';

@@ -193,19 +193,20 @@ at_a_time=$(nproc)
 unit_c() { sanitized dev address,undefined && at_a_time=$((2 * at_a_time)) counted ctest run_ctest build-dev; }
 
 # Every executable tests/flow/NN_name, each with its own log; a flow of the other kind of parts says `only: embedded` or `only: stack` in
-# its head. As many at once as there are cores, since they mostly wait; one that says `alone: yes` has the machine for itself at the end.
+# its head. Two for each core at once, since they mostly wait: first those that say `long: yes` (a minute and more), so that none of them is
+# begun last; one that says `alone: yes` has the machine for itself at the end.
 flows() { counted tap run_flows "$1"; }
 run_flows() {
-  local flow alone=() many=()
+  local flow alone=() long=() short=()
   [ -x build/seismo ] || { echo "build/seismo is missing"; return 1; }
   mkdir -p "var/log/flow-$1"
   for flow in tests/flow/[0-9][0-9]_*; do
     [ -f "$flow" ] || continue
     if only_for_other "$flow" "$1"; then continue; fi
-    if says "$flow" 'alone: yes'; then alone+=("$flow"); else many+=("$flow"); fi
+    if says "$flow" 'alone: yes'; then alone+=("$flow"); elif says "$flow" 'long: yes'; then long+=("$flow"); else short+=("$flow"); fi
   done
   : >"var/log/flow-$1/failed-once"
-  flows_at_once "$(nproc)" "$1" "${many[@]}"
+  flows_at_once "$((2 * $(nproc)))" "$1" "${long[@]}" "${short[@]}"
   flows_at_once 1 "$1" "${alone[@]}"
   while read -r flow; do flow_again "$flow" "$1"; done <"var/log/flow-$1/failed-once"
 }
@@ -243,21 +244,32 @@ one_flow() {
   echo "not ok ${1##*/} ($((SECONDS - began)) s) exit code $code, $2"
 }
 
-# One file after the other: two cores, and each starts a browser and a collector.
+# A file for each core at once; each starts a browser and a collector of its own. What failed runs once more, alone.
 browser() { counted node run_browser; }
 run_browser() {
   local file log code=0 kind=embedded
   [ -z "${SEISMO_TEST_STACK:-}" ] || kind=stack
   [ -x build/seismo ] || { echo "build/seismo is missing"; return 1; }
   mkdir -p var/log/browser
+  : >var/log/browser/failed-once
   for file in tests/browser/[0-9][0-9]_*.test.mjs; do
     if only_for_other "$file" "$kind"; then continue; fi
-    log=var/log/browser/${file##*/}.log
-    if one_browser_file "$file" >"$log" 2>&1; then cat "$log"; continue; fi
-    sed 's/^/first time: /' "$log"
-    if one_browser_file "$file"; then echo "unsteady: ${file##*/}"; else code=1; fi
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    browser_file_once "$file" "var/log/browser/${file##*/}.log" &
   done
+  wait
+  while read -r file; do
+    if one_browser_file "$file"; then echo "unsteady: ${file##*/}"; else code=1; fi
+  done <var/log/browser/failed-once
   return $code
+}
+browser_file_once() {
+  local text ended=ok began=$SECONDS
+  if one_browser_file "$1" >"$2" 2>&1; then text=$(cat "$2"); else
+    ended='not ok' text=$(sed 's/^/first time: /' "$2")
+    echo "$1" >>var/log/browser/failed-once
+  fi
+  printf '%s\n' "$text" "$ended ${1##*/} ($((SECONDS - began)) s)"
 }
 one_browser_file() { timeout --kill-after=15 300 node --test "$1" </dev/null; }
 
