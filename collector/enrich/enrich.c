@@ -108,6 +108,8 @@ static void redact_envelope(struct envelope *envelope)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!is_harmless(*texts[i]))
             redact_text(*texts[i]);
+    if (envelope->labels.len)
+        redact_labels(envelope->labels);
     if (!is_harmless(envelope->user))
         redact_user_id(envelope->user);
 }
@@ -115,7 +117,7 @@ static void redact_envelope(struct envelope *envelope)
 /* Decoded texts lie in the body, where they are redacted already, or were copied when they had escapes. */
 static void redact_event(struct event *event, bool quiet)
 {
-    bool names_are_known = !(event->flags & EVENT_UNKNOWN_FIELD);
+    bool names_are_known = !(event->flags & EVENT_UNKNOWN_FIELD) && event->kind != EVENT_BUSINESS; /* props */
     if ((quiet && names_are_known) || !redact_json(event->json, names_are_known))
         return;
     event->flags |= EVENT_REDACTED;

@@ -92,6 +92,8 @@ bool secret_ends(struct slice text);
 /* Overwrites what looks secret in the string values of an object with `*`, its length kept, still valid JSON. True
  * when something was. names_are_known: it is flat and all its names are the schema's. */
 bool redact_json(struct slice object, bool names_are_known);
+/* The same of the envelope's labels: none of their names is the schema's. */
+bool redact_labels(struct slice object);
 /* The same in decoded text. */
 bool redact_text(struct slice text);
 /* The same, but addresses of e-mail stay: people are looked up by the id that the page gave. */

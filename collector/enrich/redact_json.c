@@ -202,26 +202,36 @@ static void leave(struct walk *walk)
     walk->judged = true;
 }
 
+static bool walk_through(struct walk *walk)
+{
+    while (walk->at < walk->end) {
+        char c = *walk->at;
+        if (c == '"') {
+            if (!take_string(walk))
+                break;
+        } else if (is_digit(c)) {
+            take_number(walk);
+        } else {
+            if (c == '{' || c == '[')
+                enter(walk);
+            else if (c == '}' || c == ']')
+                leave(walk);
+            walk->at++;
+        }
+    }
+    return walk->found;
+}
+
 bool redact_json(struct slice object, bool names_are_known)
 {
     struct walk walk = {.at = object.at, .end = object.at + object.len, .name = SLICE_NONE};
     walk.quiet = redact_is_quiet(object);
-    if (walk.quiet && names_are_known)
-        return false;
-    while (walk.at < walk.end) {
-        char c = *walk.at;
-        if (c == '"') {
-            if (!take_string(&walk))
-                break;
-        } else if (is_digit(c)) {
-            take_number(&walk);
-        } else {
-            if (c == '{' || c == '[')
-                enter(&walk);
-            else if (c == '}' || c == ']')
-                leave(&walk);
-            walk.at++;
-        }
-    }
-    return walk.found;
+    return !(walk.quiet && names_are_known) && walk_through(&walk);
+}
+
+bool redact_labels(struct slice object)
+{
+    struct walk walk = {.at = object.at, .end = object.at + object.len, .name = SLICE_NONE, .depth = 1};
+    walk.quiet = redact_is_quiet(object);
+    return walk_through(&walk);
 }

@@ -100,7 +100,8 @@ void batch_free(struct batch *batch)
 
 const char *event_kind_name(enum event_kind kind)
 {
-    static const char *const names[EVENT_KINDS] = {"", "page", "route", "api", "click", "error", "vital", "other"};
+    static const char *const names[EVENT_KINDS] = {"",      "page",  "route", "api",  "click",  "error",
+                                                   "vital", "other", "event", "mark", "measure"};
     assert(kind > 0 && kind < EVENT_KINDS);
     return names[kind];
 }

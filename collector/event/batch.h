@@ -30,10 +30,13 @@ enum event_kind {
     EVENT_CLICK,
     EVENT_ERROR,
     EVENT_VITAL,
-    EVENT_OTHER,
+    EVENT_OTHER, /* a kind that this release does not know */
+    EVENT_BUSINESS,
+    EVENT_MARK,
+    EVENT_MEASURE,
     EVENT_KINDS
 };
-/* "page", …, "other"; static. */
+/* "page", …, "other", "event", "mark", "measure"; static. Numbers are stored: they stay. */
 const char *event_kind_name(enum event_kind kind);
 
 enum event_flag {
@@ -72,9 +75,10 @@ struct refusal {
 
 struct envelope {
     struct slice id, service, version, environment, session, view, user, agent_name, agent_version;
-    double sent;   /* ms since the epoch by the device's clock */
-    double rate;   /* (0, 1] */
-    double offset; /* stored clock correction in ms, NAN when absent */
+    struct slice labels; /* `{…}` as sent, names and texts of the page's own; len 0 when absent */
+    double sent;         /* ms since the epoch by the device's clock */
+    double rate;         /* (0, 1] */
+    double offset;       /* stored clock correction in ms, NAN when absent */
     uint32_t dropped;
 };
 

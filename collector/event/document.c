@@ -24,6 +24,31 @@ static void add_time(struct buf *buf, const char *name, int64_t wall_ms)
     buf_json_field(buf, name, slice_of(text));
 }
 
+/* What pages name themselves: texts, numbers and booleans only, and without space, for a document is one line. */
+static void add_map(struct buf *buf, const char *name, struct slice object)
+{
+    struct json_scan scan = json_scan_of(object);
+    struct json_member member;
+    bool first = true;
+    buf_json_name(buf, name);
+    buf_char(buf, '{');
+    for (; json_scan_next(&scan, &member); first = false) {
+        if (member.value.at[0] == '{' || member.value.at[0] == '[')
+            break; /* a damaged record */
+        buf_text(buf, first ? "\"" : ",\"");
+        buf_add_slice(buf, member.name);
+        buf_text(buf, "\":");
+        buf_add_slice(buf, member.value);
+    }
+    buf_char(buf, '}');
+}
+
+static void add_labels(struct buf *buf, struct slice labels)
+{
+    if (labels.len > 2)
+        add_map(buf, "labels", labels);
+}
+
 void document_head(const struct record *record, struct buf *buf)
 {
     buf_text(buf, ",\"event.kind\":\"event\",\"event.module\":\"seismo\",\"event.dataset\":\"seismo.events\"");
@@ -42,6 +67,7 @@ void document_head(const struct record *record, struct buf *buf)
     add_text(buf, "user_agent.device.name", record->device);
     add_text(buf, "client.ip", record->client_address);
     add_text(buf, "client.geo.country_iso_code", record->country);
+    add_labels(buf, record->labels);
     add_text(buf, "seismo.application", record->application);
     add_text(buf, "seismo.beacon.id", record->beacon);
     buf_json_number(buf, "seismo.sample_rate", record->sample_rate);
@@ -137,6 +163,10 @@ static void add_members(struct buf *buf, const struct fact *fact, struct slice *
         const struct wire_field *field = &wire_fields[wire_event[fact->kind][name]];
         if (field == wire_fields || !*field->ecs || is_written(name))
             continue;
+        if (field->type == WIRE_VALUES) {
+            add_map(buf, field->ecs, member.value);
+            continue;
+        }
         buf_json_name(buf, field->ecs);
         buf_add_slice(buf, member.value);
         if (name == WIRE_NAME_outcome)

@@ -49,9 +49,9 @@ static void list_head_strings(const struct batch *batch, struct slice ret_list[H
 
 static void list_fact_strings(const struct event *event, struct slice ret_list[FACT_STRINGS])
 {
-    struct slice vital = event->kind == EVENT_VITAL ? event->name : SLICE_NONE;
+    struct slice name = event->kind == EVENT_VITAL || event->kind > EVENT_OTHER ? event->name : SLICE_NONE;
     const struct slice list[FACT_STRINGS] = {event->route, event->page_route, event->code,
-                                             event->group, event->view,       vital};
+                                             event->group, event->view,       name};
     memcpy(ret_list, list, sizeof list);
 }
 
@@ -63,6 +63,8 @@ size_t record_most_bytes(const struct batch *batch)
     size_t sum = FIXED_HEAD_BYTES + (HEAD_STRINGS + 1) * MAX_VARINT_BYTES;
     for (size_t i = 0; i < HEAD_STRINGS; i++)
         sum += head[i].len;
+    if (batch->envelope.labels.len)
+        sum += MAX_VARINT_BYTES + batch->envelope.labels.len;
     sum += batch->n_events * (FIXED_FACT_BYTES + (FACT_STRINGS + 1) * MAX_VARINT_BYTES);
     for (size_t i = 0; i < batch->n_events; i++) {
         const struct event *e = &batch->events[i];
@@ -174,6 +176,8 @@ enum err record_seal(struct batch *batch)
     char *at = put_head(start, batch);
     for (size_t i = 0; i < batch->n_events; i++)
         at = put_fact(at, &batch->events[i]);
+    if (batch->envelope.labels.len)
+        at = put_strings(at, &batch->envelope.labels, 1);
     put_u32(start + HEAD_BYTES_AT, (uint32_t)(at - start));
     for (size_t i = 0; i < batch->n_events; i++)
         at = put_bytes(at, batch->events[i].json);
@@ -228,7 +232,7 @@ static void read_fact(struct reader *r, struct fact *fact)
     if (!isfinite(fact->value))
         fact->value = NAN;
     struct slice *const strings[FACT_STRINGS] = {&fact->route, &fact->page_route, &fact->code,
-                                                 &fact->group, &fact->view,       &fact->vital};
+                                                 &fact->group, &fact->view,       &fact->name};
     for (size_t i = 0; i < FACT_STRINGS; i++)
         *strings[i] = read_string(r);
     fact->json.len = read_varint(r);
@@ -248,6 +252,11 @@ static bool cut_events(struct record *record, struct slice rest)
             fact->view = record->view;
     }
     return rest.len == 0;
+}
+
+static bool is_object_or_none(struct slice json)
+{
+    return json.len == 0 || (json.len >= 2 && json.at[0] == '{' && json.at[json.len - 1] == '}');
 }
 
 enum err record_decode(struct slice bytes, struct arena *arena, struct record *ret_record)
@@ -270,7 +279,10 @@ enum err record_decode(struct slice bytes, struct arena *arena, struct record *r
         return ERR_TOO_LARGE;
     for (size_t i = 0; i < record.n_facts; i++)
         read_fact(&r, &record.facts[i]);
-    if (r.failed || !cut_events(&record, (struct slice){bytes.at + head_bytes, bytes.len - head_bytes}))
+    if (r.at < r.end) /* releases before labels end here */
+        record.labels = read_string(&r);
+    if (r.failed || !is_object_or_none(record.labels) ||
+        !cut_events(&record, (struct slice){bytes.at + head_bytes, bytes.len - head_bytes}))
         return ERR_CORRUPT;
     *ret_record = record;
     return ERR_OK;

@@ -7,12 +7,12 @@
  *   | u32 dropped | strings: application service service_version environment session view beacon user agent_name
  *   agent_version browser browser_version os device country client_address | varint n_events
  *   | n_events x { u16 index, u8 kind, u8 0, u32 flags, u16 status, u32 count, i64 at_ms, f64 value,
- *                  string route, string page_route, string code, string group, string view, string vital,
+ *                  string route, string page_route, string code, string group, string view, string name,
  *                  varint json_bytes }
- *   | the events' bytes, one after the other, in the same order
+ *   | string labels, when there are any | the events' bytes, one after the other, in the same order
  *
- * head_bytes counts from the first byte to the first event's bytes. A later minor addition goes behind the last
- * known string of the head; readers skip what they do not know by head_bytes. A newer version is ERR_NEWER_VERSION. */
+ * head_bytes counts from the first byte to the first event's bytes. A later minor addition goes behind the labels;
+ * readers skip what they do not know by head_bytes. A newer version is ERR_NEWER_VERSION. */
 #ifndef SEISMO_EVENT_RECORD_H
 #define SEISMO_EVENT_RECORD_H
 
@@ -30,8 +30,8 @@ struct fact {
     int64_t at_ms; /* corrected, ms since the epoch */
     double value;  /* ms, or the vital's value; NAN when absent */
     struct slice route, page_route, code, group, view;
-    struct slice vital; /* LCP, INP, CLS, FCP or TTFB; len 0 otherwise */
-    struct slice json;  /* `{…}`: validated JSON with no member twice, redacted */
+    struct slice name; /* of a vital (LCP, INP, CLS, FCP or TTFB), a business event, a mark, a measure; else len 0 */
+    struct slice json; /* `{…}`: validated JSON with no member twice, redacted */
 };
 
 struct record {
@@ -40,6 +40,7 @@ struct record {
     uint32_t dropped;
     struct slice application, service, service_version, environment, session, view, beacon, user, agent_name,
         agent_version, browser, browser_version, os, device, country, client_address;
+    struct slice labels; /* `{…}`, redacted; len 0: none */
     size_t n_facts;
     struct fact *facts; /* in the arena given to record_decode */
 };

@@ -47,7 +47,39 @@ static const struct {
     {"seismo.vital.name", "vital"},
     {"seismo.vital.value", "value"},
     {"seismo.vital.rating", "rating"},
+    {"seismo.vital.target", "target"},
+    {"seismo.event.name", "event"},
+    {"seismo.event.value", "worth"},
+    {"seismo.event.props", "props"},
+    {"seismo.mark.name", "mark"},
+    {"seismo.mark.value_ms", "value"},
+    {"seismo.measure.name", "measure"},
     {"event.original", "original"},
+};
+
+/* Under "parts": the phases of a page or a call, and what a vital is made of. */
+static const struct {
+    const char *from, *to;
+} parts[] = {
+    {"seismo.phase.redirect_ms", "redirect"},
+    {"seismo.phase.dns_ms", "dns"},
+    {"seismo.phase.connect_ms", "connect"},
+    {"seismo.phase.request_ms", "request"},
+    {"seismo.phase.response_ms", "response"},
+    {"seismo.phase.dom_ms", "dom"},
+    {"seismo.phase.load_ms", "load"},
+    {"seismo.vital.resource", "resource"},
+    {"seismo.vital.ttfb_ms", "ttfb"},
+    {"seismo.vital.load_delay_ms", "load_delay"},
+    {"seismo.vital.load_time_ms", "load_time"},
+    {"seismo.vital.render_delay_ms", "render_delay"},
+    {"seismo.vital.interaction", "interaction"},
+    {"seismo.vital.input_delay_ms", "input_delay"},
+    {"seismo.vital.processing_ms", "processing"},
+    {"seismo.vital.presentation_ms", "presentation"},
+    {"seismo.vital.script", "script"},
+    {"seismo.vital.invoker", "invoker"},
+    {"seismo.vital.shift", "shift"},
 };
 
 /* The same in every event of a session; taken from the newest that has it. */
@@ -58,6 +90,7 @@ static const struct {
     {"user.id", "user"},
     {"seismo.application", "application"},
     {"service.name", "service"},
+    {"labels", "labels"},
     {"service.version", "version"},
     {"service.environment", "environment"},
     {"user_agent.name", "browser"},
@@ -77,15 +110,20 @@ struct timeline {
     bool more, newest_first;
 };
 
-static void write_value(struct buf *buf, const char *name, const json_t *value);
+static void write_bare(struct buf *buf, const json_t *value);
 
-/* Not by jansson, which lets control characters pass that some terminals obey. */
+/* Not by jansson, which lets control characters pass that some terminals obey. Names may be the page's own. */
 static void write_members(struct buf *buf, const json_t *object)
 {
     json_t *members = (json_t *)(uintptr_t)object; /* the iterator wants it so and changes nothing */
     buf_char(buf, '{');
-    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at))
-        write_value(buf, json_object_iter_key(at), json_object_iter_value(at));
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        if (buf->at[buf->len - 1] != '{')
+            buf_char(buf, ',');
+        buf_json_string(buf, slice_of(json_object_iter_key(at)));
+        buf_char(buf, ':');
+        write_bare(buf, json_object_iter_value(at));
+    }
     buf_char(buf, '}');
 }
 
@@ -93,28 +131,51 @@ static void write_list(struct buf *buf, const json_t *list)
 {
     buf_char(buf, '[');
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *text = json_array_get(list, i);
         if (i)
             buf_char(buf, ',');
-        buf_json_string(buf, (struct slice){json_string_value(text), json_string_length(text)});
+        write_bare(buf, json_array_get(list, i));
     }
     buf_char(buf, ']');
 }
 
-/* Our own documents have no lists but of texts. */
+static void write_bare(struct buf *buf, const json_t *value)
+{
+    if (json_is_string(value))
+        buf_json_string(buf, (struct slice){json_string_value(value), json_string_length(value)});
+    else if (json_is_number(value))
+        buf_number(buf, json_number_value(value));
+    else if (json_is_object(value))
+        write_members(buf, value);
+    else if (json_is_array(value))
+        write_list(buf, value);
+    else
+        buf_text(buf, json_is_true(value) ? "true" : json_is_false(value) ? "false" : "null");
+}
+
 static void write_value(struct buf *buf, const char *name, const json_t *value)
 {
-    if (json_is_string(value)) {
-        buf_json_field(buf, name, (struct slice){json_string_value(value), json_string_length(value)});
-    } else if (json_is_number(value)) {
-        buf_json_number(buf, name, json_number_value(value));
-    } else if (json_is_object(value)) {
-        buf_json_name(buf, name);
-        write_members(buf, value);
-    } else if (json_is_array(value)) {
-        buf_json_name(buf, name);
-        write_list(buf, value);
+    if (!value)
+        return;
+    buf_json_name(buf, name);
+    write_bare(buf, value);
+}
+
+static void write_parts(struct buf *buf, const json_t *document)
+{
+    bool any = false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const json_t *value = json_object_get(document, parts[i].from);
+        if (!value)
+            continue;
+        if (!any) {
+            buf_json_name(buf, "parts");
+            buf_char(buf, '{');
+        }
+        any = true;
+        write_value(buf, parts[i].to, value);
     }
+    if (any)
+        buf_char(buf, '}');
 }
 
 static void note_common(struct timeline *timeline, const json_t *document)
@@ -141,6 +202,7 @@ static bool show(void *ctx, struct slice id, struct slice json)
     buf_char(&timeline->rows, '{');
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         write_value(&timeline->rows, shown[i].to, json_object_get(document, shown[i].from));
+    write_parts(&timeline->rows, document);
     live_write_resolved(timeline->live, document, &timeline->left_ms, &timeline->rows);
     buf_char(&timeline->rows, '}');
     timeline->ends[timeline->n++] = timeline->rows.len;

@@ -33,7 +33,7 @@ static bool key_of(const struct record *record, const struct fact *fact, struct 
     };
     if (!kinds[fact->kind] || fact->flags & (EVENT_LATE | EVENT_FUTURE))
         return false;
-    struct slice detail = fact->kind == EVENT_VITAL ? fact->vital : fact->kind == EVENT_ERROR ? fact->code : SLICE("");
+    struct slice detail = fact->kind == EVENT_VITAL ? fact->name : fact->kind == EVENT_ERROR ? fact->code : SLICE("");
     *ret_key = (struct series_key){.kind = kinds[fact->kind],
                                    .application = cut(record->application),
                                    .service = cut(record->service),

@@ -119,7 +119,8 @@ static bool record_matches(const struct store_event_query *query, const struct r
            asks(query->beacon, record->beacon);
 }
 
-/* Kinds of a later release are kept as EVENT_OTHER; their own name is in the event as sent. */
+/* Kinds that the release which took them did not know are kept as EVENT_OTHER; their own name is in the event as sent.
+ */
 static bool other_kind_is(struct slice kind, struct slice json)
 {
     struct json_scan scan = json_scan_of(json);
@@ -148,10 +149,13 @@ static bool fact_matches(const struct store_event_query *query, const struct fac
 
 static int kinds_of(struct slice kind)
 {
-    for (int i = 1; i < EVENT_OTHER; i++)
-        if (kind.len && slice_is(kind, event_kind_name((enum event_kind)i)))
-            return 1 << i;
-    return kind.len ? 1 << EVENT_OTHER : -1;
+    const int other = 1 << EVENT_OTHER;
+    if (!kind.len)
+        return -1;
+    for (int i = 1; i < EVENT_KINDS; i++)
+        if (slice_is(kind, event_kind_name((enum event_kind)i)))
+            return i < EVENT_OTHER ? 1 << i : 1 << i | other; /* the later ones were unknown once */
+    return other;
 }
 
 /* The mark that leads to the fewest beacons; false when only time is left to go by. */

@@ -137,9 +137,19 @@ static enum err walk_object(struct cursor *cursor, int depth)
     return ERR_OK;
 }
 
-static enum err walk_array(struct cursor *cursor, int depth)
+static enum err read_object(struct cursor *cursor, int depth, struct member *ret_member)
+{
+    const char *start = cursor->text + *cursor->at;
+    enum err err = walk_object(cursor, depth);
+    ret_member->type = MEMBER_OBJECT;
+    ret_member->text = (struct slice){start, (size_t)(cursor->text + cursor->at[-1] + 1 - start)};
+    return err;
+}
+
+static enum err read_array(struct cursor *cursor, int depth, struct member *ret_member)
 {
     struct member member;
+    ret_member->type = MEMBER_ARRAY;
     cursor->at++;
     if (cursor_take(cursor, ']'))
         return ERR_OK;
@@ -163,8 +173,7 @@ enum err cursor_value_any(struct cursor *cursor, int depth, struct member *ret_m
     case '[':
         if (depth >= VALIDATE_MAX_DEPTH)
             return ERR_TOO_DEEP;
-        ret_member->type = first == '{' ? MEMBER_OBJECT : MEMBER_ARRAY;
-        return first == '{' ? walk_object(cursor, depth) : walk_array(cursor, depth);
+        return first == '{' ? read_object(cursor, depth, ret_member) : read_array(cursor, depth, ret_member);
     default: return first == '-' || (first >= '0' && first <= '9') ? read_number(cursor, ret_member) : ERR_BAD_JSON;
     }
 }

@@ -19,19 +19,29 @@ static inline int field_find(struct slice name)
     return found >= 0 && cursor_same(wire_names[found], name) ? found : -1;
 }
 
+#define FIELD_KIND_HASH(first, last) (((unsigned)(first) + 2 * (unsigned)(last)) & 31)
+
 static inline enum event_kind field_kind(struct slice text)
 {
     static const struct {
         struct slice name;
         enum event_kind kind;
-    } kinds[8] = {
-        /* by the first letter, which is another one for each */
-        ['p' & 7] = {{"page", 4}, EVENT_PAGE},   ['r' & 7] = {{"route", 5}, EVENT_ROUTE},
-        ['a' & 7] = {{"api", 3}, EVENT_API},     ['c' & 7] = {{"click", 5}, EVENT_CLICK},
-        ['e' & 7] = {{"error", 5}, EVENT_ERROR}, ['v' & 7] = {{"vital", 5}, EVENT_VITAL},
+    } kinds[32] = {
+        /* by the first letter and the last, whose sum is another one for each */
+        [FIELD_KIND_HASH('p', 'e')] = {{"page", 4}, EVENT_PAGE},
+        [FIELD_KIND_HASH('r', 'e')] = {{"route", 5}, EVENT_ROUTE},
+        [FIELD_KIND_HASH('a', 'i')] = {{"api", 3}, EVENT_API},
+        [FIELD_KIND_HASH('c', 'k')] = {{"click", 5}, EVENT_CLICK},
+        [FIELD_KIND_HASH('e', 'r')] = {{"error", 5}, EVENT_ERROR},
+        [FIELD_KIND_HASH('v', 'l')] = {{"vital", 5}, EVENT_VITAL},
+        [FIELD_KIND_HASH('e', 't')] = {{"event", 5}, EVENT_BUSINESS},
+        [FIELD_KIND_HASH('m', 'k')] = {{"mark", 4}, EVENT_MARK},
+        [FIELD_KIND_HASH('m', 'e')] = {{"measure", 7}, EVENT_MEASURE},
     };
-    unsigned first = text.len ? (unsigned char)text.at[0] & 7 : 0;
-    return text.len && cursor_same(text, kinds[first].name) ? kinds[first].kind : EVENT_OTHER;
+    if (!text.len)
+        return EVENT_OTHER;
+    unsigned at = FIELD_KIND_HASH((unsigned char)text.at[0], (unsigned char)text.at[text.len - 1]);
+    return cursor_same(text, kinds[at].name) ? kinds[at].kind : EVENT_OTHER;
 }
 
 static inline size_t field_code_points(struct slice text)
@@ -81,6 +91,12 @@ static inline enum err field_check_number(const struct wire_field *field, double
     return whole ? ERR_OK : ERR_FIELD_TYPE;
 }
 
+/* members.c: an object whose members have names of the page's own; nothing stands twice in it. */
+enum err members_check(const struct wire_field *field, struct slice object);
+/* Those of its members that are right, `{…}` in the arena, and how many are not. ERR_TOO_LARGE: the arena is full. */
+enum err members_pick(const struct wire_field *field, struct slice object, struct arena *arena,
+                      struct slice *ret_picked, uint64_t *ret_left_out);
+
 static inline enum err field_check(const struct wire_field *field, const struct member *member)
 {
     switch ((enum wire_type)field->type) {
@@ -90,6 +106,8 @@ static inline enum err field_check(const struct wire_field *field, const struct 
         return member->type == MEMBER_NUMBER ? field_check_number(field, member->number) : ERR_FIELD_TYPE;
     case WIRE_OBJECT: return member->type == MEMBER_OBJECT ? ERR_OK : ERR_FIELD_TYPE;
     case WIRE_ARRAY: return member->type == MEMBER_ARRAY ? ERR_OK : ERR_FIELD_TYPE;
+    case WIRE_TEXTS:
+    case WIRE_VALUES: return member->type == MEMBER_OBJECT ? members_check(field, member->text) : ERR_FIELD_TYPE;
     }
     abort(); /* the table has no other type */
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/metric.h"
 #include "event/application.h"
 #include "event/wire_gen.h"
 #include "validate/field.h"
@@ -207,12 +208,33 @@ static bool read_inner(struct decoding *d, const struct wire_field *field, enum 
     return true;
 }
 
+/* Labels that are wrong are left out, not the beacon: they stand around all that it says. */
+static enum err read_labels(struct decoding *d, int depth, const struct wire_field *field)
+{
+    struct member member;
+    uint64_t left_out = 1;
+    enum err err = cursor_value(&d->cursor, depth + 1, &member);
+    if (err)
+        return err;
+    if (field_check(field, &member) == ERR_OK) {
+        d->envelope.labels = member.text;
+        return ERR_OK;
+    }
+    if (member.type == MEMBER_OBJECT)
+        err = members_pick(field, member.text, d->batch->arena, &d->envelope.labels, &left_out);
+    METRIC_ADD("seismo_labels_left_out_total", "labels of beacons that were left out: their name, text or number",
+               left_out);
+    return err;
+}
+
 static enum err read_known(struct decoding *d, int depth, const struct wire_field *field)
 {
     struct member member;
     enum err err;
     if (read_inner(d, field, &err))
         return err;
+    if (field == &wire_envelope[WIRE_ENVELOPE_labels])
+        return read_labels(d, depth, field);
     if ((err = cursor_value(&d->cursor, depth + 1, &member)))
         return err;
     enum err fault = field_check(field, &member);

@@ -42,7 +42,7 @@ enum member_type { MEMBER_STRING, MEMBER_NUMBER, MEMBER_BOOL, MEMBER_NULL, MEMBE
 struct member {
     enum member_type type;
     bool odd;          /* a string with U+0000 or half a surrogate pair */
-    struct slice text; /* of a string, decoded */
+    struct slice text; /* of a string, decoded; of an object, all of it as sent */
     double number;
 };
 

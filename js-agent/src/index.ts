@@ -25,13 +25,12 @@ import { early, flush, report, setEnvelope } from "./scene";
 export type Seismo = (command: string, ...rest: unknown[]) => void;
 export type { Settings };
 
-/* Kinds that are the agent's own. */
-const KNOWN = /^(?:page|route|api|click|error|vital|mark|measure)$/;
-
 let labels: Record<string, string> = {};
 let isConfigured = false;
 
 const timeOf = (given: unknown): number => (typeof given === "string" ? performance.getEntriesByName(given).pop()!.startTime : typeof given === "number" ? given : now());
+
+const nameOf = (name: string, most: number): string => scrubText(name, most) || "unnamed";
 
 const COMMANDS: Record<string, (...rest: any[]) => void> = {
   user: setUser,
@@ -41,18 +40,17 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
   view: (name) => nameView(text(name, 2048)),
   label(name, value) {
     const { [name]: _, ...rest } = labels;
-    labels = text(value, 256) && Object.keys(rest).length < 16 ? { ...rest, [name]: scrubText(value, 256) } : rest;
-    setEnvelope({ labels } as object);
+    labels = text(value, 256) && /^[\w.-]{1,64}$/.test(name) && Object.keys(rest).length < 16 ? { ...rest, [name]: scrubText(value, 256) } : rest;
+    setEnvelope({ labels });
   },
   event(name, props) {
     const { value, ...more } = bounded(props);
-    const kind = scrubText(name, 32);
-    report({ kind: !kind || KNOWN.test(kind) ? "custom" : kind, at: at(), name: scrubText(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
+    report({ kind: "event", at: at(), name: nameOf(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
   },
-  mark: (name) => report({ kind: "mark", at: at(), name: scrubText(name, 128), value: round(timeOf(undefined)) }),
+  mark: (name) => report({ kind: "mark", at: at(), name: nameOf(name, 128), value: round(timeOf(undefined)) }),
   measure(name, start, end) {
     const from = start == null ? 0 : timeOf(start);
-    report({ kind: "measure", at: at(from), name: scrubText(name, 128), duration: span(from, timeOf(end)) });
+    report({ kind: "measure", at: at(from), name: nameOf(name, 128), duration: span(from, timeOf(end)) });
   },
   /* What the inline stub has seen. */
   early: (event) => early[event.type]!(event),
@@ -67,6 +65,7 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
 function bounded(props: unknown): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(Object(props) as object).slice(0, 32)) {
+    if (!name) continue;
     if (typeof value === "string") kept[name.slice(0, 64)] = scrubText(value, 1024);
     else if (typeof value === "boolean" || Number.isFinite(value)) kept[name.slice(0, 64)] = value;
   }

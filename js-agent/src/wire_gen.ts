@@ -2,7 +2,7 @@
 
 /** What every event has. */
 export interface EventBase {
-  /** page, route, api, click, error or vital; another word is kept as it is. At most 32 characters. */
+  /** page, route, api, click, error, vital, event, mark or measure; another word is kept as it is. At most 32 characters. */
   kind: string;
   /** When it began. [ms since the epoch, the device's clock] */
   at: number;
@@ -67,6 +67,16 @@ export interface ApiEvent extends EventBase {
   status?: number;
   /** From the call to the end of the answer. [ms] */
   duration?: number;
+  /** Phase: redirects. [ms] */
+  redirect?: number;
+  /** Phase: name look-up. [ms] */
+  dns?: number;
+  /** Phase: connection, TLS included. [ms] */
+  connect?: number;
+  /** Phase: from the request to the first byte of the answer. [ms] */
+  request?: number;
+  /** Phase: from the first to the last byte of the answer. [ms] */
+  response?: number;
   /** fetch or xhr. At most 16 characters. */
   initiator?: string;
   /** success, failure or aborted. At most 16 characters. */
@@ -128,6 +138,30 @@ export interface VitalEvent extends EventBase {
   navigation?: string;
   /** CSS selector of the element behind it. At most 512 characters. */
   target?: string;
+  /** Of LCP: address of the image or the like, query values scrubbed. At most 2048 characters. */
+  resource?: string;
+  /** Of LCP: to the first byte of the page. [ms] */
+  ttfb?: number;
+  /** Of LCP: from there until its resource was asked for. [ms] */
+  load_delay?: number;
+  /** Of LCP: while its resource came. [ms] */
+  load_time?: number;
+  /** Of LCP: from there until it was on the screen; the four add up to the value. [ms] */
+  render_delay?: number;
+  /** Of INP: what the user did, as pointerup or keydown. At most 32 characters. */
+  interaction?: string;
+  /** Of INP: until the page began to handle it. [ms] */
+  input_delay?: number;
+  /** Of INP: while the page handled it. [ms] */
+  processing?: number;
+  /** Of INP: from there until the next frame was shown. [ms] */
+  presentation?: number;
+  /** Of INP: script that ran for the longest in the long frame, query values scrubbed. At most 2048 characters. */
+  script?: string;
+  /** Of INP: what had called that script. At most 128 characters. */
+  invoker?: string;
+  /** Of CLS: the largest single shift; its element is the target. [no unit] */
+  shift?: number;
 }
 
 /** A kind that this release does not know: kept and counted. */
@@ -135,7 +169,36 @@ export interface OtherEvent extends EventBase {
   [member: string]: unknown;
 }
 
-export type BeaconEvent = PageEvent | RouteEvent | ApiEvent | ClickEvent | ErrorEvent | VitalEvent | OtherEvent;
+/** Something that counts for the business: a purchase, a sign-up. Older agents send its name as the kind. */
+export interface BusinessEvent extends EventBase {
+  kind: "event";
+  /** What happened, as the page calls it. At most 64 characters. */
+  name: string;
+  /** Its worth, as an amount. [the page's own] */
+  value?: number;
+  /** What else the page says of it: names of its own with texts, numbers or booleans. */
+  props?: Record<string, string | number | boolean>;
+}
+
+/** A moment that the page has marked. */
+export interface MarkEvent extends EventBase {
+  kind: "mark";
+  /** What the page calls it. At most 128 characters. */
+  name: string;
+  /** Since the start of the navigation. [ms] */
+  value?: number;
+}
+
+/** A span of time that the page has measured. */
+export interface MeasureEvent extends EventBase {
+  kind: "measure";
+  /** What the page calls it. At most 128 characters. */
+  name: string;
+  /** How long it took. [ms] */
+  duration?: number;
+}
+
+export type BeaconEvent = PageEvent | RouteEvent | ApiEvent | ClickEvent | ErrorEvent | VitalEvent | OtherEvent | BusinessEvent | MarkEvent | MeasureEvent;
 
 /** What a browser agent sends to POST /in/v1: one envelope and the events of a few seconds. Unknown members and unknown kinds are kept and counted, never refused. Every string comes from a page and is hostile until escaped. */
 export interface Beacon {
@@ -165,6 +228,8 @@ export interface Beacon {
   agent?: { name?: string; version?: string };
   /** Events that the agent had to drop since its last beacon. [events] */
   dropped?: number;
+  /** What the page says of all that it sends, as a plan or a tenant: names and texts of its own. Those that do not fit are left out and counted. */
+  labels?: Record<string, string>;
   /** The events, oldest first. The index in this list as sent is part of a document's id. */
   events: BeaconEvent[];
 }

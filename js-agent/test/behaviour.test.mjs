@@ -72,7 +72,9 @@ test("user, labels, business events, marks and measures", async () => {
   await page.evaluate(() => {
     window.seismo("event", "purchase", { value: 19.9, page: "own", note: "to jane@example.org", deep: { a: 1 }, ok: true });
     window.seismo("event", "click", { ok: true });
+    window.seismo("event", "", { "": "no name" });
     window.seismo("label", "plan", "gold");
+    window.seismo("label", "not a name", "x");
     window.seismo("label", "mail", "jane@example.org");
     window.seismo("user", "u-2");
     window.seismo("event", "later");
@@ -84,9 +86,10 @@ test("user, labels, business events, marks and measures", async () => {
     window.seismo("event", "last");
   });
   const purchase = await eventOf(stage, (one) => one.name === "purchase");
-  assert.deepEqual([purchase.kind, purchase.value, purchase.page, purchase.props], ["purchase", 19.9, "/", { page: "own", note: "to [redacted]", ok: true }]);
+  assert.deepEqual([purchase.kind, purchase.value, purchase.page, purchase.props], ["event", 19.9, "/", { page: "own", note: "to [redacted]", ok: true }]);
   await eventOf(stage, (one) => one.name === "last");
-  assert.equal((await eventOf(stage, (one) => one.name === "click")).kind, "custom");
+  assert.equal((await eventOf(stage, (one) => one.name === "click")).kind, "event");
+  assert.equal((await eventOf(stage, (one) => one.name === "unnamed")).kind, "event");
   const beaconOf = (name) => stage.beacons.find((one) => one.events.some((event) => event.name === name));
   assert.deepEqual(["purchase", "later", "last"].map((name) => [beaconOf(name).user.id, beaconOf(name).labels]), [["u-1", undefined], ["u-2", { plan: "gold", mail: "[redacted]" }], ["u-2", { mail: "[redacted]" }]]);
   const { kind, value } = await eventOf(stage, (one) => one.name === "drawn");

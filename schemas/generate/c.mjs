@@ -14,7 +14,7 @@ const EVENT_SLOTS = {
 const ENVELOPE_SLOTS = {
   id: ["id", "SLICE"], service: ["service", "SLICE"], version: ["version", "SLICE"], environment: ["environment", "SLICE"],
   session: ["session", "SLICE"], view: ["view", "SLICE"], sent: ["sent", "DOUBLE"], rate: ["rate", "DOUBLE"],
-  offset: ["offset", "DOUBLE"], dropped: ["dropped", "U32"],
+  offset: ["offset", "DOUBLE"], dropped: ["dropped", "U32"], labels: ["labels", "SLICE"],
 };
 const USER_SLOTS = { id: ["user", "SLICE"] };
 const AGENT_SLOTS = { name: ["agent_name", "SLICE"], version: ["agent_version", "SLICE"] };
@@ -36,6 +36,7 @@ const number = (n) => (Number.isInteger(n) ? `${n}.0` : `${n}`);
 
 function fieldRow(field, struct, slots, patterns) {
   const { schema } = field;
+  if (schema.additionalProperties) return mapRow(field, struct, slots, patterns);
   const [slot, store] = slotOf(field, struct, slots);
   const form = schema.pattern ? 1 << patterns.indexOf(schema.pattern) : 0;
   const parts = [
@@ -44,6 +45,18 @@ function fieldRow(field, struct, slots, patterns) {
     schema.minLength ?? 0, schema.maxLength ?? 0,
     number(schema.exclusiveMinimum ?? schema.minimum ?? 0), number(schema.maximum ?? 0),
     schema.exclusiveMinimum !== undefined, field.required, text(schema["x-ecs"] ?? ""),
+  ];
+  return `{${parts.join(", ")}}`;
+}
+
+/** Members of any name: the bounds of the names stand where a string's own do. */
+function mapRow(field, struct, slots, patterns) {
+  const { propertyNames: names, additionalProperties: values, maxProperties } = field.schema;
+  const [slot, store] = slotOf(field, struct, slots);
+  const form = names.pattern ? 1 << patterns.indexOf(names.pattern) : 0;
+  const parts = [
+    `${text(field.name)}, ${field.name.length}`, values.type === "string" ? "WIRE_TEXTS" : "WIRE_VALUES", store, slot, form, "NULL",
+    names.minLength, names.maxLength, number(maxProperties), number(values.maxLength), false, field.required, text(field.schema["x-ecs"]),
   ];
   return `{${parts.join(", ")}}`;
 }
@@ -72,7 +85,7 @@ export function writeWire(beacon) {
     ["agent", listFields(beacon.properties.agent), "envelope", AGENT_SLOTS],
   ];
   const all = [...kinds.flatMap((k) => k.fields), ...groups.flatMap((g) => g[1])];
-  const patterns = [...new Set(all.map((f) => f.schema.pattern).filter(Boolean))];
+  const patterns = [...new Set(all.map((f) => f.schema.pattern ?? f.schema.propertyNames?.pattern).filter(Boolean))];
   const sets = patterns.map(charactersOf);
   const forms = Array.from({ length: 256 }, (_, c) => sets.reduce((bits, set, i) => bits | (set[c] ? 1 << i : 0), 0));
   const names = [...new Set(kinds.flatMap((k) => k.fields.map((f) => f.name)))];
@@ -110,7 +123,8 @@ export function writeWire(beacon) {
 
 #include "event/batch.h"
 
-enum wire_type { WIRE_STRING, WIRE_NUMBER, WIRE_INTEGER, WIRE_OBJECT, WIRE_ARRAY };
+/* TEXTS and VALUES are objects whose members have names of the page's own: texts; texts, numbers and booleans. */
+enum wire_type { WIRE_STRING, WIRE_NUMBER, WIRE_INTEGER, WIRE_OBJECT, WIRE_ARRAY, WIRE_TEXTS, WIRE_VALUES };
 enum wire_store { WIRE_NOWHERE, WIRE_SLICE, WIRE_DOUBLE, WIRE_U16, WIRE_U32 };
 
 struct wire_field {
@@ -121,8 +135,8 @@ struct wire_field {
     uint16_t slot;   /* where: offset in struct event or struct envelope */
     uint8_t form;    /* bit of wire_forms that all characters must have; 0: any */
     const char *one_of; /* words allowed, parted by spaces; NULL: any */
-    uint32_t min_length, max_length; /* code points */
-    double min, max; /* min itself is not allowed when above_min */
+    uint32_t min_length, max_length; /* code points; of TEXTS and VALUES: of each name, which form is for too */
+    double min, max; /* min itself is not allowed when above_min; of TEXTS and VALUES: most members, code points of a text */
     bool above_min, required;
     const char *ecs; /* name in the stored document; "" when it is not spliced */
 };

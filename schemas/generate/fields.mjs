@@ -21,6 +21,7 @@ export function findFaults({ path, schema }, where) {
   need(schema.description, "description");
   need(!schema.description || /\.$/.test(schema.description), "the full stop behind the description");
   if (schema.type === "string") need(schema.maxLength !== undefined, "maxLength");
+  if (schema.additionalProperties) need(schema.maxProperties && schema.additionalProperties.type && schema.additionalProperties.maxLength, "maxProperties, or type or maxLength of its members");
   if (schema.type === "array") need(schema.maxItems !== undefined && schema.items, "maxItems or items");
   if (schema.type === "array" && schema.items?.type === "string") need(schema.items.maxLength, "maxLength of its items");
   if (schema.type === "number" || schema.type === "integer") {

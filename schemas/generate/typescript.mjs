@@ -5,6 +5,7 @@ const title = (word) => word[0].toUpperCase() + word.slice(1);
 
 function typeOf(schema) {
   if (schema.enum) return schema.enum.map((word) => JSON.stringify(word)).join(" | ");
+  if (schema.additionalProperties) return `Record<string, ${[schema.additionalProperties.type].flat().join(" | ")}>`;
   if (schema.type === "integer") return "number";
   return schema.type;
 }
@@ -24,12 +25,12 @@ function nested(field) {
 
 function envelopeMember(field) {
   if (field.name === "events") return `  ${comment(field)}\n  events: BeaconEvent[];`;
-  return field.schema.type === "object" ? nested(field) : member(field);
+  return field.schema.type === "object" && field.schema.properties ? nested(field) : member(field);
 }
 
 function kindInterface({ kind, definition, own }) {
   const fields = own.map((f) => member({ ...f, required: (definition.required ?? []).includes(f.name) }));
-  const first = kind === "other" ? "  [member: string]: unknown;" : `  kind: "${kind}";`;
+  const first = kind === "other" ? "  [member: string]: unknown;" : `  kind: "${kind === "business" ? "event" : kind}";`;
   return `/** ${definition.description} */
 export interface ${title(kind)}Event extends EventBase {
 ${[first, ...fields].join("\n")}

@@ -38,16 +38,32 @@ test('a beacon of every kind becomes documents with stable ids and names', async
     assert.equal(page['seismo.phase.dom_ms'], 180);
     assert.equal(Date.parse(page['@timestamp']), Math.trunc(example.events[0].at));
     const calls = byKind('api');
-    assert.deepEqual(calls.map((call) => call['http.response.status_code']), [200, 500]);
+    assert.deepEqual(calls.map((call) => call['http.response.status_code']), [200, 500, 200]);
     assert.equal(calls[0]['seismo.route'], 'GET /api/products/:id');
+    assert.deepEqual(['redirect', 'dns', 'connect', 'request', 'response'].map((phase) => calls[2][`seismo.phase.${phase}_ms`]), [0, 1.5, 12.5, 20, 1.2]);
     assert.equal(byKind('click')[0]['seismo.click.name'], 'Add to cart');
     assert.match(byKind('error')[0]['error.code'], /^E-[0-9A-HJKMNP-TV-Z]{8}$/);
-    assert.equal(byKind('vital').length, 2);
+    const vitals = Object.fromEntries(byKind('vital').map((vital) => [vital['seismo.vital.name'], vital]));
+    const parts = (vital, ...names) => names.map((name) => vitals[vital][`seismo.vital.${name}`]);
+    assert.deepEqual(parts('LCP', 'resource', 'ttfb_ms', 'load_delay_ms', 'load_time_ms', 'render_delay_ms'), ['http://127.0.0.1:3000/hero.avif', 100, 50, 600, 50]);
+    assert.deepEqual(parts('INP', 'interaction', 'input_delay_ms', 'processing_ms', 'presentation_ms', 'script', 'invoker'),
+      ['pointerup', 20, 200, 20, 'http://127.0.0.1:3000/shop.js', 'BUTTON#buy.onclick']);
+    assert.deepEqual(parts('CLS', 'shift', 'target'), [0.15, '#banner']);
+    const [bought] = byKind('event'), [mark] = byKind('mark'), [measure] = byKind('measure');
+    assert.deepEqual([bought['seismo.event.name'], bought['seismo.event.value'], bought['seismo.event.props']], ['purchase', 19.9, { currency: 'EUR', items: 3, first: true }]);
+    assert.deepEqual([mark['seismo.mark.name'], mark['seismo.mark.value_ms'], measure['seismo.measure.name'], measure['seismo.duration_ms']], ['hero shown', 640.5, 'search', 81.25]);
+    for (const document of documents) assert.deepEqual(document.labels, { plan: 'gold', 'tenant.id': 't-1' });
+    assert.deepEqual(documents.filter((document) => document['event.original']).map((document) => document['event.action']), ['purchase'], 'all the rest is known');
     const [other] = byKind('purchase');
     assert.match(other['event.original'], /"amount":19\.9/, 'what is not known is kept');
 
     const timeline = await (await fetch(`${seismo.innerUrl}/api/session?id=${example.session}`)).json();
     assert.ok(JSON.stringify(timeline).includes('Add to cart'));
+    const told = timeline.rows.find((row) => row.kind === 'event');
+    assert.deepEqual([told.event, told.worth, told.props, timeline.about.labels], ['purchase', 19.9, { currency: 'EUR', items: 3, first: true }, example.labels]);
+    assert.deepEqual(timeline.rows.filter((row) => row.kind === 'vital').map((row) => row.parts), [undefined, undefined,
+      { resource: 'http://127.0.0.1:3000/hero.avif', ttfb: 100, load_delay: 50, load_time: 600, render_delay: 50 },
+      { interaction: 'pointerup', input_delay: 20, processing: 200, presentation: 20, script: 'http://127.0.0.1:3000/shop.js', invoker: 'BUTTON#buy.onclick' }, { shift: 0.15 }]);
     assert.equal(await metric(seismo.innerUrl, 'seismo_beacons_accepted_total'), 1);
     assert.equal(await metric(seismo.innerUrl, 'seismo_events_accepted_total'), example.events.length);
     await until('stored counter', async () => (await metric(seismo.innerUrl, 'seismo_events_stored_total')) === example.events.length);

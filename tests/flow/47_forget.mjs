@@ -12,7 +12,7 @@ const origin = { headers: { origin: 'http://shop.test' } };
 const counts = (text) => /store \w+: (\d+) events of (\d+) sessions and (\d+) rejects/.exec(text)?.slice(1).map(Number);
 
 async function send(seismo, session, user, n, more = {}) {
-  const body = beacon({ session, ...(user && { user: { id: user } }) }, n);
+  const body = beacon({ session, labels: { account: user ?? 'none' }, ...(user && { user: { id: user } }) }, n);
   assert.equal((await post(seismo.publicUrl, body, { ...origin, ...more })).status, 202);
 }
 

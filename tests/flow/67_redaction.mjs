@@ -20,16 +20,23 @@ const places = {
   title: (text) => ({ kind: 'page', url: 'https://shop.example/', title: text }),
   property: (text) => ({ kind: 'order', props: { note: text, list: [1, { deep: text }] } }),
   member: (text) => ({ kind: 'order', props: { [text]: 'x' } }),
+  prop: (text) => ({ kind: 'event', name: 'order', props: { note: text } }),
+  prop_name: (text) => ({ kind: 'event', name: 'order', value: 5, props: { [text]: true } }),
+  event: (text) => ({ kind: 'event', name: text }),
+  mark: (text) => ({ kind: 'mark', name: text, value: 5 }),
+  invoker: (text) => ({ kind: 'vital', name: 'INP', value: 300, invoker: text }),
   own: (text) => ({ kind: 'order', note: text }),
   kind: (text) => ({ kind: text }),
 };
 // Longer ones would be refused, or cut by a page.
-const limits = { kind: 32, type: 128, name: 128, title: 256, member: 64, selector: 300 };
+const limits = { kind: 32, type: 128, name: 128, title: 256, member: 64, prop_name: 64, event: 64, mark: 128, invoker: 128, selector: 300 };
 const addresses = {
   url: (address) => ({ kind: 'page', url: new URL(address, 'https://shop.example').href }),
   call: (address) => ({ kind: 'api', url: address, method: 'GET', status: 200, duration: 5 }),
   referrer: (address) => ({ kind: 'page', url: 'https://shop.example/', referrer: address }),
   from: (address) => ({ kind: 'route', url: 'https://shop.example/a', from: address }),
+  resource: (address) => ({ kind: 'vital', name: 'LCP', value: 300, resource: address }),
+  script: (address) => ({ kind: 'vital', name: 'INP', value: 300, script: address }),
   page: (address) => ({ kind: 'click', selector: '#pay', name: 'x', page: address }),
 };
 
@@ -80,6 +87,7 @@ test(`${texts} texts of seed ${seed}`, async () => {
       const document = found.get(`redaction${i} 0`), stored = Object.values(document).map(unescaped).join('\n');
       for (const secret of secrets) if (shows(stored, secret)) wrong.push({ where: 'envelope', text: stored, secret });
       assert.equal(document['service.version'], `2.${i}`);
+      assert.equal(document.labels.password, '*********', 'labels are stored, and their names say what is secret');
       if (stays) assert.equal(document['user.id'], stays, 'people are looked up by it');
     }
     assert.deepEqual(wrong.slice(0, 20).map(({ kind, where: there, text, address, secret }) => ({ kind, there, text: text ?? address, secret })), []);

@@ -20,14 +20,20 @@ const send = async (url, beacon, agent = browsers[0]) => {
   if (answer.status !== 202) throw new Error(`${answer.status} ${answer.text}`);
 };
 const envelope = (at, more) => ({ v: 1, id: id('b'), service: 'shop', version: '1.4.2', environment: 'test', session: id('s'), view: id('v'), sent: Date.now(), rate: 1,
-  agent: { name: 'seismo-js', version: '0.1.0' }, user: { id: 'ada' }, ...more });
+  agent: { name: 'seismo-js', version: '0.1.0' }, user: { id: 'ada' }, labels: { plan: 'gold' }, ...more });
+
+const vitals = {
+  LCP: { resource: '/hero.avif', ttfb: 700, load_delay: 900, load_time: 2400, render_delay: 200 },
+  INP: { interaction: 'pointerup', input_delay: 200, processing: 3900, presentation: 100, script: '/shop.js', invoker: 'BUTTON#pay.onclick' },
+  CLS: { shift: 0.3 }, FCP: {}, TTFB: {},
+};
 
 // What a crowd does only now and then, once each.
 function rareEvents(now) {
   const page = '/checkout', event = (kind, more) => ({ kind, at: now - 2000, page, ...more });
   return [
     ...['rage', 'dead', 'error', 'slow'].map((flags, i) => event('click', { selector: `#pay${i}`, name: 'Pay', role: 'button', count: 3, flags })),
-    ...['LCP', 'INP', 'CLS', 'FCP', 'TTFB'].map((name) => event('vital', { name, value: name === 'CLS' ? 0.4 : 4200, rating: 'poor', target: 'main > img.hero', metric: `v5-${now}-${name}` })),
+    ...Object.entries(vitals).map(([name, parts]) => event('vital', { name, value: name === 'CLS' ? 0.4 : 4200, rating: 'poor', target: 'main > img.hero', metric: `v5-${now}-${name}`, ...parts })),
     ...['rejection', 'console'].map((source) => event('error', { type: 'TypeError', message: `Failed to fetch (${source})`, source, file: '/shop.js', line: 4, column: 2 })),
     event('page', { url: `http://shop.test${page}`, title: 'Checkout', navigation: 'navigate', duration: 900, redirect: 12, dns: 8, connect: 30, request: 120, response: 20, dom: 400, load: 310, bytes: 5120 }),
     event('api', { url: '/api/checkout', method: 'POST', status: 503, duration: 8400, initiator: 'fetch', outcome: 'failure', trace: '0af7651916cd43dd8448eb211c80319c',

@@ -93,6 +93,47 @@ static void routes_are_set(void **state)
     batch_free(batch);
 }
 
+/* Names in labels and props are the page's own, and say what is secret. */
+static void labels_and_props_lose_their_secrets(void **state)
+{
+    (void)state;
+    char labels[] =
+        "{\"view\":\"token=abc of\",\"password\":\"hunter2\",\"mail\":\"ann@shop.example\",\"plan\":\"gold\"}";
+    char json[] =
+        "{\"kind\":\"event\",\"at\":1795354199800,\"name\":\"bought by ann@shop.example\",\"value\":4111.5,"
+        "\"props\":{\"password\":\"hunter2\",\"pin\":\"ok\",\"at\":4111111111111111,\"view\":\"key=abc\"}}";
+    struct batch *batch = batch_with(1, NOW);
+    batch->envelope.labels = (struct slice){labels, sizeof labels - 1};
+    batch->events[0].kind = EVENT_BUSINESS;
+    batch->events[0].json = (struct slice){json, sizeof json - 1};
+    assert_int_equal(enrich_batch(&options, batch), ERR_OK);
+    assert_string_equal(labels,
+                        "{\"view\":\"token=*** of\",\"password\":\"*******\",\"mail\":\"****************\","
+                        "\"plan\":\"gold\"}");
+    assert_string_equal(json,
+                        "{\"kind\":\"event\",\"at\":1795354199800,\"name\":\"bought by ****************\","
+                        "\"value\":4111.5,\"props\":{\"password\":\"*******\",\"pin\":\"ok\","
+                        "\"at\":1111111111111111,\"view\":\"key=***\"}}");
+    assert_true(batch->events[0].flags & EVENT_REDACTED);
+    batch_free(batch);
+}
+
+/* A name alone is enough: nothing in the texts looks secret. */
+static void props_are_secret_by_their_names(void **state)
+{
+    (void)state;
+    char json[] = "{\"kind\":\"event\",\"at\":1,\"name\":\"x\",\"props\":{\"password\":\"hunter\"}}";
+    char labels[] = "{\"password\":\"hunter\"}";
+    struct batch *batch = batch_with(1, NOW);
+    batch->envelope.labels = (struct slice){labels, sizeof labels - 1};
+    batch->events[0].kind = EVENT_BUSINESS;
+    batch->events[0].json = (struct slice){json, sizeof json - 1};
+    assert_int_equal(enrich_batch(&options, batch), ERR_OK);
+    assert_null(strstr(json, "hunter"));
+    assert_null(strstr(labels, "hunter"));
+    batch_free(batch);
+}
+
 static void secrets_leave_everything(void **state)
 {
     (void)state;
@@ -204,6 +245,8 @@ int main(void)
         cmocka_unit_test(clocks_are_corrected),
         cmocka_unit_test(failures_are_flagged),
         cmocka_unit_test(routes_are_set),
+        cmocka_unit_test(labels_and_props_lose_their_secrets),
+        cmocka_unit_test(props_are_secret_by_their_names),
         cmocka_unit_test(secrets_leave_everything),
         cmocka_unit_test(secrets_leave_the_envelope),
         cmocka_unit_test(clients_are_named),

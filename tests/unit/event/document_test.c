@@ -91,6 +91,54 @@ static void kinds_are_written(void **state)
                "\"timeout of 3000ms exceeded\"}");
 }
 
+/* What pages name themselves stays one line, whatever space the page has sent. */
+static void names_of_pages_are_spliced(void **state)
+{
+    (void)state;
+    struct fact event = {
+        .kind = EVENT_BUSINESS,
+        .count = 1,
+        .value = NAN,
+        JSON("{\"kind\":\"event\",\"at\":1,\"name\":\"purchase\",\"value\":19.9,\"props\":{ \"a b\" :\n\"\\n\","
+             "\"n\":-1e3 ,\r\n\"b\":true}}")};
+    written_as(&event,
+               ",\"event.action\":\"event\",\"seismo.event.name\":\"purchase\",\"seismo.event.value\":19.9,"
+               "\"seismo.event.props\":{\"a b\":\"\\n\",\"n\":-1e3,\"b\":true}}");
+    struct fact mark = {.kind = EVENT_MARK,
+                        .count = 1,
+                        .value = NAN,
+                        JSON("{\"kind\":\"mark\",\"at\":1,\"name\":\"shown\",\"value\":640.5,\"props\":{}}")};
+    written_as(&mark, ",\"event.action\":\"mark\",\"seismo.mark.name\":\"shown\",\"seismo.mark.value_ms\":640.5}");
+    struct fact measure = {.kind = EVENT_MEASURE,
+                           .count = 1,
+                           .value = 81.25,
+                           JSON("{\"kind\":\"measure\",\"at\":1,\"name\":\"search\",\"duration\":81.25}")};
+    written_as(&measure,
+               ",\"event.duration\":81250000,\"event.action\":\"measure\",\"seismo.measure.name\":\"search\","
+               "\"seismo.duration_ms\":81.25}");
+}
+
+static void labels_stand_in_every_document(void **state)
+{
+    (void)state;
+    struct record labelled = record;
+    struct fact fact = {.kind = EVENT_CLICK, .count = 1, .value = NAN, JSON("{}")};
+    static const char *const rows[][2] = {
+        {"{\"plan\" :\n\"gold\", \"tenant.id\":\"t\"}", ",\"labels\":{\"plan\":\"gold\",\"tenant.id\":\"t\"},"},
+        {"{\"a\":\"b\",\"c\":{\"d\":\n1}}", ",\"labels\":{\"a\":\"b\"},"}, /* a damaged record */
+        {"{}", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf buf;
+        buf_init(&buf, DOCUMENT_MAX_BYTES);
+        labelled.labels = slice_of(rows[i][0]);
+        document_write(&labelled, &fact, &buf);
+        assert_true(rows[i][1] ? strstr(buf.at, rows[i][1]) != NULL : !strstr(buf.at, "labels"));
+        assert_null(strchr(buf.at, '\n'));
+        buf_done(&buf);
+    }
+}
+
 static void outcomes_follow_ecs(void **state)
 {
     (void)state;
@@ -192,10 +240,9 @@ static void large_originals_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds_are_written),
-        cmocka_unit_test(outcomes_follow_ecs),
-        cmocka_unit_test(names_do_not_clash),
-        cmocka_unit_test(large_originals_are_cut),
+        cmocka_unit_test(names_of_pages_are_spliced), cmocka_unit_test(labels_stand_in_every_document),
+        cmocka_unit_test(kinds_are_written),          cmocka_unit_test(outcomes_follow_ecs),
+        cmocka_unit_test(names_do_not_clash),         cmocka_unit_test(large_originals_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

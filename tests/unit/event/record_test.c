@@ -70,7 +70,7 @@ static void goes_there_and_back(void **state)
     assert_true(slice_is(fact->route, "GET /api/products/:id") && slice_is(fact->page_route, "/product/:id"));
     assert_true(slice_is(fact->view, "v1ABCDEF23") && slice_is(fact->json, "{\"kind\":\"api\"}"));
     fact = &record.facts[1];
-    assert_true(isnan(fact->value) && slice_is(fact->vital, "CLS") && slice_is(fact->view, "v2ABCDEF23"));
+    assert_true(isnan(fact->value) && slice_is(fact->name, "CLS") && slice_is(fact->view, "v2ABCDEF23"));
     assert_true(slice_is(fact->json, "{}"));
     arena_free(arena);
     batch_free(batch);
@@ -142,11 +142,56 @@ static void newer_versions_are_named(void **state)
     batch_free(batch);
 }
 
-/* A newer release of the same version may put more behind the facts. */
+/* What a release before labels has written, byte by byte, is what is written without any. */
+static void labels_are_an_addition(void **state)
+{
+    (void)state;
+    struct batch *before = sample(), *batch = sample();
+    assert_int_equal(record_seal(before), ERR_OK);
+    batch->envelope.labels = SLICE("{\"plan\":\"gold\"}");
+    assert_int_equal(record_seal(batch), ERR_OK);
+    assert_int_equal(batch->value.len, before->value.len + 1 + batch->envelope.labels.len);
+    struct arena *arena = arena_new(4096, 65536);
+    struct record record;
+    assert_int_equal(record_decode(before->value, arena, &record), ERR_OK);
+    assert_int_equal(record.labels.len, 0);
+    assert_int_equal(record_decode(batch->value, arena, &record), ERR_OK);
+    assert_true(slice_is(record.labels, "{\"plan\":\"gold\"}") && slice_is(record.facts[1].json, "{}"));
+    ((char *)(uintptr_t)record.labels.at)[0] = '[';
+    assert_int_equal(record_decode(batch->value, arena, &record), ERR_CORRUPT);
+    arena_free(arena);
+    batch_free(before);
+    batch_free(batch);
+}
+
+/* The names that consumers go by without reading the event. */
+static void named_kinds_carry_their_names(void **state)
+{
+    (void)state;
+    struct batch *batch = sample();
+    const enum event_kind kinds[] = {EVENT_BUSINESS, EVENT_MARK, EVENT_MEASURE, EVENT_CLICK};
+    struct arena *arena = arena_new(4096, 65536);
+    struct record record;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        batch->events[1].kind = kinds[i];
+        batch->events[1].name = SLICE("purchase");
+        assert_int_equal(record_seal(batch), ERR_OK);
+        assert_int_equal(record_decode(batch->value, arena, &record), ERR_OK);
+        assert_int_equal(record.facts[1].kind, kinds[i]);
+        assert_true(slice_is(record.facts[1].name, kinds[i] == EVENT_CLICK ? "" : "purchase"));
+    }
+    /* numbers that are stored and never change */
+    assert_true(EVENT_OTHER == 7 && EVENT_BUSINESS == 8 && EVENT_MARK == 9 && EVENT_MEASURE == 10);
+    arena_free(arena);
+    batch_free(batch);
+}
+
+/* A newer release of the same version may put more behind the labels. */
 static void additions_are_skipped(void **state)
 {
     (void)state;
     struct batch *batch = sample();
+    batch->envelope.labels = SLICE("{}");
     assert_int_equal(record_seal(batch), ERR_OK);
     uint32_t head_bytes;
     memcpy(&head_bytes, batch->value.at + 4, 4);
@@ -180,9 +225,10 @@ static void bounds_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_there_and_back),   cmocka_unit_test(ids_are_stable),
-        cmocka_unit_test(damage_is_found),       cmocka_unit_test(newer_versions_are_named),
-        cmocka_unit_test(additions_are_skipped), cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(goes_there_and_back),    cmocka_unit_test(ids_are_stable),
+        cmocka_unit_test(damage_is_found),        cmocka_unit_test(newer_versions_are_named),
+        cmocka_unit_test(additions_are_skipped),  cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(labels_are_an_addition), cmocka_unit_test(named_kinds_carry_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

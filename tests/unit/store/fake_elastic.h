@@ -33,6 +33,9 @@ struct fault {
     int times; /* how many requests it concerns; 0: all */
 };
 
+/* What is installed, against what this release has. */
+enum fake_templates { FAKE_NONE, FAKE_OLDER, FAKE_SAME, FAKE_NEWER };
+
 struct fake {
     int listener, port;
     pthread_t thread;
@@ -49,7 +52,7 @@ struct fake {
     size_t largest;                                 /* bulk body */
     bool wants_key, refuses_lifecycle, says_little; /* says_little: as a real node does when all are stored */
     int retry_after_s;                              /* of the answer being made */
-    int installed_version;                          /* of its templates; 0: none */
+    enum fake_templates templates;
     const char *version;
     char last_body[4096];
 };
@@ -178,7 +181,9 @@ static inline void fake_write_template(const struct fake *fake, const char *line
     json_t *template = json_load_file(path, 0, NULL), *meta = json_object_get(template, "_meta");
     assert_non_null(template);
     bool is_raw = strcmp(name, "events") == 0 || strcmp(name, "rejects") == 0;
-    json_object_set_new(meta, "seismo_version", json_integer(fake->installed_version));
+    json_int_t change = fake->templates == FAKE_OLDER ? -1 : fake->templates == FAKE_NEWER ? 1 : 0;
+    json_object_set_new(meta, "seismo_version",
+                        json_integer(json_integer_value(json_object_get(meta, "seismo_version")) + change));
     json_object_set_new(meta, "retention_days", json_integer(is_raw ? 7 : 56));
     json_object_set_new(meta, "index_mode", json_string("standard"));
     json_object_set_new(json_object_get(template, "template"), "lifecycle", json_object());
@@ -191,7 +196,7 @@ static inline void fake_write_template(const struct fake *fake, const char *line
 
 static inline int fake_template(struct fake *fake, const char *line, bool is_get, struct slice body, struct buf *answer)
 {
-    if (is_get && !fake->installed_version)
+    if (is_get && fake->templates == FAKE_NONE)
         return 404;
     if (is_get) {
         fake_write_template(fake, line, answer);

@@ -646,22 +646,23 @@ static void templates_are_installed_when_missing_or_older(void **state)
 {
     (void)state;
     static const struct {
-        int installed, puts;
-    } cases[] = {{0, 4}, {1, 4}, {2, 0}, {3, 0}};
+        enum fake_templates installed;
+        int puts;
+    } cases[] = {{FAKE_NONE, 4}, {FAKE_OLDER, 4}, {FAKE_SAME, 0}, {FAKE_NEWER, 0}};
     for (size_t i = 0; i < 4; i++) {
         fake.puts = 0;
-        fake.installed_version = cases[i].installed;
+        fake.templates = cases[i].installed;
         store_close(open_store());
         assert_int_equal(fake.puts, cases[i].puts);
     }
     struct store_options options = {.kind = "elastic", .url = url, .retention_days = 7};
     struct err_text text = {""};
     fake.puts = 0;
-    fake.installed_version = 2;
+    fake.templates = FAKE_SAME;
     assert_int_equal(store_setup(&options, &text), ERR_OK); /* asked for, what is as it should be stays too */
     assert_int_equal(fake.puts, 0);
     assert_non_null(strstr(text.at, "0 of 4 templates installed, the others are as they should be"));
-    fake.installed_version = 0;
+    fake.templates = FAKE_NONE;
     fake.refuses_lifecycle = true;
     assert_int_equal(store_setup(&options, &text), ERR_OK);
     assert_non_null(strstr(text.at, "left out: the retention"));

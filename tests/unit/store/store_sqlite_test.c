@@ -634,6 +634,30 @@ static void every_filter_finds_its_events(void **state)
     store_close(store);
 }
 
+/* Business events, marks and measures that a release before them took are kept as other kinds: both are found. */
+static void kinds_that_were_unknown_once_are_found(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct make_beacon beacon = {.id = "b-1",
+                                 .session = "s-1",
+                                 .received_ms = NOW_MS,
+                                 .n = 3,
+                                 .events = {{EVENT_OTHER, NOW_MS - 3000, NULL, "/"},
+                                            {EVENT_BUSINESS, NOW_MS - 2000, NULL, "/"},
+                                            {EVENT_CLICK, NOW_MS - 1000, NULL, "/"}}};
+    struct slice record = make_record(&beacon);
+    char *kind = memmem(record.at, record.len, "\"other\"", 7);
+    assert_non_null(kind);
+    memcpy(kind, "\"event\"", 7);
+    assert_int_equal(write_one(store, STORE_BEACON, record), 3);
+    assert_int_equal(read_all(store, (struct store_event_query){.kind = SLICE("event")}), 2);
+    assert_int_equal(read_all(store, (struct store_event_query){.kind = SLICE("other")}), 0);
+    assert_int_equal(read_all(store, (struct store_event_query){.kind = SLICE("mark")}), 0);
+    assert_int_equal(read_all(store, (struct store_event_query){.kind = SLICE("click")}), 1);
+    store_close(store);
+}
+
 static void timestamp_of(const char *json, char ret_text[32])
 {
     const char *at = strstr(json, "\"@timestamp\":\"");
@@ -1150,6 +1174,7 @@ int main(void)
         TEST(threads_do_not_disturb_each_other),
         TEST(files_are_read_while_they_are_made),
         TEST(every_filter_finds_its_events),
+        TEST(kinds_that_were_unknown_once_are_found),
         TEST(events_come_in_order_across_days_and_beacons),
         TEST(reading_stops_when_told),
         TEST(windows_are_found_by_their_series),

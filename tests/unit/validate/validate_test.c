@@ -45,6 +45,55 @@ static void events_become_fields(void **state)
     batch_free(batch);
 }
 
+/* Labels that are wrong are left out, and nothing else. */
+static void labels_are_picked(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"{\"plan\":\"gold\",\"a\":\"b\"}", "{\"plan\":\"gold\",\"a\":\"b\"}"},
+        {"{\"my plan\":\"gold\",\"a\" : \"b\",\"n\":1,\"c\":\"d\"}", "{\"a\":\"b\",\"c\":\"d\"}"},
+        {"{\"my plan\":\"gold\"}", "{}"},
+        {"[\"plan\"]", ""},
+        {"17", ""},
+        {"{}", "{}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"labels\":%s,\"id\":\"b7Qm0ZkX2TqS8yLw\",\"service\":\"shop\",\"session\":\"s9fK2mQx71aB\","
+                 "\"sent\":1000,\"events\":[{\"kind\":\"mark\",\"at\":1,\"name\":\"shown\"}]}",
+                 rows[i][0]);
+        struct batch *batch = batch_of(text);
+        assert_int_equal(validate_beacon(batch), ERR_OK);
+        assert_slice(batch->envelope.labels, rows[i][1]);
+        assert_true(batch->events[0].kind == EVENT_MARK && batch->events[0].flags == 0);
+        batch_free(batch);
+    }
+}
+
+/* The first and last letters of a kind's own name do not make it one. */
+static void kinds_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum event_kind kind;
+    } rows[] = {{"event", EVENT_BUSINESS}, {"mark", EVENT_MARK},     {"measure", EVENT_MEASURE},
+                {"error", EVENT_ERROR},    {"emit", EVENT_OTHER},    {"eventt", EVENT_OTHER},
+                {"m", EVENT_OTHER},        {"purchase", EVENT_OTHER}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 ENVELOPE "{\"kind\":\"%s\",\"at\":1,\"name\":\"x\",\"message\":\"x\",\"value\":-1.5,\"count\":1}]}",
+                 rows[i].name);
+        struct batch *batch = batch_of(text);
+        bool is_mark = rows[i].kind == EVENT_MARK; /* whose value is a time */
+        assert_int_equal(validate_beacon(batch), is_mark ? ERR_FIELD_RANGE : ERR_OK);
+        assert_true(is_mark || (batch->events[0].kind == rows[i].kind && isnan(batch->events[0].value)));
+        batch_free(batch);
+    }
+}
+
 /* Each as a page's duration: the number that comes out is the one that strtod makes of it. */
 static void numbers_are_exact(void **state)
 {
@@ -170,7 +219,8 @@ static void sink_hands_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(events_become_fields),    cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(events_become_fields),    cmocka_unit_test(labels_are_picked),
+        cmocka_unit_test(kinds_are_told_apart),    cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(refusals_name_the_field), cmocka_unit_test(envelope_faults_stay_apart),
         cmocka_unit_test(services_are_checked),    cmocka_unit_test(cuts_are_refused),
         cmocka_unit_test(sink_hands_on),
