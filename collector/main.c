@@ -31,6 +31,7 @@
 #include "sourcemap/sourcemap.h"
 #include "store/store.h"
 #include "validate/validate.h"
+#include "watch/watch.h"
 
 extern char **environ;
 
@@ -39,6 +40,7 @@ static const char *config_file; /* NULL: none was named */
 #define PAST_DEADLINE_MS 1500 /* and then it ends, whatever hangs */
 #define RESTORED_ALERTS 1000
 #define WAITER_LOOK_NS 50000000
+#define WATCH_LOOK_MS 1000
 
 enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
 
@@ -63,6 +65,7 @@ struct seismo {
     struct rollup_stage *rollup;
     struct window_sink *detect;
     struct alerts *alerts;
+    struct watch *watch;
     pthread_t waiter; /* starts rollup and detect once Kafka says how many partitions there are */
     bool waiter_runs;
     atomic_bool waiter_stops, windows_run; /* windows_run: rollup, detect and alerts are there */
@@ -221,7 +224,7 @@ static enum err start_alerts(struct seismo *seismo, struct err_text *text)
         .slack_webhook = config_text(c, SETTING_SLACK_WEBHOOK),
         .live_url = inner_url(seismo),
         .max_firing = (int)config_int(c, SETTING_ALERT_MAX_FIRING),
-        .n_partitions = bus_partitions(seismo->bus, TOPIC_ROLLUPS),
+        .n_partitions = seismo->roles & ROLE_DETECT ? bus_partitions(seismo->bus, TOPIC_ROLLUPS) : 0,
         .changed = alerts_have_changed,
         .ctx = seismo,
     };
@@ -238,6 +241,8 @@ static bool restore_alert(void *ctx, const struct alert *alert)
 {
     struct restoring *restoring = ctx;
     struct seismo *seismo = restoring->seismo;
+    if (alert->kind == ALERT_SELF)
+        return true;
     int32_t partition = series_partition(&alert->key, bus_partitions(seismo->bus, TOPIC_ROLLUPS));
     for (size_t i = 0; i < restoring->n; i++)
         if (restoring->taken[i].partition == partition)
@@ -257,6 +262,60 @@ static bool series_are_ours(void *ctx, const struct ownership *taken, size_t n)
     if (err)
         log_warn("main", err, "the alerts of before cannot be read now: one that ended meanwhile stays open");
     return true;
+}
+
+/* ---- its eye on itself ---- */
+
+static bool store_takes_nothing(void *ctx)
+{
+    const struct seismo *seismo = ctx;
+    return (seismo->store && !store_is_ready(seismo->store)) || atomic_load(&seismo->index_is_paused);
+}
+
+/* Into the alerts, where there are any. */
+static bool tell_of_itself(void *ctx, const struct finding *finding)
+{
+    struct seismo *seismo = ctx;
+    if (seismo->roles & ROLE_DETECT && !atomic_load(&seismo->windows_run))
+        return false;
+    if (!seismo->alerts)
+        return true;
+    struct finding_sink *sink = alerts_sink(seismo->alerts);
+    sink->finding(sink, finding);
+    return true;
+}
+
+/* An instance that indexes and does not detect has alerts for what it says about itself alone. */
+static enum err start_own_alerts(struct seismo *seismo, struct err_text *text)
+{
+    bool has_own = seismo->roles & ROLE_INDEX && !(seismo->roles & ROLE_DETECT);
+    return has_own && *config_text(seismo->config, SETTING_SLACK_WEBHOOK) ? start_alerts(seismo, text) : ERR_OK;
+}
+
+static void start_watch(struct seismo *seismo)
+{
+    static char host[65];
+    const struct config *c = seismo->config;
+    if (gethostname(host, sizeof host - 1) || !*host)
+        snprintf(host, sizeof host, "?");
+    struct watch_options options = {
+        .limits = {.for_ms = config_int(c, SETTING_WATCH_FOR_MS),
+                   .quiet_ms = config_int(c, SETTING_WATCH_QUIET_MS),
+                   .lag = config_int(c, SETTING_WATCH_LAG),
+                   .spool_age_s = config_int(c, SETTING_WATCH_SPOOL_AGE_MS) / 1000,
+                   .spool_bytes = (int64_t)(config_real(c, SETTING_WATCH_SPOOL_SHARE) *
+                                            (double)config_int(c, SETTING_BUS_MAX_FILE_BYTES)),
+                   .rejects = config_real(c, SETTING_WATCH_REJECTS_SHARE),
+                   .clock = config_real(c, SETTING_WATCH_CLOCK_SHARE),
+                   .min_events = config_int(c, SETTING_WATCH_MIN_EVENTS)},
+        .interval_ms = WATCH_LOOK_MS,
+        .host = host,
+        .instance = seismo->instance,
+        .is_away = seismo->store ? store_takes_nothing : NULL,
+        .tell = tell_of_itself,
+        .ctx = seismo,
+    };
+    seismo->watch = watch_start(&options);
 }
 
 static void start_detect(struct seismo *seismo)
@@ -539,6 +598,10 @@ static enum err start(struct seismo *seismo, struct err_text *text)
         err = start_ingest(seismo, text);
     if (!err && seismo->roles & ROLE_INGEST)
         seismo->marks = bus_marks_start(seismo->bus, seismo->instance);
+    if (!err)
+        err = start_own_alerts(seismo, text);
+    if (!err)
+        start_watch(seismo);
     return err ? err : start_live(seismo, text);
 }
 
@@ -566,6 +629,7 @@ static bool stop(struct seismo *seismo, int code)
     if (seismo->store)
         store_give_up(seismo->store, roles_ms);
     stop_waiter(seismo);
+    watch_stop(seismo->watch); /* it tells the alerts */
     index_halt(seismo->index); /* all at once, then one by one */
     rollup_halt(seismo->rollup);
     index_stop(seismo->index);

@@ -69,6 +69,12 @@ static bool has_room(const struct alerts *alerts)
            alerts->book.outbox.n < MAX_OUTBOX && alerts->book_bytes < BOOK_BYTES;
 }
 
+/* That messages do not arrive cannot be said by such a message: once one arrives it is not true any more. */
+static bool is_about_telling(const struct alert *alert)
+{
+    return alert->kind == ALERT_SELF && slice_is(alert->key.name, "telling");
+}
+
 static void open_alert(struct alerts *alerts, const struct finding *finding)
 {
     if (!has_room(alerts)) {
@@ -88,7 +94,7 @@ static void open_alert(struct alerts *alerts, const struct finding *finding)
     struct entry *entry = entry_new(&alert);
     entry->is_mine = true;
     entries_add(&alerts->book.firing, entry);
-    add_change(alerts, &alert, alerts->notifier != NULL);
+    add_change(alerts, &alert, alerts->notifier && !is_about_telling(&alert));
 }
 
 static void go_on(struct alerts *alerts, struct entry *entry, const struct finding *finding)

@@ -1,7 +1,10 @@
 /* Findings to alerts: opened once, kept over restarts, told to people, resolved once.
  *
  * A finding_sink with a thread of its own for sending. State lives in the store under "alerts" with compare-and-set:
- * what was decided and not yet sent survives kill -9 and is sent after the restart; what was sent is not sent again. */
+ * what was decided and not yet sent survives kill -9 and is sent after the restart; what was sent is not sent again.
+ *
+ * Alerts about Seismo itself (ALERT_SELF) are each decided by the one process that they are about, so they need
+ * nobody's consent: while the store is away they are told without it, and then a kill may have one told twice. */
 #ifndef SEISMO_ALERT_ALERTS_H
 #define SEISMO_ALERT_ALERTS_H
 

@@ -68,7 +68,7 @@ void book_read_owners(struct reader *reader, struct book *book)
 
 bool book_is_anothers(const struct book *book, const struct alert *alert, uint64_t me, int n_partitions)
 {
-    if (n_partitions <= 0)
+    if (n_partitions <= 0 || alert->kind == ALERT_SELF)
         return false;
     uint64_t owner = book_owner(book, series_partition(&alert->key, n_partitions));
     return owner && owner != me;

@@ -6,6 +6,9 @@
  *      what was told, keep the book. Only what the kept book says is claimed by us is POSTed, and only while the claim
  *      is young: a process that was stopped in between leaves it to whoever claims next.
  *
+ * While the store is away, nothing of that happens, but for what is about Seismo itself and was decided here: nobody
+ * else knows of it, so it is told without a claim.
+ *
  * What is under a silence (alerts_hush.c) is not told. A crash before 3's POST sends it after the restart, once the
  * claim has run out; one after the POST and before the mark sends it twice: that window cannot be closed with a
  * receiver that does not know what it has received. */
@@ -34,6 +37,7 @@ struct round {
     struct http_client *client;
     int64_t tell_at_ms, keep_at_ms; /* not before; by the steady clock */
     int tell_attempts, keep_attempts;
+    bool cannot_look; /* the silences could not be read */
 };
 
 /* ---- 1. keeping ---- */
@@ -354,18 +358,33 @@ static struct metric *told_metric(const char *result)
                       "messages to people: sent, retry, rejected");
 }
 
-/* Whether there may be more to tell at once. */
-static bool tell(struct round *round)
+/* Writes down what has become of them. */
+static void conclude(struct round *round, struct batch_of_changes *batch, enum notify_result result)
 {
     static const char *const names[] = {
         [NOTIFY_SENT] = "sent", [NOTIFY_RETRY] = "retry", [NOTIFY_REJECTED] = "rejected"};
+    struct alerts *alerts = round->alerts;
+    metric_add(told_metric(names[result]), 1);
+    if (result != NOTIFY_RETRY)
+        round->tell_attempts = 0;
+    pthread_mutex_lock(&alerts->mutex);
+    for (size_t i = 0; i < batch->n; i++)
+        mark_told(alerts, batch->copies[i], result);
+    pthread_mutex_unlock(&alerts->mutex);
+    batch_done(batch);
+}
+
+/* Whether there may be more to tell at once. */
+static bool tell(struct round *round)
+{
     struct alerts *alerts = round->alerts;
     struct batch_of_changes batch = {.n = 0};
     if (!alerts->notifier || clock_mono_ms() < round->tell_at_ms)
         return false;
     if (!has_to_tell(alerts))
         return false;
-    if (!hush_read(alerts)) {
+    round->cannot_look = !hush_read(alerts);
+    if (round->cannot_look) {
         round->tell_at_ms = clock_mono_ms() + http_backoff_ms(round->tell_attempts++, BASE_PAUSE_MS, CAP_PAUSE_MS, -1);
         return false;
     }
@@ -384,16 +403,39 @@ static bool tell(struct round *round)
         return true;
     }
     enum notify_result result = post(round, &batch);
-    metric_add(told_metric(names[result]), 1);
-    if (result != NOTIFY_RETRY)
-        round->tell_attempts = 0;
-    pthread_mutex_lock(&alerts->mutex);
-    for (size_t i = 0; i < batch.n; i++)
-        mark_told(alerts, batch.copies[i], result);
-    pthread_mutex_unlock(&alerts->mutex);
-    batch_done(&batch);
+    conclude(round, &batch, result);
     keep(round);
     return result != NOTIFY_RETRY;
+}
+
+/* ---- without the store ---- */
+
+/* Lock held. */
+static bool may_tell_alone(const struct alerts *alerts, const struct entry *entry)
+{
+    return entry->alert.kind == ALERT_SELF && entry->is_mine && wants_telling(alerts, entry);
+}
+
+static void take_alone(struct alerts *alerts, struct batch_of_changes *batch)
+{
+    pthread_mutex_lock(&alerts->mutex);
+    for (size_t i = 0; i < alerts->book.outbox.n && batch->n < NOTIFIER_MAX_BATCH; i++)
+        if (may_tell_alone(alerts, alerts->book.outbox.list[i]))
+            batch->copies[batch->n++] = entry_new(&alerts->book.outbox.list[i]->alert);
+    pthread_mutex_unlock(&alerts->mutex);
+}
+
+/* The silences are those last read. */
+static void tell_alone(struct round *round)
+{
+    struct alerts *alerts = round->alerts;
+    struct batch_of_changes batch = {.n = 0};
+    if (!alerts->notifier || clock_mono_ms() < round->tell_at_ms)
+        return;
+    hush_apply(alerts);
+    take_alone(alerts, &batch);
+    if (batch.n)
+        conclude(round, &batch, post(round, &batch));
 }
 
 /* ---- the thread ---- */
@@ -410,7 +452,9 @@ static int64_t next_time(const struct round *round)
     for (size_t i = 0; i < alerts->book.outbox.n; i++) {
         const struct entry *entry = alerts->book.outbox.list[i];
         int64_t due_ms = at_ms;
-        if (entry->todo & (TODO_STORE | TODO_BUS))
+        if ((alerts->is_dirty || round->cannot_look) && may_tell_alone(alerts, entry))
+            due_ms = round->tell_at_ms;
+        else if (entry->todo & (TODO_STORE | TODO_BUS))
             due_ms = round->keep_at_ms;
         else if (wants_telling(alerts, entry) && claimed_for(alerts, entry))
             due_ms = now_ms + claimed_for(alerts, entry);
@@ -453,6 +497,7 @@ void *alerts_run(void *ctx)
         .connect_timeout_ms = POST_TIMEOUT_MS / 2, .timeout_ms = POST_TIMEOUT_MS, .max_response = 65536};
     struct round round = {.alerts = alerts, .client = http_client_new(&options)};
     do {
+        round.cannot_look = false;
         hush_look(alerts);
         bool kept = keep(&round);
         if (kept && file_all(&round))
@@ -460,6 +505,8 @@ void *alerts_run(void *ctx)
         tell_page(alerts);
         while (kept && tell(&round))
             ;
+        if (!kept || round.cannot_look)
+            tell_alone(&round);
     } while (await(&round));
     http_client_free(round.client);
     return NULL;

@@ -100,6 +100,50 @@ static void add_subject(struct buf *buf, const struct alert *alert)
     add_hostile(buf, is_whole(alert) ? alert->key.service : alert->key.name, NAME_CHARS, HEADER_BYTES - 70);
 }
 
+/* ---- about Seismo itself ---- */
+
+static const struct self_words {
+    const char *cause, *firing, *resolved, *code;
+} self_words[] = {
+    {"lag", "is behind", "has caught up", "SE-5301"},
+    {"spool", "spools more than it can bring to Kafka", "has emptied its spool", "SE-5302"},
+    {"store", "can store nothing", "stores again", "SE-5303"},
+    {"telling", "cannot tell people", "can tell people again", "SE-5304"},
+    {"rejects", "refuses much of what comes in", "refuses no more than usual", "SE-5305"},
+    {"clock", "sees many wrong times", "sees right times again", "SE-5306"},
+};
+
+static const struct self_words *words_of(const struct alert *alert)
+{
+    static const struct self_words unknown = {"", "is not well", "is well again", "SE-5303"};
+    for (size_t i = 0; i < sizeof self_words / sizeof *self_words; i++)
+        if (slice_is(alert->key.name, self_words[i].cause))
+            return &self_words[i];
+    return &unknown;
+}
+
+static void add_self_sentence(struct buf *buf, const struct alert *alert)
+{
+    const struct self_words *words = words_of(alert);
+    bool over = alert->state == ALERT_RESOLVED;
+    buf_text(buf, "Seismo on ");
+    add_code(buf, alert->key.environment);
+    buf_printf(buf, " %s", over ? words->resolved : words->firing);
+    if (slice_is(alert->key.name, "rejects") || slice_is(alert->key.name, "clock")) {
+        buf_text(buf, over ? ": it was up to *" : ": it is *");
+        words_share(buf, alert->observed);
+        buf_text(buf, "*, at most ");
+        words_share(buf, alert->expected);
+        buf_text(buf, " are well");
+    } else if (slice_is(alert->key.name, "lag")) {
+        buf_printf(buf, over ? ": up to *%.0f* records waited on the bus" : ": *%.0f* records wait on the bus",
+                   alert->observed);
+    }
+    if (!over)
+        buf_printf(buf, ". What to do: %s", words->code);
+    buf_char(buf, '.');
+}
+
 static double factor_of(const struct alert *alert)
 {
     return alert->expected > 0 ? alert->observed / alert->expected : NAN;
@@ -109,6 +153,10 @@ static void add_headline(struct buf *buf, const struct alert *alert)
 {
     bool over = alert->state == ALERT_RESOLVED, latency = alert->kind == ALERT_LATENCY;
     double factor = factor_of(alert);
+    if (alert->kind == ALERT_SELF) {
+        buf_printf(buf, "Seismo itself %s", over ? words_of(alert)->resolved : words_of(alert)->firing);
+        return;
+    }
     add_subject(buf, alert);
     if (over && alert->observed == 0 && latency) {
         buf_text(buf, ": no more calls");
@@ -190,6 +238,10 @@ static void add_times(struct buf *buf, const struct alert *alert)
         buf_text(buf, ": ");
         words_duration(buf, alert->resolved_ms - alert->since_ms);
     }
+    if (alert->kind == ALERT_SELF) {
+        buf_char(buf, '.');
+        return;
+    }
     buf_text(buf, ". In about ");
     words_count(buf, alert->sessions, "session", "sessions");
     buf_text(buf, ", ");
@@ -211,12 +263,15 @@ static void add_history(struct buf *buf, const struct alert *alert)
 
 static void add_sentences(struct buf *buf, const struct alert *alert)
 {
-    add_where(buf, alert);
+    if (alert->kind == ALERT_SELF)
+        add_self_sentence(buf, alert);
+    else
+        add_where(buf, alert);
     if (alert->kind == ALERT_LATENCY && alert->state == ALERT_RESOLVED && alert->observed == 0)
         buf_text(buf, ": nobody uses it any more, so whether it is well is not known.");
     else if (alert->kind == ALERT_LATENCY)
         add_latency(buf, alert);
-    else
+    else if (alert->kind != ALERT_SELF)
         add_errors(buf, alert);
     buf_char(buf, '\n');
     add_times(buf, alert);

@@ -122,6 +122,10 @@ void words_link(struct buf *buf, const struct alert *alert, const char *base)
     int64_t end_ms = alert->state == ALERT_RESOLVED ? alert->resolved_ms : alert->opened_ms;
     buf_text(buf, base);
     buf_text(buf, "/?");
+    if (alert->kind == ALERT_SELF) {
+        parameter(buf, "view", SLICE("self"));
+        return;
+    }
     if (one_series)
         parameter(buf, "view", SLICE("series"));
     parameter(buf, "application", key->application);

@@ -88,7 +88,14 @@
     X(NOTIFY, 5101, "a notification was refused") \
     X(NOTIFY_RETRY, 5102, "a notification could not be delivered yet") \
     X(KIBANA, 5201, "Kibana did not take the dashboards") \
-    X(KIBANA_AUTH, 5202, "Kibana refuses the credentials")
+    X(KIBANA_AUTH, 5202, "Kibana refuses the credentials") \
+    /* what Seismo says about itself */ \
+    X(SELF_LAG, 5301, "Seismo is behind: records wait on the bus for too long") \
+    X(SELF_SPOOL, 5302, "Seismo's spool is old or large") \
+    X(SELF_STORE, 5303, "the store has taken nothing for too long") \
+    X(SELF_TELLING, 5304, "messages to people have not arrived for too long") \
+    X(SELF_REJECTS, 5305, "too much of what comes in is refused") \
+    X(SELF_CLOCK, 5306, "too many events carry a time that cannot be right")
 
 #define ERR_ENUM(name, number, sentence) ERR_##name,
 enum err { ERR_TABLE(ERR_ENUM) ERR_COUNT };

@@ -70,6 +70,17 @@ int64_t metric_value(const struct metric *metric)
     return atomic_load_explicit(&metric->count, memory_order_relaxed);
 }
 
+int64_t metric_sum(const char *name)
+{
+    int64_t sum = 0;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < n_metrics; i++)
+        if (strcmp(metrics[i]->name, name) == 0)
+            sum += metric_value(metrics[i]);
+    pthread_mutex_unlock(&mutex);
+    return sum;
+}
+
 static void write_value(struct buf *buf, const struct metric *m)
 {
     buf_text(buf, m->name);

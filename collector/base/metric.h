@@ -19,6 +19,8 @@ struct metric *metric_get(enum metric_type type, const char *name, const char *l
                           const char *help);
 void metric_add(struct metric *metric, int64_t n);
 void metric_set(struct metric *metric, int64_t value);
+/* Of all its labels; 0 when there is none of that name. */
+int64_t metric_sum(const char *name);
 int64_t metric_value(const struct metric *metric);
 void metrics_write(struct buf *buf);
 

@@ -88,6 +88,14 @@
     X(DETECT_MIN_EVENTS, "detect.min_events", INT, "20", 1, 1000000, "events", "", false, "Fewest events in the judged windows.") \
     X(DETECT_MIN_SESSIONS, "detect.min_sessions", INT, "2", 1, 1000000, "sessions", "", false, "Fewest sessions behind a finding: one visitor alone never makes an alert.") \
     X(ALERT_MAX_FIRING, "alert.max_firing", INT, "200", 1, 10000, "alerts", "", false, "Alerts that fire at once; further ones are counted.") \
+    X(WATCH_FOR_MS, "watch.for_ms", MS, "300000", 1000, 86400000, "ms", "", false, "How long a figure must be past its limit before it is said.") \
+    X(WATCH_QUIET_MS, "watch.quiet_ms", MS, "300000", 1000, 86400000, "ms", "", false, "How long it must be below half of its limit before it is over.") \
+    X(WATCH_LAG, "watch.lag", INT, "50000", 0, 1000000000000, "records", "", false, "Records that may wait on the bus, of the partitions that an instance reads; 0: not watched.") \
+    X(WATCH_SPOOL_AGE_MS, "watch.spool_age_ms", MS, "300000", 0, 31536000000, "ms", "", false, "Age that the oldest record of the spool may have; 0: not watched.") \
+    X(WATCH_SPOOL_SHARE, "watch.spool_share", REAL, "0.7", 0, 1, "share", "", false, "Share of bus.max_file_bytes that the spool, or the embedded bus, may take; 0: not watched.") \
+    X(WATCH_REJECTS_SHARE, "watch.rejects_share", REAL, "0.25", 0, 1, "share", "", false, "Share of what comes in that may be refused, without what is only too fast; 0: not watched.") \
+    X(WATCH_CLOCK_SHARE, "watch.clock_share", REAL, "0.5", 0, 1, "share", "", false, "Share of events whose time may be more than two seconds off, or in the future; more means that the clock here is wrong. 0: not watched.") \
+    X(WATCH_MIN_EVENTS, "watch.min_events", INT, "1000", 1, 1000000000, "events", "", false, "Of fewer events in for_ms no share is judged.") \
     X(SLACK_WEBHOOK, "slack.webhook", STRING, "", 0, 0, "", "", true, "Address of an incoming webhook; empty sends nothing.") \
     X(DRAIN_GRACE_MS, "drain.grace_ms", MS, "0", 0, 600000, "ms", "", false, "How long readiness says no before the listener closes, for load balancers.") \
     X(DRAIN_DEADLINE_MS, "drain.deadline_ms", MS, "10000", 0, 600000, "ms", "", false, "How long requests that were taken may still be answered.")

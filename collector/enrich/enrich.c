@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/metric.h"
 #include "enrich/enrich_int.h"
 
 #define CLOCK_TOLERANCE_MS 2000
@@ -173,12 +174,39 @@ enum err enrich_batch(const struct enrich_options *options, struct batch *batch)
 struct enrich_sink {
     struct sink sink;
     struct enrich_options options;
+    struct metric *skewed, *late, *future;
 };
+
+/* Which of them say that a clock is wrong: that of a device, or, when it is most of them, ours. */
+static void count_times(const struct enrich_sink *enrich, const struct batch *batch)
+{
+    int64_t late = 0, future = 0;
+    for (size_t i = 0; i < batch->n_events; i++) {
+        late += (batch->events[i].flags & EVENT_LATE) != 0;
+        future += (batch->events[i].flags & EVENT_FUTURE) != 0;
+    }
+    if (batch->clock_offset_ms)
+        metric_add(enrich->skewed, (int64_t)batch->n_events);
+    if (late)
+        metric_add(enrich->late, late);
+    if (future)
+        metric_add(enrich->future, future);
+}
 
 static enum err push(struct sink *sink, struct batch *batch)
 {
-    enum err err = enrich_batch(&((struct enrich_sink *)sink)->options, batch);
-    return err ? err : sink_push(sink->next, batch);
+    const struct enrich_sink *enrich = (struct enrich_sink *)sink;
+    enum err err = enrich_batch(&enrich->options, batch);
+    if (err)
+        return err;
+    count_times(enrich, batch);
+    return sink_push(sink->next, batch);
+}
+
+static struct metric *time_metric(const char *trouble)
+{
+    return metric_get(METRIC_COUNTER, "seismo_clock_errors_total", "trouble", trouble,
+                      "events by what is wrong with their time: a skewed device clock (corrected), late, future");
 }
 
 struct sink *enrich_sink_new(const struct enrich_options *options, struct sink *next)
@@ -188,6 +216,9 @@ struct sink *enrich_sink_new(const struct enrich_options *options, struct sink *
         abort();
     enrich->sink = (struct sink){push, next};
     enrich->options = *options;
+    enrich->skewed = time_metric("skewed");
+    enrich->late = time_metric("late");
+    enrich->future = time_metric("future");
     return &enrich->sink;
 }
 

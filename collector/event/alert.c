@@ -1,7 +1,7 @@
 /* Alerts as bytes and as documents.
  *
- * Binary form, version 1: u8 version=1 | u8 kind | u8 state | u8 flags (1 young) | u8 series kind | string id
- * | strings: application service environment name detail | u64 since_ms, opened_ms, resolved_ms
+ * Binary form, version 1, or 2 for those about Seismo itself: u8 version | u8 kind | u8 state | u8 flags (1 young) | u8
+ * series kind | string id | strings: application service environment name detail | u64 since_ms, opened_ms, resolved_ms
  * | f64 observed, expected, sessions, events | u32 history_s */
 #include "event/alert.h"
 
@@ -11,6 +11,7 @@
 #include "base/hash.h"
 
 #define VERSION 1
+#define VERSION_SELF 2 /* releases that do not know ALERT_SELF see a newer version, and not damage */
 #define YOUNG 1
 #define MAX_TEXT 4096
 
@@ -77,7 +78,7 @@ void alert_document_id(const struct alert *alert, char ret_id[RECORD_ID_BYTES])
 
 void alert_write(const struct alert *alert, struct buf *buf)
 {
-    buf_u8(buf, VERSION);
+    buf_u8(buf, alert->kind == ALERT_SELF ? VERSION_SELF : VERSION);
     buf_u8(buf, (uint8_t)alert->kind);
     buf_u8(buf, (uint8_t)alert->state);
     buf_u8(buf, alert->young ? YOUNG : 0);
@@ -136,10 +137,12 @@ enum err alert_read(struct reader *reader, struct alert *ret_alert)
             series = read_u8(reader);
     if (reader->failed || version < VERSION)
         return ERR_CORRUPT;
-    if (version > VERSION)
+    if (version > VERSION_SELF)
         return ERR_NEWER_VERSION;
-    if (kind < ALERT_LATENCY || kind > ALERT_TRAFFIC || state < ALERT_FIRING || state > ALERT_RESOLVED ||
-        flags > YOUNG || series < SERIES_PAGE || series >= SERIES_KINDS)
+    bool is_self = kind == ALERT_SELF && series == SERIES_SELF && version == VERSION_SELF;
+    bool is_of_events = kind >= ALERT_LATENCY && kind <= ALERT_TRAFFIC && series >= SERIES_PAGE &&
+                        series < SERIES_KINDS && version == VERSION;
+    if (!(is_self || is_of_events) || state < ALERT_FIRING || state > ALERT_RESOLVED || flags > YOUNG)
         return ERR_CORRUPT;
     alert.kind = (enum alert_kind)kind;
     alert.state = (enum alert_state)state;

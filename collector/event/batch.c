@@ -108,15 +108,15 @@ const char *event_kind_name(enum event_kind kind)
 
 const char *series_kind_name(enum series_kind kind)
 {
-    static const char *const names[SERIES_KINDS] = {"", "page", "route", "api", "vital", "click", "error"};
-    assert(kind > 0 && kind < SERIES_KINDS);
+    static const char *const names[] = {"", "page", "route", "api", "vital", "click", "error", "self"};
+    assert(kind > 0 && kind <= SERIES_SELF);
     return names[kind];
 }
 
 const char *alert_kind_name(enum alert_kind kind)
 {
-    static const char *const names[] = {"", "latency", "errors", "traffic"};
-    assert(kind >= ALERT_LATENCY && kind <= ALERT_TRAFFIC);
+    static const char *const names[] = {"", "latency", "errors", "traffic", "self"};
+    assert(kind >= ALERT_LATENCY && kind <= ALERT_SELF);
     return names[kind];
 }
 

@@ -5,7 +5,16 @@
 #include "event/record.h"
 #include "event/sketch.h"
 
-enum series_kind { SERIES_PAGE = 1, SERIES_ROUTE, SERIES_API, SERIES_VITAL, SERIES_CLICK, SERIES_ERROR, SERIES_KINDS };
+enum series_kind {
+    SERIES_PAGE = 1,
+    SERIES_ROUTE,
+    SERIES_API,
+    SERIES_VITAL,
+    SERIES_CLICK,
+    SERIES_ERROR,
+    SERIES_KINDS,
+    SERIES_SELF = SERIES_KINDS /* of no events: what Seismo says about itself, in alerts only */
+};
 const char *series_kind_name(enum series_kind kind); /* "page", "route", "api", "vital", "click", "error" */
 
 /* service x environment x kind x page or route. name is the page route, the call's route (`GET /api/x`), the vital's

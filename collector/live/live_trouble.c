@@ -36,7 +36,10 @@ static void write_time(struct buf *buf, const char *name, int64_t ms)
 static bool is_wanted(const struct live_query *query, const struct alert *alert)
 {
     const struct series_key *key = &alert->key;
-    return (!query->id.len || slice_is(query->id, alert->id)) &&
+    if (alert->kind == ALERT_SELF) /* of no application: whoever looks at any is told */
+        return !query->id.len || slice_is(query->id, alert->id);
+    return (!query->application.len || slice_equal(query->application, key->application)) &&
+           (!query->id.len || slice_is(query->id, alert->id)) &&
            (!query->service.len || slice_equal(query->service, key->service)) &&
            (!query->environment.len || slice_equal(query->environment, key->environment));
 }
@@ -87,7 +90,7 @@ enum err live_answer_alerts(struct live *live, const struct live_query *query, s
     buf_text(buf, "{\"rows\":[");
     enum err err = live_remarks_get(live, &remarks, &version);
     if (err == ERR_OK)
-        err = store_read_alerts(live->options.store, query->application, true, MAX_FIRING, write_alert, &list);
+        err = store_read_alerts(live->options.store, SLICE_NONE, true, MAX_SEARCHED, write_alert, &list);
     size_t firing = list.n;
     list.state = ALERT_RESOLVED;
     list.limit = firing + query->limit;

@@ -442,10 +442,10 @@ static bool read_alert(const json_t *source, struct alert *ret_alert)
                           .events = number_of(source, "seismo.alert.events"),
                           .young = json_is_true(json_object_get(source, "seismo.alert.young")),
                           .history_s = (int32_t)number_of(source, "seismo.alert.history")};
-    alert.kind = (enum alert_kind)named(text_of(source, "seismo.alert.kind"), kind_name, ALERT_TRAFFIC);
+    alert.kind = (enum alert_kind)named(text_of(source, "seismo.alert.kind"), kind_name, ALERT_SELF);
     alert.state = (enum alert_state)named(text_of(source, "seismo.alert.state"), state_name, ALERT_RESOLVED);
     alert.key = (struct series_key){
-        .kind = (enum series_kind)named(text_of(source, "seismo.alert.series.kind"), series_name, SERIES_KINDS - 1),
+        .kind = (enum series_kind)named(text_of(source, "seismo.alert.series.kind"), series_name, SERIES_SELF),
         .application = text_of(source, "seismo.application"),
         .service = text_of(source, "service.name"),
         .environment = text_of(source, "service.environment"),

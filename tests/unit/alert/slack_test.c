@@ -28,16 +28,21 @@ static int64_t time_of(json_t *from, const char *name)
 
 static enum series_kind series_of(struct slice name)
 {
-    for (int kind = SERIES_PAGE; kind < SERIES_KINDS; kind++)
+    for (int kind = SERIES_PAGE; kind <= SERIES_SELF; kind++)
         if (slice_is(name, series_kind_name((enum series_kind)kind)))
             return (enum series_kind)kind;
     fail_msg("no such series");
     return SERIES_PAGE;
 }
 
+static enum alert_kind kind_of(struct slice name)
+{
+    return slice_is(name, "latency") ? ALERT_LATENCY : slice_is(name, "self") ? ALERT_SELF : ALERT_ERRORS;
+}
+
 static struct alert alert_of(json_t *from)
 {
-    struct alert alert = {.kind = slice_is(text_of(from, "kind"), "latency") ? ALERT_LATENCY : ALERT_ERRORS,
+    struct alert alert = {.kind = kind_of(text_of(from, "kind")),
                           .state = slice_is(text_of(from, "state"), "firing") ? ALERT_FIRING : ALERT_RESOLVED,
                           .key = {.kind = series_of(text_of(from, "series")),
                                   .application = text_of(from, "application"),
@@ -127,7 +132,9 @@ static void any_bytes_are_harmless(void **state)
             names[i] = seed >> 62 ? nasty[(seed >> 40) % (sizeof nasty - 1)] : (char)(seed >> 40);
         }
         struct alert alert = {.id = "A-1",
-                              .kind = round % 2 ? ALERT_LATENCY : ALERT_ERRORS,
+                              .kind = round % 7 == 0 ? ALERT_SELF
+                                      : round % 2    ? ALERT_LATENCY
+                                                     : ALERT_ERRORS,
                               .state = round % 3 ? ALERT_FIRING : ALERT_RESOLVED,
                               .key = {.kind = SERIES_API,
                                       .application = {names, 64},

@@ -10,7 +10,7 @@ import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
 import type { Alerts, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
-import { showAlert } from "./view/alert";
+import { showAlert, showSelfAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showDeploys } from "./view/deploys";
 import { showEmpty, showLocked } from "./view/empty";
@@ -191,6 +191,10 @@ async function refreshAlert(asked: State): Promise<void> {
   const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?id=${encodeURIComponent(asked.id ?? "")}`), readAround()]);
   const alert = alerts.rows[0];
   if (!alert) throw new ApiError(404, "", t("No alert of this name is stored here."));
+  if (alert.kind === "self") {
+    title(`${alert.state === "firing" ? "! " : ""}${t("Seismo itself")}`);
+    return showSelfAlert(main, asked, alert, Date.now());
+  }
   const around = alertLink(asked, alert, Date.now());
   if (alert.state === "firing") around.to = new Date().toISOString();
   const series = await get<Series>(`/api/series?${scopeQuery(around, { kind: around.kind, name: around.name, detail: around.detail })}`);

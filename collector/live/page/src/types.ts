@@ -26,7 +26,7 @@ export interface Overview extends Span {
 
 export interface Silence { id: string; by: string; reason: string; from: string; until: string; application: string; service: string; environment: string; name: string; detail: string }
 export interface Alert {
-  id: string; kind: "latency" | "errors" | "traffic"; state: "firing" | "resolved";
+  id: string; kind: "latency" | "errors" | "traffic" | "self"; state: "firing" | "resolved";
   application: string; service: string; environment: string; series: string; name: string; detail: string;
   since: string | null; opened: string | null; resolved: string | null;
   observed: number | null; expected: number | null; sessions: number; events: number; young: boolean; history_s: number;

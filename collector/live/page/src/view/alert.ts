@@ -7,7 +7,7 @@ import { icon } from "../lib/icon";
 import { myName } from "../lib/remark";
 import { kept, type State } from "../lib/state";
 import type { Alert, Series, Silence } from "../types";
-import { alertLink, alertWords, card, chip, column, link, nothing, sessionsWords, seriesWords, toSession } from "./parts";
+import { alertLink, alertWords, card, chip, column, link, nothing, selfCode, sessionsWords, seriesWords, toSession } from "./parts";
 
 const ENDS: [number, string][] = [[30, mark("30 minutes")], [120, mark("2 hours")], [480, mark("8 hours")], [1440, mark("1 day")], [10080, mark("7 days")]];
 
@@ -107,6 +107,18 @@ function cases(state: State, series: Series): Child {
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column(t("When")), column(t("Took"), { class: "num" }), column(t("Session")))),
     h("tbody", null, series.samples.slice(0, 5).map((sample, i) => h("tr", { "data-key": `${sample.at} ${i}`, "data-name": sample.session }, h("td", null, time(sample.at, clock(Date.parse(sample.at)))),
       h("td", { class: "num strong" }, sample.failed ? chip("poor", sample.status ? String(sample.status) : t("no answer")) : duration(sample.value)), h("td", null, toSession(state, sample.session, h("bdi", { class: "id" }, sample.session))))))));
+}
+
+// Of Seismo itself there is no series: what it is, and where it stands what to do.
+export function showSelfAlert(root: Element, state: State, alert: Alert, now: number): void {
+  const [words, figures] = alertWords(alert), firing = alert.state === "firing", since = Date.parse(alert.since ?? alert.opened ?? ""), end = alert.resolved ? Date.parse(alert.resolved) : now;
+  show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), link({ ...kept(state), view: "alerts" }, { class: "name" }, t("Alerts")), h("code", null, alert.id),
+    link({ ...kept(state), view: "self" }, { class: "button small" }, t("Seismo itself"))),
+    h("h1", { class: "title" }, firing ? chip("poor", t("open")) : chip("good", t("over")), " ", t("Seismo itself"), ` ${words}`),
+    h("p", { class: "muted started" }, [figures, alert.environment && t("on {host}", { host: alert.environment })].filter(Boolean).join(" · ")),
+    h("dl", { class: "stats" }, stat(t("since"), time(new Date(since).toISOString(), dateTime(since))), stat(firing ? t("for") : t("took"), span(Math.max(0, end - since)))),
+    h("p", { class: "muted" }, t("What it means and what to do stands in docs/codes/{code}.md.", { code: selfCode(alert) })),
+    h("section", { class: "card remarks", "aria-label": t("What is done about it"), "data-key": "remarks" }, firing || alert.acknowledged ? acknowledged(alert) : null, silenced(alert, now)));
 }
 
 export function showAlert(root: Element, state: State, alert: Alert, series: Series, now: number): void {

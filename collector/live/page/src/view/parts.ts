@@ -40,7 +40,30 @@ export function figure(ms: number | null): Child {
   return [text.slice(0, space), h("small", null, text.slice(space))];
 }
 
+/* What Seismo says about itself: what is so, what is so no more, and the code whose page says what to do. */
+const SELF_WORDS: Record<string, [string, string, string]> = {
+  lag: [mark("is behind"), mark("was behind"), "SE-5301"],
+  spool: [mark("spools more than it can bring to Kafka"), mark("spooled more than it could bring to Kafka"), "SE-5302"],
+  store: [mark("can store nothing"), mark("could store nothing"), "SE-5303"],
+  telling: [mark("cannot tell people"), mark("could not tell people"), "SE-5304"],
+  rejects: [mark("refuses much of what comes in"), mark("refused much of what came in"), "SE-5305"],
+  clock: [mark("sees many wrong times"), mark("saw many wrong times"), "SE-5306"],
+};
+
+export function selfCode(alert: Alert): string {
+  return SELF_WORDS[alert.name]?.[2] ?? "SE-5303";
+}
+
+function selfWords(alert: Alert): [string, string] {
+  const words = SELF_WORDS[alert.name], firing = alert.state === "firing";
+  const { observed, expected } = alert;
+  const figures = alert.name === "lag" ? t("{n} records wait, at most {max} are well", { n: count(observed ?? 0), max: count(expected ?? 0) })
+    : alert.name === "rejects" || alert.name === "clock" ? t("{observed}, at most {expected} is well", { observed: share(observed ?? 0), expected: share(expected ?? 0) }) : "";
+  return [words ? t(words[firing ? 0 : 1]) : firing ? t("is not well") : t("was not well"), [figures, selfCode(alert)].filter(Boolean).join(" · ")];
+}
+
 export function seriesWords(kind: string, name: string, detail: string): string {
+  if (kind === "self") return t("Seismo itself");
   if (name !== "*") {
     if (kind === "vital") return t("{vital} of {name}", { vital: detail, name });
     if (kind === "error") return detail ? t("Error {code} on {name}", { code: detail, name }) : t("Errors on {name}", { name });
@@ -60,6 +83,7 @@ function times(observed: number, expected: number): string {
 export function alertWords(alert: Alert): [string, string] {
   const { observed, expected } = alert;
   const now = alert.state === "firing";
+  if (alert.kind === "self") return selfWords(alert);
   if (alert.kind === "latency") {
     const figures = t("p75 {observed} where {expected} is usual", { observed: duration(observed), expected: duration(expected) });
     const ratio = observed && expected ? `, ${t("{times} as long", { times: times(observed, expected) })}` : "";
