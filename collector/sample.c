@@ -157,6 +157,31 @@ static void begin(struct making *making, const char *kind, double after_ms)
                making->body->at[making->body->len - 1] == '[' ? "" : ",", kind, at_ms, making->page);
 }
 
+/* What a vital is made of: shares of its value, so that nothing else is drawn. */
+static void add_parts(struct buf *body, const char *name, double value)
+{
+    if (*name == 'L')
+        buf_printf(body,
+                   ",\"target\":\"main > img.hero\",\"resource\":\"https://shop.example/hero.avif\",\"ttfb\":%.1f,"
+                   "\"load_delay\":%.1f,\"load_time\":%.1f,\"render_delay\":%.1f",
+                   value * 0.3, value * 0.2, value * 0.35, value * 0.15);
+    if (*name == 'I')
+        buf_printf(body,
+                   ",\"target\":\"button\",\"interaction\":\"pointerup\",\"input_delay\":%.1f,\"processing\":%.1f,"
+                   "\"presentation\":%.1f,\"script\":\"https://shop.example/app.js\",\"invoker\":\"BUTTON.onclick\"",
+                   value * 0.15, value * 0.65, value * 0.2);
+    if (*name == 'C')
+        buf_printf(body, ",\"target\":\"#banner\",\"shift\":%.4f", value * 0.7);
+}
+
+static void add_vital(struct making *making, const char *name, double value)
+{
+    begin(making, "vital", 3000);
+    buf_printf(making->body, ",\"name\":\"%s\",\"value\":%.4f", name, value);
+    add_parts(making->body, name, value);
+    buf_char(making->body, '}');
+}
+
 static void add_load(struct making *making)
 {
     double request = around(&making->chance, 140), response = around(&making->chance, 40);
@@ -176,10 +201,10 @@ static void add_load(struct making *making)
                   {"LCP", around(&making->chance, 1700)},
                   {"INP", around(&making->chance, 120)},
                   {"CLS", around(&making->chance, 0.06)}};
-    for (size_t i = 0; i < sizeof vitals / sizeof *vitals; i++) {
-        begin(making, "vital", 3000);
-        buf_printf(making->body, ",\"name\":\"%s\",\"value\":%.4f}", vitals[i].name, vitals[i].value);
-    }
+    for (size_t i = 0; i < sizeof vitals / sizeof *vitals; i++)
+        add_vital(making, vitals[i].name, vitals[i].value);
+    begin(making, "mark", vitals[1].value);
+    buf_printf(making->body, ",\"name\":\"hero shown\",\"value\":%.1f}", vitals[1].value);
 }
 
 static void add_route(struct making *making)
@@ -192,10 +217,22 @@ static void add_route(struct making *making)
 static void add_call(struct making *making, const char *method, const char *url, double middle_ms, double after_ms)
 {
     bool fails = share(&making->chance) < 0.006;
+    double duration = around(&making->chance, middle_ms);
     begin(making, "api", after_ms);
     buf_printf(making->body,
-               ",\"url\":\"%s\",\"method\":\"%s\",\"status\":%d,\"duration\":%.1f,\"initiator\":\"fetch\"}", url,
-               method, fails ? 500 : 200, around(&making->chance, middle_ms));
+               ",\"url\":\"%s\",\"method\":\"%s\",\"status\":%d,\"duration\":%.1f,\"initiator\":\"fetch\",\"dns\":0,"
+               "\"connect\":0,\"request\":%.1f,\"response\":%.1f}",
+               url, method, fails ? 500 : 200, duration, duration * 0.8, duration * 0.15);
+}
+
+/* What counts for the business; props: members of an object. */
+static void add_business(struct making *making, const char *name, double value, const char *props, double after_ms)
+{
+    begin(making, "event", after_ms);
+    buf_printf(making->body, ",\"name\":\"%s\"", name);
+    if (value > 0)
+        buf_printf(making->body, ",\"value\":%.2f", value);
+    buf_printf(making->body, ",\"props\":{%s}}", props);
 }
 
 static void add_click(struct making *making, const char *name, double after_ms)
@@ -228,6 +265,9 @@ static void add_checkout(struct making *making)
         fails ? 503 : 200, is_bad ? fmin(around(&making->chance, 2100), 9000) : around(&making->chance, 280));
     if (fails)
         add_error(making, "PaymentError", "Payment was not confirmed in time", 5800);
+    else
+        add_business(making, "purchase", 20 + making->visit->session * 37 % 180 + 0.9,
+                     "\"currency\":\"EUR\",\"items\":2", 5900);
 }
 
 static void add_page(struct making *making, int which, unsigned product)
@@ -235,12 +275,21 @@ static void add_page(struct making *making, int which, unsigned product)
     char url[64];
     snprintf(url, sizeof url, "/api/products/%u", product);
     switch (which) {
-    case 0: add_call(making, "GET", "/api/products", 90, 400); break;
-    case 1: add_call(making, "GET", "/api/search?q=shoe", 160, 300); break;
+    case 0:
+        add_call(making, "GET", "/api/products", 90, 400);
+        if (making->visit->session % 9 == 0)
+            add_business(making, "sign-up", 0, "\"plan\":\"free\"", 4500);
+        break;
+    case 1:
+        add_call(making, "GET", "/api/search?q=shoe", 160, 300);
+        begin(making, "measure", 320);
+        buf_printf(making->body, ",\"name\":\"results drawn\",\"duration\":%u}", 30 + making->visit->session % 50);
+        break;
     case 2:
         add_call(making, "GET", url, 70, 350);
         add_click(making, "Add to cart", 4000);
         add_call(making, "POST", "/api/cart", 110, 4100);
+        add_business(making, "added to cart", 0, "\"first\":true", 4300);
         break;
     case 3: add_call(making, "GET", "/api/cart", 80, 300); break;
     default: add_checkout(making);
@@ -268,6 +317,7 @@ void sample_beacon(const struct sample_visit *visit, struct buf *body)
         visit->page, visit->left_ms);
     if (visit->session % 5 < 2)
         buf_printf(body, ",\"user\":{\"id\":\"sample-%u\"}", visit->user);
+    buf_printf(body, ",\"labels\":{\"plan\":\"%s\"}", visit->session % 4 ? "free" : "pro");
     buf_text(body, ",\"agent\":{\"name\":\"sample\",\"version\":\"1\"},\"events\":[");
     if (visit->page == 0 || visit->page == 4)
         add_load(&making);

@@ -26,6 +26,7 @@ static const struct {
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
     {"/api/deploys", live_answer_deploys},   {"/api/rejects", live_answer_rejects},
     {"/api/detail", live_answer_detail},     {"/api/clicks", live_answer_clicks},
+    {"/api/business", live_answer_business},
 };
 
 /* What is asked for with POST. */

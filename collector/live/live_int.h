@@ -14,7 +14,7 @@
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
  *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_errors.c  live_status.c
- *   live_deploys.c  live_detail.c  live_rejects.c  live_clicks.c
+ *   live_deploys.c  live_detail.c  live_rejects.c  live_clicks.c  live_business.c
  *                    the answers
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
@@ -187,7 +187,7 @@ void live_tally_forget(struct live *live, bool all);
 /* ---- the answers ---- */
 live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
     live_answer_find, live_answer_errors, live_answer_status, live_answer_deploys, live_answer_detail,
-    live_answer_rejects, live_answer_clicks;
+    live_answer_rejects, live_answer_clicks, live_answer_business;
 void live_write_span(struct buf *buf, const struct live_query *query); /* now, from, to, step */
 /* The masked message behind an error code, from its newest document; false when there is none. Remembered. */
 bool live_error_name(struct live *live, struct slice code, struct buf *ret_name);

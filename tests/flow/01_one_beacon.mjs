@@ -64,6 +64,14 @@ test('a beacon of every kind becomes documents with stable ids and names', async
     assert.deepEqual(timeline.rows.filter((row) => row.kind === 'vital').map((row) => row.parts), [undefined, undefined,
       { resource: 'http://127.0.0.1:3000/hero.avif', ttfb: 100, load_delay: 50, load_time: 600, render_delay: 50 },
       { interaction: 'pointerup', input_delay: 20, processing: 200, presentation: 20, script: 'http://127.0.0.1:3000/shop.js', invoker: 'BUTTON#buy.onclick' }, { shift: 0.15 }]);
+    const business = await until('the business event and its session', async () => {
+      const answer = await (await fetch(`${seismo.innerUrl}/api/business?range=5m`)).json();
+      return answer.rows?.length && answer.sessions && answer;
+    }, { within: 60000, every: 300 });
+    const { last, ...row } = business.rows[0];
+    assert.deepEqual([business.count, business.sessions, business.converted, business.conversion, business.more, business.all], [1, 1, 1, 1, false, 1]);
+    assert.deepEqual(row, { name: 'purchase', count: 1, sessions: 1, conversion: 1, value: 19.9, service: 'shop', page: '/product/:id', session: example.session });
+    assert.equal(Date.parse(last), Math.trunc(example.events.find((event) => event.kind === 'event').at));
     assert.equal(await metric(seismo.innerUrl, 'seismo_beacons_accepted_total'), 1);
     assert.equal(await metric(seismo.innerUrl, 'seismo_events_accepted_total'), example.events.length);
     await until('stored counter', async () => (await metric(seismo.innerUrl, 'seismo_events_stored_total')) === example.events.length);

@@ -88,7 +88,7 @@ test('the rows that matter are looked at, not only empty lists', async () => {
   const json = async (address) => (await fetch(seismo.innerUrl + fill(address))).json();
   const overview = await json('/api/overview?range=24h');
   for (const list of [overview.vitals, overview.pages.rows, overview.apis.rows, overview.errors.rows]) assert.ok(list.length, JSON.stringify(overview));
-  for (const path of ['/api/sessions', '/api/session', '/api/errors', '/api/clicks']) assert.ok((await json(path + api.paths[path].get['x-example'])).rows.length, path);
+  for (const path of ['/api/sessions', '/api/session', '/api/errors', '/api/clicks', '/api/business']) assert.ok((await json(path + api.paths[path].get['x-example'])).rows.length, path);
 });
 
 test('what is changed is answered as the document says, and bodies of the stated form are taken', async () => {

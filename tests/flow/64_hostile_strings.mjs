@@ -25,7 +25,9 @@ const fieldsOf = {
   error: ['page', 'type', 'message', 'stack', 'source', 'file'],
   vital: ['page', 'rating', 'metric', 'navigation', 'target'],
   purchase: ['page', 'anything', '<b>member</b>'],
+  event: ['page'],
 };
+const kinds = Object.keys(fieldsOf).length;
 const limits = { title: 256, navigation: 32, initiator: 16, outcome: 16, selector: 512, name: 128, role: 32, type: 128, source: 32, rating: 32, metric: 64, target: 512 };
 
 const cut = (text, n) => [...text].slice(0, n).join(''); // by characters, not through the middle of one
@@ -33,6 +35,7 @@ const cut = (text, n) => [...text].slice(0, n).join(''); // by characters, not t
 function eventsOf(text) {
   return Object.entries(fieldsOf).map(([kind, fields], i) => {
     const event = { kind, at: Date.now() - 100 + i, ...(kind === 'api' && { method: 'GET', status: 500, duration: 5 }), ...(kind === 'vital' && { name: 'LCP', value: 3 }) };
+    if (kind === 'event') Object.assign(event, { name: `n${cut(text, 30)}`, value: 3, props: { note: cut(text, 200), [`p${cut(text, 30)}`]: true } });
     for (const field of fields) event[field] = cut(text, Math.floor((limits[field] ?? 2000) / 4));
     return event;
   });
@@ -40,7 +43,7 @@ function eventsOf(text) {
 
 const hasControls = (text) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(text);
 const reads = ['/api/overview', '/api/status', '/api/sessions', '/api/alerts', '/api/series?kind=api', '/api/series?kind=error', '/api/detail?kind=page', '/api/detail?kind=route',
-  '/api/detail?kind=api', '/api/deploys', '/api/rejects', '/api/clicks'];
+  '/api/detail?kind=api', '/api/deploys', '/api/rejects', '/api/clicks', '/api/business'];
 
 test('in every field of every kind', { timeout: 60000 }, async (t) => {
   const where = place();
@@ -52,7 +55,7 @@ test('in every field of every kind', { timeout: 60000 }, async (t) => {
   let accepted = 0;
   for (const [name, text] of Object.entries(nasty)) {
     const session = id('s');
-    const one = { v: 1, id: id('b'), service: 'shop', version: cut(text, 25), environment: cut(text, 16), session, sent: Date.now(), user: { id: cut(text, 30) }, agent: { name: cut(text, 16), version: cut(text, 8) }, events: eventsOf(text) };
+    const one = { v: 1, id: id('b'), service: 'shop', version: cut(text, 25), environment: cut(text, 16), session, sent: Date.now(), user: { id: cut(text, 30) }, labels: { note: cut(text, 200) }, agent: { name: cut(text, 16), version: cut(text, 8) }, events: eventsOf(text) };
     const answer = await post(seismo.publicUrl, one, { headers: { 'user-agent': 'Mozilla/5.0 <b>x</b> \x1b[31m' .replace('\x1b', '') } });
     assert.ok([202, 400].includes(answer.status), `${name}: ${answer.status} ${answer.text}`);
     assert.ok(!hasControls(answer.text.replaceAll('\n', '')), `${name}: the answer has control characters: ${JSON.stringify(answer.text)}`);
@@ -61,11 +64,11 @@ test('in every field of every kind', { timeout: 60000 }, async (t) => {
       continue;
     }
     assert.equal(answer.status, 202, `${name}: ${answer.text}`);
-    assert.equal(answer.json.accepted, 7, `${name}: ${answer.text}`);
-    accepted += 7;
+    assert.equal(answer.json.accepted, kinds, `${name}: ${answer.text}`);
+    accepted += kinds;
     const documents = await until(`documents of ${name}`, async () => {
       const found = await exported(where, ['--session', session]);
-      return found.length === 7 && found;
+      return found.length === kinds && found;
     }, { within: 20000 });
     const error = documents.find((each) => each['event.action'] === 'error'), sent = one.events.find((each) => each.kind === 'error');
     const printed = await command(where, ['export', '--session', session]);

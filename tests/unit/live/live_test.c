@@ -714,6 +714,54 @@ static void hostile_text_stays_text(void **state)
     assert_int_equal(get("/api/errors?code=E-0"), 404);
 }
 
+static void put_business(const char *id, const char *session, const char *name, const char *more)
+{
+    struct make_beacon beacon = {
+        .application = "demo", .service = "shop", .session = session, .id = id, .n = 1, .received_ms = NOW_MS + 9000};
+    beacon.events[0] = (struct make_event){EVENT_BUSINESS, NOW_MS + 1000, NULL, "/cart"};
+    struct application application = {.name = "demo"};
+    struct batch *batch = batch_new(16);
+    char json[256];
+    int n = snprintf(json, sizeof json, "{\"kind\":\"event\",\"at\":1,\"name\":\"%s\"%s}", name, more);
+    batch->application = &application;
+    make_fill(batch, &beacon);
+    batch->envelope.rate = strcmp(session, "s-half") == 0 ? 0.5 : 1;
+    batch->events[0].json = (struct slice){json, (size_t)n};
+    assert_int_equal(record_seal(batch), ERR_OK);
+    put(STORE_BEACON, batch->value);
+    batch_free(batch);
+}
+
+/* Counts and worth are weighted by sample rate; a session counts once for a name. */
+static void business_events_are_told_by_name(void **state)
+{
+    (void)state;
+    static const char *const sessions[] = {"s-1", "s-2", "s-half", "s-4"};
+    for (int i = 0; i < 4; i++)
+        put_window(&(struct window){SERIES_PAGE, NULL, "/cart", NULL, 0, 1, 0, 100, sessions[i]});
+    put_business("b-1", "s-1", "purchase", ",\"value\":10.25,\"props\":{\"say \\\"x\\\"\":true}");
+    put_business("b-2", "s-1", "purchase", ",\"value\":-0.25");
+    put_business("b-3", "s-half", "purchase", ",\"value\":5");
+    put_business("b-4", "s-2", "sign-up", "");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/business?" SPAN), 200);
+    assert_says("\"looked_at\":4,\"more\":false,");
+    assert_says("\"count\":5,\"sessions\":4,\"converted\":3,\"conversion\":0.75,\"all\":2,\"rows\":[");
+    assert_says(
+        "[{\"name\":\"purchase\",\"count\":4,\"sessions\":2,\"conversion\":0.5,\"value\":20,\"service\":\"shop\",");
+    assert_says("{\"name\":\"sign-up\",\"count\":1,\"sessions\":1,\"conversion\":0.25,\"value\":null,");
+    assert_int_equal(get("/api/session?id=s-1"), 200);
+    assert_says("\"event\":\"purchase\",\"worth\":10.25,\"props\":{\"say \\\"x\\\"\":true}");
+}
+
+static void business_without_sessions_is_no_share(void **state)
+{
+    (void)state;
+    start((struct live_options){0});
+    assert_int_equal(get("/api/business?" SPAN), 200);
+    assert_says("\"count\":0,\"sessions\":0,\"converted\":0,\"conversion\":null,\"all\":0,\"rows\":[]}");
+}
+
 static void a_session_is_told_in_order(void **state)
 {
     (void)state;
@@ -1062,6 +1110,8 @@ int main(void)
         ON_LIVE(a_day_is_the_same_when_asked_again),
         ON_LIVE(series_has_points_and_samples),
         ON_LIVE(hostile_text_stays_text),
+        ON_LIVE(business_events_are_told_by_name),
+        ON_LIVE(business_without_sessions_is_no_share),
         ON_LIVE(a_session_is_told_in_order),
         ON_LIVE(an_error_is_told_with_who_met_it),
         ON_LIVE(a_user_is_told_over_all_sessions),
