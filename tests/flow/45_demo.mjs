@@ -47,6 +47,11 @@ test('a day of sample data is filled in, agrees with its windows, and goes again
     assert.ok(Math.abs(documents.length - said) < said / 10, `${documents.length} of ${said}: the second call replaced the first`);
     const raw = {};
     for (const document of documents) raw[document['event.action']] = (raw[document['event.action']] ?? 0) + (document['seismo.click.count'] ?? 1);
+    for (const kind of ['event', 'mark', 'measure']) {
+      assert.ok(raw[kind] > 0, kind);
+      delete raw[kind]; // of which there are no windows
+    }
+    assert.ok(documents.every((document) => document.labels?.plan), 'labels');
     const sorted = (kinds) => Object.fromEntries(Object.entries(kinds).sort());
     assert.deepEqual(sorted(await counted(where, 60)), sorted(raw));
     assert.deepEqual(sorted(await counted(where, 10)), sorted(raw));
@@ -56,6 +61,9 @@ test('a day of sample data is filled in, agrees with its windows, and goes again
     const seismo = await start(where);
     const overview = await json(`${seismo.innerUrl}/api/overview?range=24h&service=sample`);
     assert.ok(overview.totals.loads > 1000, JSON.stringify(overview.totals));
+    const business = await json(`${seismo.innerUrl}/api/business?range=24h&service=sample`);
+    assert.deepEqual(business.rows.map((row) => row.name).sort(), ['added to cart', 'purchase', 'sign-up']);
+    assert.ok(business.rows.every((row) => row.conversion > 0 && row.conversion < 1) && business.rows.some((row) => row.value > 1000), JSON.stringify(business.rows));
     const status = await json(`${seismo.innerUrl}/api/status`);
     assert.ok(status.scopes.some((scope) => scope.service === 'sample'), JSON.stringify(status.scopes));
     const { 'session.id': session } = documents[100];

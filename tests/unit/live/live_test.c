@@ -738,7 +738,7 @@ static void business_events_are_told_by_name(void **state)
     (void)state;
     static const char *const sessions[] = {"s-1", "s-2", "s-half", "s-4"};
     for (int i = 0; i < 4; i++)
-        put_window(&(struct window){SERIES_PAGE, NULL, "/cart", NULL, 0, 1, 0, 100, sessions[i]});
+        put_window(&(struct window){SERIES_PAGE, NULL, "/cart", NULL, 10000 * i, 1, 0, 100, sessions[i]});
     put_business("b-1", "s-1", "purchase", ",\"value\":10.25,\"props\":{\"say \\\"x\\\"\":true}");
     put_business("b-2", "s-1", "purchase", ",\"value\":-0.25");
     put_business("b-3", "s-half", "purchase", ",\"value\":5");
