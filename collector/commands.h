@@ -16,6 +16,7 @@ int command_forget(const struct config *config, int argc, char **argv);       /*
 int command_access(const struct config *config, int argc, char **argv);       /* access.c */
 int command_reset_access(const struct config *config, int argc, char **argv); /* access.c */
 int command_sourcemap(const struct config *config, int argc, char **argv);    /* commands_sourcemap.c */
+int command_health(const struct config *config, int argc, char **argv);       /* commands_health.c */
 int command_code(const struct config *config, int argc, char **argv);
 int command_check_config(const struct config *config, int argc, char **argv);
 

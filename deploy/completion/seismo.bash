@@ -2,7 +2,7 @@
 _seismo() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words='' files=''
   if [ "$COMP_CWORD" = 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run setup check-config export mark demo forget access reset-access sourcemap code version help' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run setup check-config health export mark demo forget access reset-access sourcemap code version help' -- "$word")
     return
   fi
   case $before in
@@ -15,6 +15,7 @@ _seismo() {
     run) words='--roles --config' ;;
     setup) words='--strict --kibana --space --config' ;;
     check-config) words='--print --config' ;;
+    health) words='--config' ;;
     export) words='--service --session --since --windows --config' ;;
     mark) words='deploy --application --service --environment --config' ;;
     demo) words='--remove --sessions --config' ;;

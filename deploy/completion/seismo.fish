@@ -11,6 +11,8 @@ complete -c seismo -n '__fish_seen_subcommand_from setup' -l config -r -F -d 'Th
 complete -c seismo -n __fish_use_subcommand -a check-config -d 'check the configuration and stop'
 complete -c seismo -n '__fish_seen_subcommand_from check-config' -l print -d 'Print each value and where it came from.'
 complete -c seismo -n '__fish_seen_subcommand_from check-config' -l config -r -F -d 'The configuration; without it the built-in defaults and the environment hold.'
+complete -c seismo -n __fish_use_subcommand -a health -d 'ask the instance of this configuration whether it is ready; 0 when it is'
+complete -c seismo -n '__fish_seen_subcommand_from health' -l config -r -F -d 'The configuration; without it the built-in defaults and the environment hold.'
 complete -c seismo -n __fish_use_subcommand -a export -d 'stored documents, one a line'
 complete -c seismo -n '__fish_seen_subcommand_from export' -l service -x -d 'Only of this service.'
 complete -c seismo -n '__fish_seen_subcommand_from export' -l session -x -d 'Only of this session.'

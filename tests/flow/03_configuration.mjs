@@ -106,7 +106,12 @@ test('with no file and no settings it runs, and says how to use it', async () =>
   const began = process.hrtime.bigint();
   const seismo = await start(plain);
   console.log(`# ready after ${Number(process.hrtime.bigint() - began) / 1e6} ms`);
+  const health = () => command({ environment: { ...plain.environment, SEISMO_LISTEN_INNER: new URL(seismo.innerUrl).host } }, ['health']);
+  assert.deepEqual([(await health()).code, (await health()).stderr], [0, '']);
   await seismo.stop();
+  const gone = await health();
+  assert.equal(gone.code, 1);
+  assert.match(gone.stderr, /SE-\d{4} .*readyz: no connection/);
   plain.remove();
   where.remove();
 });

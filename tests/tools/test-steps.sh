@@ -400,6 +400,10 @@ check_compose() {
   local compose=(docker-compose)
   command -v docker-compose >/dev/null || compose=(docker compose)
   "${compose[@]}" -f docker-compose.yml config --quiet && haproxy -c -f deploy/haproxy.cfg
+  # What it sets, with the file of the image, has to be a configuration, each name of it a setting's.
+  "${compose[@]}" -f docker-compose.yml config | sed -nE 's/^ +(SEISMO_[A-Z_]+): (.*)/\1=\2/p' | grep -v '^SEISMO_BALANCER_' | sort -u |
+    xargs -d '\n' sh -c 'env "$@" build/seismo check-config --config deploy/seismo.yaml' sh >var/log/compose-settings 2>&1 || { cat var/log/compose-settings; return 1; }
+  ! grep warn var/log/compose-settings
 }
 
 # A figure that misses its goal is told at the end and fails nothing: a machine of CI is noisy.
@@ -418,6 +422,7 @@ all_steps() {
   check 'compose file and load balancer' check_compose
   first_chart
   check 'the package on a bare machine: install, start, upgrade, remove, purge' tests/tools/package
+  check 'the image: built, run without rights, replaced' tests/tools/image
   stack_steps
 }
 
