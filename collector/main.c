@@ -31,6 +31,7 @@
 #include "sourcemap/sourcemap.h"
 #include "store/store.h"
 #include "validate/validate.h"
+#include "watch/heartbeat.h"
 #include "watch/watch.h"
 
 extern char **environ;
@@ -66,7 +67,8 @@ struct seismo {
     struct window_sink *detect;
     struct alerts *alerts;
     struct watch *watch;
-    pthread_t waiter; /* starts rollup and detect once Kafka says how many partitions there are */
+    struct heartbeat *heartbeat; /* NULL: nobody waits for it */
+    pthread_t waiter;            /* starts rollup and detect once Kafka says how many partitions there are */
     bool waiter_runs;
     atomic_bool waiter_stops, windows_run; /* windows_run: rollup, detect and alerts are there */
     _Atomic enum err late_err;             /* of the waiter; late_text is written before */
@@ -316,6 +318,28 @@ static void start_watch(struct seismo *seismo)
         .ctx = seismo,
     };
     seismo->watch = watch_start(&options);
+}
+
+static bool all_is_well(void *ctx)
+{
+    const struct seismo *seismo = ctx;
+    return !store_takes_nothing(ctx) && (!seismo->bus || bus_is_ready(seismo->bus));
+}
+
+static void start_heartbeat(struct seismo *seismo)
+{
+    const struct config *c = seismo->config;
+    struct heartbeat_options options = {
+        .url = config_text(c, SETTING_WATCH_HEARTBEAT_URL),
+        .method = config_text(c, SETTING_WATCH_HEARTBEAT_METHOD),
+        .every_ms = (int)config_int(c, SETTING_WATCH_HEARTBEAT_MS),
+        .patience_ms = (int)config_int(c, SETTING_WATCH_FOR_MS),
+        .detects = seismo->roles & ROLE_DETECT,
+        .is_well = all_is_well,
+        .ctx = seismo,
+    };
+    if (*options.url)
+        seismo->heartbeat = heartbeat_start(&options);
 }
 
 static void start_detect(struct seismo *seismo)
@@ -601,7 +625,7 @@ static enum err start(struct seismo *seismo, struct err_text *text)
     if (!err)
         err = start_own_alerts(seismo, text);
     if (!err)
-        start_watch(seismo);
+        start_watch(seismo), start_heartbeat(seismo);
     return err ? err : start_live(seismo, text);
 }
 
@@ -629,6 +653,7 @@ static bool stop(struct seismo *seismo, int code)
     if (seismo->store)
         store_give_up(seismo->store, roles_ms);
     stop_waiter(seismo);
+    heartbeat_stop(seismo->heartbeat);
     watch_stop(seismo->watch); /* it tells the alerts */
     index_halt(seismo->index); /* all at once, then one by one */
     rollup_halt(seismo->rollup);

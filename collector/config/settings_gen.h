@@ -96,6 +96,9 @@
     X(WATCH_REJECTS_SHARE, "watch.rejects_share", REAL, "0.25", 0, 1, "share", "", false, "Share of what comes in that may be refused, without what is only too fast; 0: not watched.") \
     X(WATCH_CLOCK_SHARE, "watch.clock_share", REAL, "0.5", 0, 1, "share", "", false, "Share of events whose time may be more than two seconds off, or in the future; more means that the clock here is wrong. 0: not watched.") \
     X(WATCH_MIN_EVENTS, "watch.min_events", INT, "1000", 1, 1000000000, "events", "", false, "Of fewer events in for_ms no share is judged.") \
+    X(WATCH_HEARTBEAT_URL, "watch.heartbeat_url", STRING, "", 0, 0, "", "", true, "Address of a monitor that is asked for while Seismo works, and not when the store, the bus or detection has stood still for for_ms; empty: none.") \
+    X(WATCH_HEARTBEAT_METHOD, "watch.heartbeat_method", STRING, "GET", 0, 0, "", "GET|POST", false, "How it is asked for.") \
+    X(WATCH_HEARTBEAT_MS, "watch.heartbeat_ms", MS, "60000", 1000, 86400000, "ms", "", false, "How often, give or take a tenth.") \
     X(SLACK_WEBHOOK, "slack.webhook", STRING, "", 0, 0, "", "", true, "Address of an incoming webhook; empty sends nothing.") \
     X(DRAIN_GRACE_MS, "drain.grace_ms", MS, "0", 0, 600000, "ms", "", false, "How long readiness says no before the listener closes, for load balancers.") \
     X(DRAIN_DEADLINE_MS, "drain.deadline_ms", MS, "10000", 0, 600000, "ms", "", false, "How long requests that were taken may still be answered.")

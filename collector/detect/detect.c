@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/metric.h"
+
 #define OPEN_Z 6.0
 #define WEAK_Z 3.0
 #define LOOK_Z 2.0   /* below that there is no reason to look at a longer time */
@@ -55,6 +57,7 @@ struct detect {
     struct service **services;
     size_t n_services;
     int64_t watermark_ms; /* NEVER: none yet */
+    struct metric *judged;
 };
 
 static int64_t span_of(const struct detect *detect)
@@ -716,6 +719,7 @@ static void take_watermark(struct window_sink *sink, int64_t watermark_ms)
     struct detect *detect = (struct detect *)sink;
     mind_clock(detect, watermark_ms);
     detect->watermark_ms = watermark_ms;
+    metric_set(detect->judged, watermark_ms / 1000);
     release_activity(detect, watermark_ms);
     for (size_t i = 0; i < detect->n_dirty; i++)
         view_series(detect, detect->dirty[i]);
@@ -764,6 +768,8 @@ struct window_sink *detect_new(const struct detect_options *options, struct find
         detect->options.open_ms = 2 * FINE_MS;
     detect->findings = findings;
     detect->watermark_ms = NEVER;
+    detect->judged = metric_get(METRIC_GAUGE, "seismo_detect_watermark_seconds", NULL, NULL,
+                                "Unix time up to which windows are judged; it moves while detection works");
     table_init(&detect->table, options->max_series > 0 ? (size_t)options->max_series : 1);
     return &detect->sink;
 }

@@ -70,7 +70,7 @@ static struct reading of_telling(struct judge *judge, const struct figures *figu
 
 /* ---- shares ---- */
 
-/* The look from about for_ms ago: the ring keeps one each sixtieth of it. */
+/* The newest look that is for_ms old, else the oldest: the ring keeps one each sixtieth of for_ms, at most. */
 static const struct figures *step(struct judge *judge, const struct figures *figures)
 {
     const struct figures *newest = judge->n_steps ? &judge->steps[(judge->at + STEPS - 1) % STEPS] : NULL;
@@ -79,7 +79,13 @@ static const struct figures *step(struct judge *judge, const struct figures *fig
         judge->at = (judge->at + 1) % STEPS;
         judge->n_steps += judge->n_steps < STEPS;
     }
-    return &judge->steps[judge->n_steps < STEPS ? 0 : judge->at];
+    const struct figures *before = NULL;
+    for (int i = 1; i <= judge->n_steps; i++) {
+        before = &judge->steps[(judge->at + STEPS - i) % STEPS];
+        if (figures->now_ms - before->now_ms >= judge->limits.for_ms)
+            break;
+    }
+    return before;
 }
 
 /* Of too few nothing is said, neither that it is bad nor that it is well: the value lies between. */

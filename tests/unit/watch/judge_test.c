@@ -173,6 +173,21 @@ static void shares_are_of_the_last_minutes(void **unused)
     assert_heard(&heard, WATCH_REJECTS, 0, 1);
 }
 
+/* With looks that are rare for for_ms, what is older than that is forgotten all the same. */
+static void shares_forget_what_was_before(void **unused)
+{
+    (void)unused;
+    struct heard heard = begin();
+    struct watch_limits quick = usual;
+    quick.for_ms = quick.quiet_ms = 5000;
+    quick.min_events = 100;
+    judge_init(&heard.judge, &quick);
+    pass(&heard, 30000, 100, 0);
+    assert_heard(&heard, WATCH_REJECTS, 1, 0);
+    pass(&heard, 15000, 0, 0);
+    assert_heard(&heard, WATCH_REJECTS, 0, 1);
+}
+
 /* Five requests of a wrong key in a quiet night are no reason to get up. */
 static void few_events_are_no_share(void **unused)
 {
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_away_is_told_and_comes_back),
         cmocka_unit_test(messages_that_do_not_arrive),
         cmocka_unit_test(shares_are_of_the_last_minutes),
+        cmocka_unit_test(shares_forget_what_was_before),
         cmocka_unit_test(few_events_are_no_share),
         cmocka_unit_test(each_measure_of_the_spool_counts),
         cmocka_unit_test(a_limit_of_zero_watches_nothing),
