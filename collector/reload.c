@@ -33,7 +33,7 @@ enum err applications_of(const struct config *config, bool is_public, const stru
                          size_t *ret_n, struct err_text *text)
 {
     static const char *const keys[] = {"demo", NULL}, *const any[] = {"*", NULL}, *const none[] = {NULL};
-    static const struct application trial = {"default", keys, any, none, none, true};
+    static const struct application trial = {"default", keys, any, none, none, true, NULL};
     const char *address = config_text(config, SETTING_LISTEN_PUBLIC);
     *ret_applications = config_applications(config, ret_n);
     if (*ret_n)

@@ -1,6 +1,8 @@
 /* YAML to settings, by libyaml, which knows where each node stands. */
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <yaml.h>
 
 #include "config/config_int.h"
@@ -114,10 +116,70 @@ static enum err read_flag(const struct walk *walk, const yaml_node_t *node, cons
     return ERR_OK;
 }
 
-static enum err read_member(const struct walk *walk, const yaml_node_t *key, const yaml_node_t *value,
-                            struct application *application)
+static enum err read_bounded(const struct walk *walk, const yaml_node_t *node, const char *key, double most,
+                             const char *what, double *ret_number)
 {
-    static const char *const members[] = {"name", "keys", "origins", "services", "routes", "server_clients"};
+    char *end = NULL;
+    const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
+    double number = strtod(text, &end);
+    if (end == text || *end || !(number >= 0 && number <= most) || !(*text >= '0' && *text <= '9'))
+        return wrong(walk, node, key, what);
+    *ret_number = number;
+    return ERR_OK;
+}
+
+/* What agents are told with each answer. */
+struct advice {
+    double rate, wait_s;
+    bool has_rate, stop;
+};
+
+static const char *write_advice(struct config *config, const struct advice *advice)
+{
+    struct buf buf;
+    buf_init(&buf, APPLICATION_ADVICE_BYTES);
+    if (advice->has_rate) {
+        buf_text(&buf, ",\"rate\":");
+        buf_number(&buf, advice->rate);
+    }
+    if (advice->stop)
+        buf_text(&buf, ",\"stop\":true");
+    if (advice->wait_s > 0) {
+        buf_text(&buf, ",\"wait\":");
+        buf_int(&buf, (int64_t)advice->wait_s);
+    }
+    assert(!buf_failed(&buf));
+    const char *text = config_copy(config, buf_slice(&buf));
+    buf_done(&buf);
+    return text;
+}
+
+/* False: the member is none of these. */
+static bool read_advice(const struct walk *walk, struct slice name, const yaml_node_t *value, struct advice *advice,
+                        enum err *ret_err)
+{
+    if (slice_is(name, "rate")) {
+        *ret_err = read_bounded(walk, value, "applications.rate", 1, "a number from 0 to 1", &advice->rate);
+        advice->has_rate = true;
+    } else if (slice_is(name, "stop")) {
+        *ret_err = read_flag(walk, value, "applications.stop", &advice->stop);
+    } else if (slice_is(name, "wait")) {
+        *ret_err =
+            read_bounded(walk, value, "applications.wait", 86400, "whole seconds from 0 to 86400", &advice->wait_s);
+        if (!*ret_err && advice->wait_s != floor(advice->wait_s))
+            *ret_err = wrong(walk, value, "applications.wait", "whole seconds from 0 to 86400");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static enum err read_member(const struct walk *walk, const yaml_node_t *key, const yaml_node_t *value,
+                            struct application *application, struct advice *advice)
+{
+    static const char *const members[] = {"name",           "keys", "origins", "services", "routes",
+                                          "server_clients", "rate", "stop",    "wait"};
+    enum err err;
     struct slice name = scalar(key);
     if (slice_is(name, "name"))
         return read_text(walk, value, "applications.name", &application->name);
@@ -131,6 +193,8 @@ static enum err read_member(const struct walk *walk, const yaml_node_t *key, con
         return copy_list(walk, value, "applications.routes", &application->routes);
     if (slice_is(name, "server_clients"))
         return read_flag(walk, value, "applications.server_clients", &application->server_clients);
+    if (read_advice(walk, name, value, advice, &err))
+        return err;
     const char *nearest = config_nearest(name, members, sizeof members / sizeof *members);
     return err_set(walk->error, ERR_CONFIG, "%s: unknown key 'applications.%.60s'%s%s", place_of(walk, key).text,
                    config_copy(walk->config, name), nearest ? "; did you mean " : "", nearest ? nearest : "");
@@ -169,16 +233,18 @@ static enum err read_application(const struct walk *walk, const yaml_node_t *nod
 {
     static const char *const none[] = {NULL};
     struct application application = {.keys = none, .origins = none, .services = none, .routes = none};
+    struct advice advice = {0};
     if (node->type != YAML_MAPPING_NODE)
         return wrong(walk, node, "applications", "a mapping with name, keys and origins");
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = node_at(walk, pair->key);
         if (key->type != YAML_SCALAR_NODE)
             return wrong(walk, key, "applications", "a name");
-        enum err err = read_member(walk, key, node_at(walk, pair->value), &application);
+        enum err err = read_member(walk, key, node_at(walk, pair->value), &application, &advice);
         if (err)
             return err;
     }
+    application.advice = write_advice(walk->config, &advice);
     enum err err = check_application(walk, node, &application);
     if (!err)
         walk->config->applications[walk->config->n_applications++] = application;

@@ -104,33 +104,39 @@ static void write_rejected(struct buf *buf, const struct batch *batch)
         buf_json_int(buf, "rejected_count", (int64_t)batch->n_refused);
 }
 
-/* The usual answer: every event was good. text holds 64 bytes. */
-static struct slice write_accepted(char *text, size_t n_events)
+#define ACCEPTED_BYTES (64 + APPLICATION_ADVICE_BYTES)
+
+/* The usual answer: every event was good. text holds ACCEPTED_BYTES. */
+static struct slice write_accepted(char *text, size_t n_events, struct slice advice)
 {
     char digits[20], *at = digits + sizeof digits;
     do
         *--at = (char)('0' + n_events % 10);
     while (n_events /= 10);
     struct slice number = {at, (size_t)(digits + sizeof digits - at)};
-    const struct slice begin = SLICE("{\"accepted\":"), end = SLICE(",\"rejected\":[]}");
-    memcpy(text, begin.at, begin.len);
-    memcpy(text + begin.len, number.at, number.len);
-    memcpy(text + begin.len + number.len, end.at, end.len);
-    return (struct slice){text, begin.len + number.len + end.len};
+    const struct slice begin = SLICE("{\"accepted\":"), end = SLICE(",\"rejected\":[]");
+    assert(advice.len < APPLICATION_ADVICE_BYTES);
+    struct slice all = put(text, 0, begin.at, begin.len);
+    all = put(text, all.len, number.at, number.len);
+    all = put(text, all.len, end.at, end.len);
+    all = put(text, all.len, advice.at, advice.len);
+    return put(text, all.len, "}", 1);
 }
 
 void answer_accepted(const struct outlet *outlet, const struct batch *batch)
 {
-    char text[64];
+    char text[ACCEPTED_BYTES];
     struct buf body;
+    struct slice advice = slice_of(batch->application->advice ? batch->application->advice : "");
     if (batch->n_refused == 0) {
-        answer_send(outlet, 202, &json_field, 1, write_accepted(text, batch->n_events));
+        answer_send(outlet, 202, &json_field, 1, write_accepted(text, batch->n_events, advice));
         return;
     }
     buf_init(&body, MAX_ANSWER_BYTES);
     buf_char(&body, '{');
     buf_json_int(&body, "accepted", (int64_t)batch->n_events);
     write_rejected(&body, batch);
+    buf_add_slice(&body, advice);
     buf_char(&body, '}');
     assert(!buf_failed(&body));
     answer_send(outlet, 202, &json_field, 1, buf_slice(&body));

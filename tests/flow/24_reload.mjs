@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { beacon, metric, place, post, start, until } from '../lib/seismo.mjs';
 
 let where, seismo, file;
-const configure = (keys, more = '') => writeFileSync(file, `${more}\napplications:\n  - name: shop\n    keys: [${keys}]\n    services: [shop]\n    origins: ["http://shop.test"]\n    server_clients: true\n`);
+const configure = (keys, more = '', own = '') => writeFileSync(file, `${more}\napplications:\n  - name: shop\n    keys: [${keys}]\n    services: [shop]\n    origins: ["http://shop.test"]\n    server_clients: true\n${own}`);
 before(async () => {
   where = place({ environment: { SEISMO_APPLICATIONS: undefined } });
   file = join(where.folder, 'seismo.yaml');
@@ -65,6 +65,19 @@ test('a wrong file changes nothing and is said with its place', async () => {
   assert.equal(await metric(seismo.innerUrl, 'seismo_config_last_reload_successful'), 0);
   assert.equal((await send('next')).status, 403);
   assert.equal((await send('new')).status, 202);
+});
+
+test('what agents are told changes with a reload', async () => {
+  assert.deepEqual((await send('new')).json, { accepted: 1, rejected: [] });
+  configure('new', '', '    rate: 0.25\n    stop: true\n    wait: 30\n');
+  await reload();
+  assert.deepEqual((await send('new')).json, { accepted: 1, rejected: [], rate: 0.25, stop: true, wait: 30 });
+  const mixed = beacon({}, 1);
+  const { json } = await post(seismo.publicUrl, { ...mixed, events: [...mixed.events, { kind: 'click' }] }, { key: 'new' });
+  assert.deepEqual(json, { accepted: 1, rejected: [{ index: mixed.events.length, code: 'SE-1005', field: 'at' }], rate: 0.25, stop: true, wait: 30 });
+  configure('new');
+  await reload();
+  assert.deepEqual((await send('new')).json, { accepted: 1, rejected: [] });
 });
 
 test('limits are taken over, and what needs a restart is named', async () => {

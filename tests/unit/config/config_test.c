@@ -95,6 +95,35 @@ static void applications_are_read(void **state)
     config_free(config);
 }
 
+/* What agents are told, as it stands in every answer. */
+static void advice_is_written_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *advice;
+    } rows[] = {
+        {"", ""},
+        {", rate: 1", ",\"rate\":1"},
+        {", rate: 0", ",\"rate\":0"},
+        {", wait: 0, stop: false", ""},
+        {", wait: 86400, stop: yes, rate: 0.1", ",\"rate\":0.1,\"stop\":true,\"wait\":86400"},
+        {", rate: 2.2250738585072014e-308, stop: true, wait: 86400",
+         ",\"rate\":2.2250738585072014e-308,\"stop\":true,\"wait\":86400"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct config *config;
+        struct err_text text;
+        char yaml[256];
+        size_t n;
+        snprintf(yaml, sizeof yaml, "applications:\n  - {name: a, keys: k, server_clients: true%s}\n", rows[i].yaml);
+        assert_int_equal(load(&config, yaml, NULL, &text), ERR_OK);
+        const char *advice = config_applications(config, &n)->advice;
+        assert_string_equal(advice, rows[i].advice);
+        assert_true(strlen(advice) < APPLICATION_ADVICE_BYTES);
+        config_free(config);
+    }
+}
+
 static void what_is_wrong_is_said_with_its_place(void **state)
 {
     (void)state;
@@ -113,6 +142,16 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {"a: &x {b: *x}\n", "unknown key 'a'"},
         {"applications: {}\n", "applications: expected a list, found a mapping"},
         {"applications:\n- {name: a, keys: [k]}\n", "neither origins nor server_clients"},
+        {"applications:\n- {name: a, keys: [k], rate: 1.1}\n",
+         ":2:30: applications.rate: expected a number from 0 to 1"},
+        {"applications:\n- {name: a, keys: [k], rate: nan}\n", "applications.rate: expected a number from 0 to 1"},
+        {"applications:\n- {name: a, keys: [k], rate: [1]}\n", "applications.rate: expected a number from 0 to 1"},
+        {"applications:\n- {name: a, keys: [k], rate: -0.1}\n", "applications.rate: expected a number from 0 to 1"},
+        {"applications:\n- {name: a, keys: [k], stop: 1}\n", "applications.stop: expected true or false"},
+        {"applications:\n- {name: a, keys: [k], wait: 1.5}\n", "applications.wait: expected whole seconds"},
+        {"applications:\n- {name: a, keys: [k], wait: 30s}\n", "applications.wait: expected whole seconds"},
+        {"applications:\n- {name: a, keys: [k], wait: 86401}\n", "applications.wait: expected whole seconds"},
+        {"applications:\n- {name: a, keys: [k], rat: 1}\n", "did you mean rate"},
         {"slack: {webhook_file: /nonexistent}\n", "/nonexistent: No such file"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -150,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_problem_is_told_in_one_printable_line),
         cmocka_unit_test(a_file_without_an_end_is_read_to_the_maximum),
         cmocka_unit_test(applications_are_read),
+        cmocka_unit_test(advice_is_written_out),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(secrets_are_never_printed),
     };

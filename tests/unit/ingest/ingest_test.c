@@ -86,11 +86,12 @@ static bool ready(void *ctx)
 
 static const char *const shop_keys[] = {"demo", "demo+2", NULL};
 static const char *const shop_origins[] = {"https://shop.example", "https://*.shop.example", NULL};
+#define ADVICE ",\"rate\":2.2250738585072014e-308,\"stop\":true,\"wait\":86400"
 static const char *const back_keys[] = {"server", NULL}, *const any_keys[] = {"any", NULL};
 static const char *const no_origins[] = {NULL}, *const any_origins[] = {"*", NULL};
 static const struct application applications[] = {
     {.name = "shop", .keys = shop_keys, .origins = shop_origins},
-    {.name = "back", .keys = back_keys, .origins = no_origins, .server_clients = true},
+    {.name = "back", .keys = back_keys, .origins = no_origins, .server_clients = true, .advice = ADVICE},
     {.name = "open", .keys = any_keys, .origins = any_origins},
 };
 
@@ -165,6 +166,7 @@ static const char *essence(const struct answer *answer)
     "POST /in/v1" query " HTTP/1.1\r\nHost: h\r\n" fields "Content-Length: " body_length "\r\n\r\n" body
 #define FROM_SHOP "Origin: https://shop.example\r\n"
 #define SHOP CORS_HEAD("https://shop.example")
+#define TOLD "{\"accepted\":2,\"rejected\":[]" ADVICE "}"
 #define ACCEPTED "{\"accepted\":2,\"rejected\":[]}"
 
 static const struct {
@@ -179,9 +181,9 @@ static const struct {
     {POST("?k=demo", FROM_SHOP "Content-Encoding: identity\r\n", "2", "{}"),
      "202\n" REFUSAL_HEAD SHOP VARY "\n" ACCEPTED},
     {POST("?k=any", "Origin: null\r\n", "2", "{}"), "202\n" REFUSAL_HEAD CORS_HEAD("null") VARY "\n" ACCEPTED},
-    {POST("?k=server", "", "2", "{}"), "202\n" REFUSAL_HEAD VARY "\n" ACCEPTED},
+    {POST("?k=server", "", "2", "{}"), "202\n" REFUSAL_HEAD VARY "\n" TOLD},
     {"POST /in/v1?k=server HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-     "202\n" REFUSAL_HEAD VARY "\n" ACCEPTED},
+     "202\n" REFUSAL_HEAD VARY "\n" TOLD},
     /* key and origin */
     {POST("", FROM_SHOP, "2", "{}"), "401\n" REFUSAL_HEAD SHOP VARY "\n" REFUSAL("1201", "the request carries no key")},
     {POST("?k=", FROM_SHOP, "2", "{}"),
@@ -357,6 +359,21 @@ static void test_gzip(void **state)
 }
 
 static const char *beacon = POST("?k=demo", FROM_SHOP, "2", "{}");
+
+/* The longest advice beside the longest count, and beside refused events. */
+static void test_agents_are_told_what_the_application_says(void **state)
+{
+    (void)state;
+    const char *server = POST("?k=server", "", "2", "{}");
+    fake.n_events = 1000;
+    assert_string_equal(talk(port, server).body, "{\"accepted\":1000,\"rejected\":[]" ADVICE "}");
+    fake.n_refused = 1;
+    fake.refused[0] = (struct refusal){3, ERR_FIELD_MISSING, "at"};
+    assert_string_equal(talk(port, server).body,
+                        "{\"accepted\":1000,\"rejected\":[{\"index\":3,\"code\":\"SE-1005\",\"field\":\"at\"}]" ADVICE
+                        "}");
+    assert_null(strstr(talk(port, beacon).body, "rate"));
+}
 
 static void test_refused_events_are_listed(void **state)
 {
@@ -661,6 +678,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_batch_holds_what_the_pipeline_needs, start, stop),
         cmocka_unit_test_setup_teardown(test_gzip, start, stop),
         cmocka_unit_test_setup_teardown(test_refused_events_are_listed, start, stop),
+        cmocka_unit_test_setup_teardown(test_agents_are_told_what_the_application_says, start, stop),
         cmocka_unit_test_setup_teardown(test_many_refused_events_are_counted, start, stop),
         cmocka_unit_test_setup_teardown(test_verdicts_of_the_sink, start, stop),
         cmocka_unit_test_setup_teardown(test_retry_after_is_spread, start, stop),
