@@ -77,12 +77,16 @@ static const struct wire_field wire_envelope[WIRE_ENVELOPE_FIELDS] = {
 #define WIRE_ENVELOPE_dropped 12
 #define WIRE_ENVELOPE_labels 13
 #define WIRE_ENVELOPE_events 14
+/* Bits of those that must be there. */
+#define WIRE_ENVELOPE_REQUIRED UINT64_C(0x40a6)
 
 #define WIRE_USER_FIELDS 1
 static const struct wire_field wire_user[WIRE_USER_FIELDS] = {
     {"id", 2, WIRE_STRING, WIRE_SLICE, offsetof(struct envelope, user), 0, NULL, 0, 128, 0.0, 0.0, false, false, "user.id"},
 };
 #define WIRE_USER_id 0
+/* Bits of those that must be there. */
+#define WIRE_USER_REQUIRED UINT64_C(0x0)
 
 #define WIRE_AGENT_FIELDS 2
 static const struct wire_field wire_agent[WIRE_AGENT_FIELDS] = {
@@ -91,6 +95,8 @@ static const struct wire_field wire_agent[WIRE_AGENT_FIELDS] = {
 };
 #define WIRE_AGENT_name 0
 #define WIRE_AGENT_version 1
+/* Bits of those that must be there. */
+#define WIRE_AGENT_REQUIRED UINT64_C(0x0)
 
 /* Every member name that an event of some kind may have. */
 enum wire_name {
@@ -118,16 +124,16 @@ static const struct slice wire_names[WIRE_NAMES] = {
 /* Length, first, middle ([length / 2]) and last character of a name to its place in wire_names, plus one; 0 is none.
  * Compare the name then. */
 #define WIRE_HASH(length, first, middle, last) \
-    ((uint8_t)((length) * 3u + (first) * 234u + (middle) * 3u + (last)))
+    ((uint8_t)((length) * 1u + (first) * 39u + (middle) * 2u + (last)))
 static const uint8_t wire_lookup[256] = {
-    0, 0, 18, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 7, 0, 10, 0, 0, 22, 0, 0, 13, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 11, 52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 47, 0,
-    0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 9, 16, 0, 0, 48, 0, 19, 12, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0, 35, 0, 0,
-    27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38, 0, 0, 0, 0, 17, 34, 0, 30, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0,
-    2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23,
-    0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0, 45, 0, 0, 0, 0, 46, 0, 0, 0, 0, 0, 0, 0, 0, 0, 31, 0, 5, 0, 0,
-    0, 0, 21, 39, 0, 0, 0, 0, 0, 29, 0, 0, 0, 0, 50, 0, 0, 24, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 51, 0, 0, 49,
-    0, 28, 0, 0, 0, 0, 0, 0, 37, 26, 0, 32, 0, 0, 44, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 20,
+    0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 2, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 36, 0, 0, 4,
+    0, 46, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 21, 0, 17, 0, 0, 0, 0, 0, 0, 0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 52, 47, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 48, 35, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 11, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 37, 16, 26,
+    43, 44, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 31, 0, 34, 0, 0, 7, 0, 10, 42,
+    0, 0, 0, 13, 28, 24, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 51, 49, 0, 0, 32, 19, 0, 0, 23, 18, 0, 0, 0, 0, 41, 0,
+    0, 0, 0, 0, 0, 0, 20, 0, 38, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 39, 29, 0, 0, 0, 0, 0, 0, 8, 0, 6, 0,
 };
 
 static const struct wire_field wire_fields[] = {

@@ -89,7 +89,7 @@ static inline bool read_number(struct cursor *cursor, const uint32_t *at, const 
 {
     const char *start = cursor->text + at[0], *end = cursor->text + at[1];
     struct member member = {.type = MEMBER_NUMBER};
-    if ((field->type != WIRE_NUMBER && field->type != WIRE_INTEGER) || *start < '0' || *start > '9' ||
+    if (field->type - (unsigned)WIRE_NUMBER > WIRE_INTEGER - WIRE_NUMBER || *start < '0' || *start > '9' ||
         !cursor_short_number(start, end, &member.number) || field_check_number(field, member.number))
         return false;
     if (field->store == WIRE_DOUBLE)

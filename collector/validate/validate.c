@@ -333,9 +333,9 @@ static bool service_is_allowed(const struct application *application, struct sli
 
 static enum err check_envelope(struct decoding *d)
 {
-    for (size_t i = 0; i < WIRE_ENVELOPE_FIELDS; i++)
-        if (wire_envelope[i].required && !(d->seen >> i & 1))
-            cursor_blame(&d->cursor, ERR_FIELD_MISSING, slice_of(wire_envelope[i].name));
+    uint64_t missing = WIRE_ENVELOPE_REQUIRED & ~d->seen;
+    if (missing)
+        cursor_blame(&d->cursor, ERR_FIELD_MISSING, slice_of(wire_envelope[__builtin_ctzll(missing)].name));
     if (d->cursor.fault.why) {
         char name[32];
         write_field_name(d->cursor.fault.field, name);

@@ -64,10 +64,11 @@ function mapRow(field, struct, slots, patterns) {
 /** Multipliers under which length, first, middle and last character of every name give a place of its own among 256. */
 function findHash(names) {
   for (let a = 1; a < 256; a++)
-    for (let b = 1; b < 256; b++) {
-      const places = names.map((n) => (n.length * a + n.charCodeAt(0) * b + n.charCodeAt(n.length >> 1) * 3 + n.charCodeAt(n.length - 1)) & 255);
-      if (new Set(places).size === names.length) return { a, b, places };
-    }
+    for (const c of [3, 5, 9, 2, 4, 8]) // one instruction each
+      for (let b = 1; b < 256; b++) {
+        const places = names.map((n) => (n.length * a + n.charCodeAt(0) * b + n.charCodeAt(n.length >> 1) * c + n.charCodeAt(n.length - 1)) & 255);
+        if (new Set(places).size === names.length) return { a, b, c, places };
+      }
   throw new Error("no hash tells the names apart; widen the table");
 }
 
@@ -152,6 +153,8 @@ static const struct wire_field wire_${name}[WIRE_${name.toUpperCase()}_FIELDS] =
 ${list.map((f) => `    ${row(f, struct, slots)},`).join("\n")}
 };
 ${list.map((f, i) => `#define WIRE_${name.toUpperCase()}_${f.name} ${i}`).join("\n")}
+/* Bits of those that must be there. */
+#define WIRE_${name.toUpperCase()}_REQUIRED UINT64_C(0x${list.reduce((bits, f, i) => bits | (f.required ? 1n << BigInt(i) : 0n), 0n).toString(16)})
 `).join("\n")}
 /* Every member name that an event of some kind may have. */
 enum wire_name {
@@ -165,7 +168,7 @@ ${rows(names.map((n) => `{${text(n)}, ${n.length}}`), 6)}
 /* Length, first, middle ([length / 2]) and last character of a name to its place in wire_names, plus one; 0 is none.
  * Compare the name then. */
 #define WIRE_HASH(length, first, middle, last) \\
-    ((uint8_t)((length) * ${hash.a}u + (first) * ${hash.b}u + (middle) * 3u + (last)))
+    ((uint8_t)((length) * ${hash.a}u + (first) * ${hash.b}u + (middle) * ${hash.c}u + (last)))
 static const uint8_t wire_lookup[256] = {
 ${rows(lookup, 32)}
 };
