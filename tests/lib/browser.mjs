@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { root, until } from './seismo.mjs';
 
-export const openBrowser = () => chromium.launch({
+export const openBrowser = (more) => chromium.launch({
   executablePath: process.env.SEISMO_CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  ...more,
 });
 
 // { url, stop() }: demo/server.mjs on a free port, its tag pointing at the collector.
