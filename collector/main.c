@@ -311,6 +311,7 @@ static void start_watch(struct seismo *seismo)
                    .clock = config_real(c, SETTING_WATCH_CLOCK_SHARE),
                    .min_events = config_int(c, SETTING_WATCH_MIN_EVENTS)},
         .interval_ms = WATCH_LOOK_MS,
+        .spool_max_bytes = config_int(c, SETTING_BUS_MAX_FILE_BYTES),
         .host = host,
         .instance = seismo->instance,
         .is_away = seismo->store ? store_takes_nothing : NULL,

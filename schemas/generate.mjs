@@ -11,6 +11,7 @@ import { writeAgentPage } from "./generate/agent.mjs";
 import { writeSettings, writeWire } from "./generate/c.mjs";
 import { writeBash, writeCommandTable, writeFish, writeZsh } from "./generate/commands.mjs";
 import { findClashes, findFaults, listGroups } from "./generate/fields.mjs";
+import { writeGrafana } from "./generate/grafana.mjs";
 import { writeKibana } from "./generate/kibana.mjs";
 import { writeConfigPage, writeProgramPage } from "./generate/man.mjs";
 import { writeReference } from "./generate/markdown.mjs";
@@ -43,6 +44,7 @@ function outputs() {
     ["js-agent/src/wire_gen.ts", writeTypes(schemas.beacon)],
     ...NAMES.map((name) => [`docs/reference/${name}.md`, writeReference(name, schemas[name])]),
     ["collector/kibana/objects_gen.ndjson", writeKibana(root)],
+    ["deploy/grafana/seismo.json", writeGrafana(JSON.parse(readFileSync(join(root, "schemas/grafana.json"), "utf8")))],
     ["collector/commands_gen.h", writeCommandTable(commands)],
     ["deploy/completion/seismo.bash", writeBash(commands)],
     ["deploy/completion/_seismo", writeZsh(commands)],

@@ -90,7 +90,11 @@ static void write_value(struct buf *buf, const struct metric *m)
         buf_char(buf, '}');
     }
     buf_char(buf, ' ');
-    buf_int(buf, metric_value(m));
+    int64_t value = metric_value(m);
+    if (m->type == METRIC_COUNTER_MS)
+        buf_printf(buf, "%lld.%03lld", (long long)value / 1000, (long long)value % 1000);
+    else
+        buf_int(buf, value);
     buf_char(buf, '\n');
 }
 
@@ -98,7 +102,7 @@ static void write_family(struct buf *buf, size_t first)
 {
     const char *name = metrics[first]->name;
     buf_printf(buf, "# HELP %s %s\n# TYPE %s %s\n", name, metrics[first]->help, name,
-               metrics[first]->type == METRIC_COUNTER ? "counter" : "gauge");
+               metrics[first]->type == METRIC_GAUGE ? "gauge" : "counter");
     for (size_t i = first; i < n_metrics; i++)
         if (strcmp(metrics[i]->name, name) == 0)
             write_value(buf, metrics[i]);

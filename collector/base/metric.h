@@ -12,7 +12,7 @@
 
 struct metric;
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_COUNTER_MS /* counted in ms, shown in seconds */ };
 
 /* label and value may be NULL. Names and help are literals; value is copied (at most 100 bytes, escaped). */
 struct metric *metric_get(enum metric_type type, const char *name, const char *label, const char *value,

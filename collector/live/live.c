@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -82,9 +83,23 @@ static void answer(struct live *live, struct serve_request *request, live_answer
     }
 }
 
+/* What only changes when somebody looks. */
+static void measure_process(void)
+{
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    metric_set(metric_get(METRIC_GAUGE, "process_resident_memory_bytes", NULL, NULL, "memory that this process holds"),
+               live_memory_bytes());
+    metric_set(metric_get(METRIC_COUNTER_MS, "process_cpu_seconds_total", NULL, NULL, "processor time of this process"),
+               (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                   (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
+    metric_set(metric_get(METRIC_GAUGE, "seismo_build_info", "version", SEISMO_VERSION, "1, for its label"), 1);
+}
+
 static void reply_metrics(struct serve_request *request)
 {
     struct buf buf;
+    measure_process();
     buf_init(&buf, LIVE_MAX_ANSWER);
     metrics_write(&buf);
     live_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(&buf));

@@ -271,4 +271,6 @@ struct live {
     } names[LIVE_KNOWN_ERRORS]; /* of error codes, by hash; a newer one takes an older one's place */
 };
 
+int64_t live_memory_bytes(void); /* of this process; 0 where the system does not say */
+
 #endif

@@ -93,8 +93,7 @@ static void write_counts(struct buf *buf)
     buf_done(&text);
 }
 
-/* What this process holds in memory; 0 where the system does not say. */
-static int64_t memory_bytes(void)
+int64_t live_memory_bytes(void)
 {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -171,7 +170,7 @@ enum err live_answer_status(struct live *live, const struct live_query *query, s
     buf_json_field(buf, "demo_key", slice_of(options->demo_key));
     buf_json_field(buf, "demo_service", slice_of(options->demo_service));
     write_counts(buf);
-    buf_json_int(buf, "memory_bytes", memory_bytes());
+    buf_json_int(buf, "memory_bytes", live_memory_bytes());
     buf_json_int(buf, "series_max", options->series_max);
     buf_json_field(buf, "bus", slice_of(options->bus ? options->bus : ""));
     buf_json_field(buf, "store", slice_of(options->kind ? options->kind : ""));

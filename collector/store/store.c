@@ -2,6 +2,9 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
+#include "base/metric.h"
+
 /* A third store is a row here. */
 static const struct store_ops *const stores[] = {&store_sqlite_ops, &store_elastic_ops, NULL};
 
@@ -50,7 +53,15 @@ enum err store_write(struct store *store, struct store_item *items, size_t n, co
     assert(n_positions == 0 || group);
     if (n == 0 && n_positions == 0)
         return ERR_OK;
-    return store->ops->write(store, items, n, group, positions, n_positions, reject, ctx);
+    int64_t from_ms = clock_mono_ms();
+    enum err err = store->ops->write(store, items, n, group, positions, n_positions, reject, ctx);
+    METRIC_ADD("seismo_store_writes_total", "times that something was written to the store, whatever it answered", 1);
+    metric_add(
+        metric_get(METRIC_COUNTER_MS, "seismo_store_write_seconds_total", NULL, NULL, "how long these took together"),
+        clock_mono_ms() - from_ms);
+    if (err != ERR_OK)
+        METRIC_ADD("seismo_store_write_failures_total", "those that have to be tried again", 1);
+    return err;
 }
 
 bool store_keeps_positions(struct store *store)

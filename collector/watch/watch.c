@@ -33,8 +33,30 @@ static struct metric *clock_errors(const char *trouble)
                       "events by what is wrong with their time: a skewed device clock (corrected), late, future");
 }
 
+/* A counter that begins to exist when it is 1 has not risen, for who looks at /metrics. So those that rules ask for
+ * (deploy/prometheus) exist from the start, and so does the limit that the spool's size is seen against. */
+static void make_metrics(const struct watch *watch)
+{
+    static const char *const counters[][2] = {
+        {"seismo_bus_lost_total", "records that the bus dropped before they were read"},
+        {"seismo_spool_refused_total", "records of the spool that Kafka will never take; they are lost"},
+        {"seismo_alerts_suppressed_total", "findings that made no alert because too many were firing"},
+        {"seismo_alerts_refused_total", "alerts that the store refused for good"},
+        {"seismo_rollup_late_total", "events that came after their window had closed"},
+        {"seismo_series_evicted_total", "series that gave way to others"},
+        {"seismo_events_accepted_total", "events of beacons answered 202"},
+        {"seismo_store_write_failures_total", "those that have to be tried again"},
+    };
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        metric_get(METRIC_COUNTER, counters[i][0], NULL, NULL, counters[i][1]);
+    metric_set(metric_get(METRIC_GAUGE, "seismo_spool_max_bytes", NULL, NULL,
+                          "size of the spool's file, or of the embedded bus, past which beacons are answered with 503"),
+               watch->options.spool_max_bytes);
+}
+
 static void find_metrics(struct watch *watch)
 {
+    make_metrics(watch);
     for (int i = 0; i < WATCH_CAUSES; i++)
         watch->troubles[i] = metric_get(METRIC_GAUGE, "seismo_trouble", "cause", watch_cause_names[i],
                                         "1 while Seismo says that something is wrong with itself");

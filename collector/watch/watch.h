@@ -33,7 +33,8 @@ struct watch_limits {
 
 struct watch_options {
     struct watch_limits limits;
-    int interval_ms;            /* between looks */
+    int interval_ms; /* between looks */
+    int64_t spool_max_bytes;
     const char *host;           /* said in alerts; borrowed */
     const char *instance;       /* so that each has alerts of its own; NULL: it has no name */
     bool (*is_away)(void *ctx); /* whether the store takes nothing now; NULL: there is no store here */
