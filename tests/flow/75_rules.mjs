@@ -4,9 +4,11 @@
 // an instance with all roles that has just begun; rules do what they are to by promtool; panels have units.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { blocksOf } from '../lib/docs.mjs';
 import { beacon, metric, place, post, root, start, until } from '../lib/seismo.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
@@ -41,6 +43,15 @@ test('every metric that is asked for is there', { timeout: 120000 }, async (t) =
 test('the rules are right, and do what their cases say', () => {
   promtool(['check', 'rules', '--lint=all', 'deploy/prometheus/seismo.rules.yml']);
   promtool(['test', 'rules', 'tests/cases/prometheus/seismo.test.yml']);
+  const folder = mkdtempSync(join(tmpdir(), 'seismo-rules-'));
+  try {
+    const block = blocksOf(join(root, 'docs/operate.md')).find(({ mark }) => mark === 'file: prometheus.yml');
+    writeFileSync(join(folder, 'prometheus.yml'), block.code);
+    writeFileSync(join(folder, 'seismo.rules.yml'), rules);
+    promtool(['check', 'config', join(folder, 'prometheus.yml')]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   const runbooks = [...rules.matchAll(/^ +runbook: (\S+)$/gm)].map(([, path]) => path);
   assert.equal(runbooks.length, [...rules.matchAll(/- alert: /g)].length, 'each alert has its runbook');
   assert.deepEqual(runbooks.filter((path) => !existsSync(join(root, path))), []);

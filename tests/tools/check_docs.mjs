@@ -8,13 +8,13 @@
 //
 // Commands in indented blocks are told: nobody would run them.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blocksOf } from '../lib/docs.mjs';
 import { root } from '../lib/seismo.mjs';
 
-const PAGES = ['README.md', 'docs/live.md', 'docs/deploy.md'];
+const PAGES = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).sort().map((name) => `docs/${name}`)];
 const WITHIN_MS = 60000;
 
 // Ports of our own, since the docs' may be taken here; everything else as the block says.
