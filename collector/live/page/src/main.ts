@@ -1,4 +1,5 @@
 // The live page. One address, one view, one answer to show: the address is read, what it needs is fetched, it is shown.
+import "./first";
 import "uplot/dist/uPlot.min.css";
 import "./live.css";
 import { chooseLanguage, startLanguage, t } from "./i18n/i18n";
@@ -8,7 +9,7 @@ import { getBefore } from "./lib/compare";
 import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
-import { href, kept, query, read, scopeQuery, view, type State } from "./lib/state";
+import { alertsPath, deploysPath, href, kept, overviewPath, query, read, scopeQuery, sessionsPath, STATUS_PATH, view, type State } from "./lib/state";
 import type { Alerts, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert, showSelfAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
@@ -55,7 +56,7 @@ function title(text: string): void {
 
 async function readStatus(): Promise<void> {
   if (Date.now() - statusAt < STATUS_MS) return;
-  status = await get<Status>("/api/status");
+  status = await get<Status>(STATUS_PATH);
   statusAt = Date.now();
 }
 
@@ -63,9 +64,10 @@ async function readStatus(): Promise<void> {
 let marks: Promise<void> = Promise.resolve();
 const readAround = () => Promise.all([readStatus(), marks]);
 
-async function readSessions(of: string): Promise<void> {
+async function readSessions(asked: State): Promise<void> {
+  const of = scopeQuery(asked);
   if (sessionsFor === of && Date.now() - sessionsAt < SESSIONS_MS) return;
-  sessions = await get<Sessions>(`/api/sessions?${of}&limit=24`);
+  sessions = await get<Sessions>(sessionsPath(asked));
   sessionsAt = Date.now();
   sessionsFor = of;
 }
@@ -97,7 +99,7 @@ function tell(alerts: Alerts): void {
 
 async function refreshOverview(asked: State): Promise<void> {
   const of = scopeQuery(asked);
-  const [overview] = await Promise.all([get<Overview>(`/api/overview?${of}`), readSessions(of), readAround()]);
+  const [overview] = await Promise.all([get<Overview>(overviewPath(asked)), readSessions(asked), readAround()]);
   if (asked !== state || !alertsNow) return;
   const alerts = { ...alertsNow, rows: alertsNow.rows.slice(0, 10) };
   const [before, clicksBefore] = asked.compare ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview)]) : [null, null];
@@ -151,7 +153,7 @@ async function refreshError(asked: State): Promise<void> {
 
 /* Known before anything is drawn: marks belong to every chart. */
 async function readMarks(asked: State): Promise<void> {
-  const [marked, alerts] = await Promise.all([get<Deploys>(`/api/deploys?${scopeQuery(asked)}&limit=200`), get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=50`)]);
+  const [marked, alerts] = await Promise.all([get<Deploys>(deploysPath(asked)), get<Alerts>(alertsPath(asked))]);
   if (asked !== state) return;
   deploys = marked;
   alertsNow = alerts;

@@ -12,9 +12,14 @@ export type Values = Record<string, string | number>;
 const KEPT_AS = "seismo.language";
 
 let now = "en";
-let plurals = new Intl.PluralRules(now);
-let whole = new Intl.NumberFormat(now, { maximumFractionDigits: 0 });
-let compact = new Intl.NumberFormat(now, { notation: "compact", maximumSignificantDigits: 3 });
+/* The browser's formatters of the language, by what they are for: to make one takes longer than hundreds of uses. */
+const made = new Map<string, unknown>();
+
+/** The formatter of that name, which `make` makes when the language needs it for the first time. */
+export function formatter<T>(name: string, make: (language: string, dates: string) => T): T {
+  if (!made.has(name)) made.set(name, make(now, dateLocale()));
+  return made.get(name) as T;
+}
 
 function known(name: string | null | undefined): string | undefined {
   const short = (name ?? "").toLowerCase().split(/[-_]/)[0];
@@ -28,9 +33,7 @@ export function chosenLanguage(search: string, kept: string | null, wanted: read
 
 function use(name: string): void {
   now = name;
-  plurals = new Intl.PluralRules(now);
-  whole = new Intl.NumberFormat(now, { maximumFractionDigits: 0 });
-  compact = new Intl.NumberFormat(now, { notation: "compact", maximumSignificantDigits: 3 });
+  made.clear();
   if (typeof document !== "undefined") document.documentElement.lang = now;
 }
 
@@ -51,17 +54,18 @@ export function dateLocale(): string { return LANGUAGES[now].dates; }
 
 /* A count as the language writes it. */
 export function count(n: number): string {
-  return n < 100000 ? whole.format(n) : compact.format(n);
+  return n < 100000 ? formatter("whole", (name) => new Intl.NumberFormat(name, { maximumFractionDigits: 0 })).format(n)
+    : formatter("compact", (name) => new Intl.NumberFormat(name, { notation: "compact", maximumSignificantDigits: 3 })).format(n);
 }
 
 /* A number with a given number of digits behind its point or comma. */
 export function decimals(n: number, least: number, most = least): string {
-  return n.toLocaleString(now, { minimumFractionDigits: least, maximumFractionDigits: most });
+  return formatter(`${least} to ${most}`, (name) => new Intl.NumberFormat(name, { minimumFractionDigits: least, maximumFractionDigits: most })).format(n);
 }
 
 /* "a, b and c" */
 export function list(parts: string[]): string {
-  return new Intl.ListFormat(dateLocale(), { type: "conjunction" }).format(parts);
+  return formatter("list", (_, dates) => new Intl.ListFormat(dates, { type: "conjunction" })).format(parts);
 }
 
 export function mark<Key extends string>(key: Key): Key { return key; }
@@ -70,7 +74,7 @@ function textOf(key: string, n: unknown): string {
   const texts = LANGUAGES[now].texts;
   const text = Object.prototype.hasOwnProperty.call(texts, key) ? texts[key] : key;
   if (typeof text === "string") return text;
-  return (typeof n === "number" ? text[plurals.select(n)] : undefined) ?? text.other;
+  return (typeof n === "number" ? text[formatter("plurals", (name) => new Intl.PluralRules(name)).select(n)] : undefined) ?? text.other;
 }
 
 /* A value's braces are not looked at: what a page calls itself stays as it is. */

@@ -19,8 +19,25 @@ export class ApiError extends Error {
   constructor(readonly status: number, readonly code: string, message: string) { super(message); }
 }
 
+const AHEAD_MS = 3000;
+const ahead = new Map<string, Promise<Response>>();
+
+const send = (path: string, init: RequestInit): Promise<Response> => fetch(path, { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(20000), ...init });
+
+/** Asks for what `get` is about to be asked for; what it is not is forgotten soon. */
+export function askAhead(paths: string[]): void {
+  for (const path of paths) {
+    const answer = send(path, {});
+    answer.catch(() => {}); // who asks for it hears of it
+    ahead.set(path, answer);
+  }
+  setTimeout(() => ahead.clear(), AHEAD_MS);
+}
+
 async function ask<T>(path: string, init: RequestInit): Promise<T> {
-  const answer = await fetch(path, { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(20000), ...init });
+  const early = init.method ? undefined : ahead.get(path);
+  if (early) ahead.delete(path);
+  const answer = await (early ?? send(path, init));
   const body = (await answer.json().catch(() => ({}))) as { code?: string; error?: string };
   if (!answer.ok) throw new ApiError(answer.status, body.code ?? "", inWords(answer.status, body.code ?? "", body.error));
   return body as T;

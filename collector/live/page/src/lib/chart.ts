@@ -74,11 +74,20 @@ function drawMarks(chart: uPlot): void {
 let tables = false;
 export function asTables(on: boolean): void { tables = on; }
 const dark = matchMedia("(prefers-color-scheme: dark)");
-dark.addEventListener("change", () => { for (const holder of holders) { holder.shape = ""; if (holder.last) draw(holder, holder.last); } });
+dark.addEventListener("change", () => { colors.clear(); for (const holder of holders) { holder.shape = ""; if (holder.last) draw(holder, holder.last); } });
 
+/* The style sheet's, read once for each theme: to ask the browser makes it work out the style of the whole page. */
+const colors = new Map<string, string>();
 function color(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  let found = colors.get(name);
+  if (found === undefined) {
+    found = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    if (found) colors.set(name, found);
+  }
+  return found;
 }
+
+const family = (): string => (colors.get("font") ?? colors.set("font", getComputedStyle(document.body).fontFamily).get("font"))!;
 
 function value(unit: ChartData["unit"], n: number | null | undefined): string {
   if (n === null || n === undefined) return "–";
@@ -184,11 +193,11 @@ function alone(values: (number | null | undefined)[]): number[] {
   return values.map((_, i) => i).filter((i) => !none(i) && none(i - 1) && none(i + 1));
 }
 
-function options(holder: Holder, data: ChartData): uPlot.Options {
+function options(holder: Holder, data: ChartData, width: number): uPlot.Options {
   const muted = color("--muted"), grid = { stroke: color("--line"), width: 1 };
-  const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const font = `11px ${family()}`;
   return {
-    width: Math.max(100, holder.clientWidth),
+    width: Math.max(100, width),
     height: data.height,
     legend: { show: false },
     padding: [6, RIGHT, data.axis ? 0 : 4, 0],
@@ -252,7 +261,14 @@ function drawTable(holder: Holder, data: ChartData): void {
   holder.firstElementChild!.scrollTop = scrolled;
 }
 
-export function draw(holder: Holder, data: ChartData): void {
+/* Several at once: their widths are read before any of them changes the page, which is laid out once then. */
+export function drawAll(root: Element, charts: Record<string, ChartData>): void {
+  const holders = Object.entries(charts).map(([name, data]) => ({ holder: root.querySelector<Holder>(`[data-chart=${name}]`), data }));
+  const widths = holders.map(({ holder }) => (holder?.chart ? 0 : holder?.clientWidth));
+  holders.forEach(({ holder, data }, i) => holder && draw(holder, data, widths[i] || undefined));
+}
+
+export function draw(holder: Holder, data: ChartData, width?: number): void {
   holder.last = data;
   if (tables) { drawTable(holder, data); return; }
   if (!holder.chart) holder.replaceChildren();
@@ -266,7 +282,7 @@ export function draw(holder: Holder, data: ChartData): void {
   holder.chart?.destroy();
   holder.shape = shapeOf(data);
   holder.style.setProperty("height", `${data.height}px`);
-  holder.chart = new uPlot(options(holder, data), columns, holder);
+  holder.chart = new uPlot(options(holder, data, width ?? holder.clientWidth), columns, holder);
   if (!holders.has(holder)) {
     holders.add(holder);
     new ResizeObserver(() => {

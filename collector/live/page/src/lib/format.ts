@@ -1,5 +1,5 @@
 // Numbers and times as people read them, in the page's language. Times are the reader's own; the title of a time tells it in UTC.
-import { count, dateLocale, decimals, t } from "../i18n/i18n";
+import { count, decimals, formatter, t } from "../i18n/i18n";
 import { h } from "./dom";
 
 export { count };
@@ -34,19 +34,23 @@ export function vital(name: string, value: number | null): string {
   return name === "CLS" ? decimals(value, value < 0.1 ? 3 : 2) : duration(value);
 }
 
+function written(ms: number, name: string, options: Intl.DateTimeFormatOptions): string {
+  return Number.isFinite(ms) ? formatter(name, (_, dates) => new Intl.DateTimeFormat(dates, options)).format(ms) : "–";
+}
+
 export function clock(ms: number, seconds = true): string {
-  return new Date(ms).toLocaleTimeString(dateLocale(), { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
+  return written(ms, seconds ? "clock with seconds" : "clock", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 export function dateTime(ms: number): string {
   const date = new Date(ms);
-  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString(dateLocale(), { day: "numeric", month: "short" })} `;
+  const day = date.toDateString() === new Date().toDateString() ? "" : `${written(ms, "day", { day: "numeric", month: "short" })} `;
   return day + clock(ms, false);
 }
 
 // Sun, 22 Nov, 20:15:03
 export function dayAndClock(ms: number): string {
-  return `${new Date(ms).toLocaleDateString(dateLocale(), { weekday: "short", day: "numeric", month: "short" })}, ${clock(ms)}`;
+  return `${written(ms, "weekday", { weekday: "short", day: "numeric", month: "short" })}, ${clock(ms)}`;
 }
 
 export function ago(ms: number, now: number): string {

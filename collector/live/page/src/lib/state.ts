@@ -67,3 +67,10 @@ export function scopeQuery(state: State, extra: State & { limit?: string } = {})
   for (const [name, value] of Object.entries(all)) if (value) wanted.set(name, value);
   return wanted.toString();
 }
+
+/* What is asked for in more than one place. */
+export const STATUS_PATH = "/api/status";
+export const overviewPath = (state: State): string => `/api/overview?${scopeQuery(state)}`;
+export const sessionsPath = (state: State): string => `/api/sessions?${scopeQuery(state)}&limit=24`;
+export const deploysPath = (state: State): string => `/api/deploys?${scopeQuery(state)}&limit=200`;
+export const alertsPath = (state: State): string => `/api/alerts?${scopeQuery(state)}&limit=50`;

@@ -1,6 +1,6 @@
 // The first screen: what is wrong, how it feels, how much there is, and where.
 import { rich, t } from "../i18n/i18n";
-import { draw, joined, type ChartData, type Line } from "../lib/chart";
+import { drawAll, joined, type ChartData, type Line } from "../lib/chart";
 import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, duration, share, span, time, vital } from "../lib/format";
@@ -134,10 +134,7 @@ function drawTraffic(root: Element, overview: Overview, factor: number, before: 
     calls: { ...common, height: 74, axis: false, lines: [{ name: t("Calls"), color: "--c-calls", kind: "bar", values: values("calls") }, { name: t("of them failed"), color: "--c-errors", kind: "bar", values: values("failed") }, ...lineBefore(before, "calls", factor, times.length)], label: t("API calls over time: {all} in all, {failed} failed", { all: totals.calls, failed: totals.failed_calls }) },
     errors: { ...common, height: 72, axis: true, lines: [{ name: t("Errors"), color: "--c-errors", kind: "bar", values: values("errors") }, ...lineBefore(before, "errors", factor, times.length)], label: t("Errors over time: {all} in all", { all: totals.errors }) },
   };
-  for (const [name, data] of Object.entries(charts)) {
-    const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);
-    if (holder) draw(holder, data);
-  }
+  drawAll(root, charts);
 }
 
 /* Those that stand on the charts, in words. */
