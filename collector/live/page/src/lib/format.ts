@@ -39,7 +39,7 @@ function written(ms: number, name: string, options: Intl.DateTimeFormatOptions):
 }
 
 export function clock(ms: number, seconds = true): string {
-  return written(ms, seconds ? "clock with seconds" : "clock", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
+  return written(ms, seconds ? "clock-seconds" : "clock", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 export function dateTime(ms: number): string {
