@@ -93,6 +93,7 @@ async function placeOrder(call, button, result) {
   try {
     const items = cartLines().map(({ product, quantity }) => ({ product: product.id, quantity }));
     const { order } = await call("POST", "/api/checkout", { items });
+    window.seismo?.("event", "purchase", { value: cartTotal() || 89, currency: "EUR", items: items.length || 1 });
     result.textContent = `Order ${order} is placed. It took ${Math.round(performance.now() - began)} ms.`;
     emptyCart();
   } catch {

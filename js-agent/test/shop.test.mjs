@@ -31,6 +31,8 @@ test("a visitor's journey through the shop", async () => {
   await page.click("#checkout");
   const fast = await eventOf(stage, (one) => one.url === "/api/checkout");
   assert.ok(fast.duration >= 40 && fast.duration < 1000 && fast.page === "/checkout", JSON.stringify(fast));
+  const bought = await eventOf(stage, (one) => one.kind === "event");
+  assert.deepEqual([bought.name, bought.page, bought.value, bought.props], ["purchase", "/checkout", 89, { currency: "EUR", items: 1 }]);
   await page.check("#slow-switch");
   await eventOf(stage, (one) => one.url === "/api/admin/slow" && one.method === "POST");
   await page.click("#checkout");

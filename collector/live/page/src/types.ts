@@ -48,13 +48,14 @@ export interface Moment {
   at: string; kind: string; session?: string; view?: string; page?: string; path?: string; title?: string; route?: string; url?: string; ms?: number;
   method?: string; status?: number; outcome?: string; bytes?: number; trace?: string; from?: string; name?: string; role?: string;
   selector?: string; times?: number; flags?: string | string[]; code?: string; type?: string; message?: string; stack?: string; resolved?: string; source?: string;
-  vital?: string; value?: number; rating?: string; original?: string; navigation?: string;
+  vital?: string; value?: number; rating?: string; original?: string; navigation?: string; target?: string;
+  event?: string; worth?: number; props?: Record<string, string | number | boolean>; mark?: string; measure?: string; parts?: Record<string, string | number>;
 }
 export interface Timeline {
   rows: Moment[]; more: boolean;
   about: {
     id?: string; user?: string; application?: string; service?: string; version?: string; environment?: string;
-    browser?: string; browser_version?: string; os?: string; device?: string; country?: string;
+    browser?: string; browser_version?: string; os?: string; device?: string; country?: string; labels?: Record<string, string>;
   };
 }
 

@@ -8,9 +8,9 @@ import type { Moment, Rating, Timeline } from "../types";
 import { chip, link, RATING_WORDS } from "./parts";
 
 // Without a prototype: a kind may be called "constructor".
-const KIND_WORDS: Record<string, string> = Object.assign(Object.create(null) as object, { page: mark("page loads"), route: mark("route changes"), api: mark("calls"), click: mark("clicks"), error: mark("errors"), vital: mark("vitals") });
+const KIND_WORDS: Record<string, string> = Object.assign(Object.create(null) as object, { page: mark("page loads"), route: mark("route changes"), api: mark("calls"), click: mark("clicks"), error: mark("errors"), vital: mark("vitals"), event: mark("business events"), mark: mark("marks"), measure: mark("measures") });
 
-const KIND_WORD: Record<string, string> = Object.assign(Object.create(null) as object, { page: mark("page load"), route: mark("route change"), api: mark("call"), click: mark("click"), error: mark("error"), vital: mark("vital") });
+const KIND_WORD: Record<string, string> = Object.assign(Object.create(null) as object, { page: mark("page load"), route: mark("route change"), api: mark("call"), click: mark("click"), error: mark("error"), vital: mark("vital"), event: mark("business event"), mark: mark("mark"), measure: mark("measure") });
 
 function kindWord(kind: string): string {
   return KIND_WORD[kind] ? t(KIND_WORD[kind]) : kind;
@@ -46,6 +46,11 @@ function sentence(rows: Moment[], ofUser: boolean): string {
   return said.join(" ");
 }
 
+/* What pages name themselves. */
+function pairs(members: Record<string, unknown>): string {
+  return Object.entries(members).map(([name, value]) => `${name}: ${String(value)}`).join(" · ");
+}
+
 function what(moment: Moment): [Child, Child] {
   switch (moment.kind) {
     case "page": return [moment.title || moment.route || moment.page || moment.url || t("A page"), moment.url ?? moment.path];
@@ -56,7 +61,10 @@ function what(moment: Moment): [Child, Child] {
     }
     case "click": return [moment.name || moment.selector || t("something"), [moment.role, moment.selector].filter(Boolean).join(" · ")];
     case "error": return [moment.message ?? t("An error"), [moment.type, moment.source].filter(Boolean).join(" · ")];
-    case "vital": return [moment.vital ?? t("A vital"), null];
+    case "vital": return [moment.vital ?? t("A vital"), [moment.target, moment.parts?.resource ?? moment.parts?.script, moment.parts?.invoker].filter(Boolean).join(" · ")];
+    case "event": return [moment.event ?? kindWord(moment.kind), pairs({ ...(moment.worth !== undefined && { [t("Worth")]: decimals(moment.worth, 2) }), ...moment.props })];
+    case "mark":
+    case "measure": return [moment.mark ?? moment.measure ?? kindWord(moment.kind), null];
     default: return [moment.kind, moment.original ?? null];
   }
 }
@@ -76,6 +84,7 @@ function side(state: State, moment: Moment): Child {
 
 function took(moment: Moment, most: number): Child {
   if (moment.kind === "vital") return vital(moment.vital ?? "", moment.value ?? null);
+  if (moment.kind === "mark" && moment.value !== undefined) return h("span", null, duration(moment.value));
   if (moment.ms === undefined) return null;
   return [h("i", { "aria-hidden": "true", css: { width: `${Math.max(2, Math.min(1, moment.ms / most) * 100)}%` } }), h("span", { class: moment.ms >= 1000 ? "slow" : "" }, duration(moment.ms))];
 }
@@ -116,7 +125,7 @@ function about(state: State, { about }: Timeline, ofUser: boolean): HTMLElement 
   const device = about.device && about.device !== "Other" ? about.device : "";
   const words: [string, string | undefined][] = [
     [t("User"), ofUser ? about.user : undefined], [t("Browser"), about.browser && `${about.browser} ${(about.browser_version ?? "").split(".")[0]}`.trim()], [t("System"), [about.os, device].filter(Boolean).join(", ")], [t("Country"), about.country],
-    [t("Service"), about.service], [t("Release"), about.version], [t("Environment"), about.environment], [t("Session"), ofUser ? undefined : about.id],
+    [t("Service"), about.service], [t("Release"), about.version], [t("Environment"), about.environment], [t("Session"), ofUser ? undefined : about.id], [t("Labels"), about.labels && pairs(about.labels)],
   ];
   return h("dl", { class: "about" }, !ofUser && about.user ? h("div", null, h("dt", null, t("User")), h("dd", null, link({ ...kept(state), view: "user", user: about.user }, { class: "name", title: t("Everything that this user went through") }, h("bdi", null, about.user)))) : null, words.filter(([, value]) => value).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, h("bdi", { class: name === t("Session") ? "id" : "" }, value!)))));
 }
