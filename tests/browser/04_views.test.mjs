@@ -29,8 +29,10 @@ async function fill() {
   }
   const click = (name, flags, count) => ({ kind: 'click', at: Date.now() - 1000, page: '/checkout', selector: 'main > button', name, role: 'button', ...(flags && { flags }), ...(count && { count }) });
   const answer = await post(seismo.publicUrl, {
-    id: id('b'), service: 'shop', version: '1.4.2', environment: 'test', session: 'session-of-visitor-2', user: { id: 'user-2' }, sent: Date.now(),
-    events: [click('Pay', 'rage,dead', 5), click('Pay', 'dead'), click('Buy'), click('Buy', undefined, 3), click(hostile, 'error', 2)],
+    id: id('b'), service: 'shop', version: '1.4.2', environment: 'test', session: 'session-of-visitor-2', user: { id: 'user-2' }, labels: { plan: hostile }, sent: Date.now(),
+    events: [{ kind: 'event', at: Date.now() - 900, page: '/checkout', name: hostile, value: 49.9, props: { [hostile]: true, items: 3 } },
+      { kind: 'mark', at: Date.now() - 900, name: 'hero shown', value: 640 }, { kind: 'measure', at: Date.now() - 900, name: 'search', duration: 81 },
+      click('Pay', 'rage,dead', 5), click('Pay', 'dead'), click('Buy'), click('Buy', undefined, 3), click(hostile, 'error', 2)],
   });
   assert.equal(answer.status, 202, JSON.stringify(answer));
 }
@@ -137,6 +139,13 @@ test('clicks that went wrong are counted, and the elements that frustrate most n
   await shown.locator('[data-name=Pay] a').click();
   await page.locator('[data-testid=timeline]').waitFor();
   assert.equal(new URL(page.url()).searchParams.get('id'), 'session-of-visitor-2');
+  const told = await page.locator('[data-testid=timeline] [data-kind=event]').innerText();
+  const asShown = '<img src=x onerror="document.title=1">'; // what turns the direction is not shown
+  for (const words of [`event\n${asShown}`, 'Worth: 49.90 · ', ': true', 'items: 3']) assert.ok(told.includes(words), `${words}: ${told}`);
+  for (const [kind, name, took] of [['mark', 'hero shown', '640 ms'], ['measure', 'search', '81 ms']]) await page.locator(`[data-testid=timeline] [data-kind=${kind}]`, { hasText: name }).filter({ hasText: took }).waitFor();
+  await page.locator('.about', { hasText: `plan: ${asShown}` }).waitFor();
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  await page.screenshot({ path: `${screenshots}/timeline-kinds.png`, fullPage: true });
   await page.context().close();
 });
 
