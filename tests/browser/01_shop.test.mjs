@@ -118,7 +118,7 @@ test('the session\'s timeline tells what this visitor went through', async () =>
   const timeline = live.locator('[data-testid=timeline]');
   await timeline.waitFor();
   await until('its events', () => timeline.locator('[data-kind=click]').count(), { within: 10000 });
-  for (const kind of ['page', 'route', 'api', 'error']) assert.ok((await timeline.locator(`[data-kind=${kind}]`).count()) >= 1, kind);
+  for (const kind of ['page', 'route', 'api', 'error', 'vital', 'event']) assert.ok((await timeline.locator(`[data-kind=${kind}]`).count()) >= 1, kind);
   await live.screenshot({ path: join(screenshots, 'session.png') });
   await live.goto(seismo.innerUrl);
 });
