@@ -8,8 +8,8 @@ import { writeTypes } from "./tools/types.mjs";
 
 const dist = new URL("dist/", import.meta.url);
 await mkdir(dist, { recursive: true });
-for (const [file, entry, format] of [["seismo.js", "src/auto.ts", "iife"], ["seismo.mjs", "src/index.ts", "esm"]]) {
-  const script = await shorten(await join(entry, format));
+for (const [file, entry] of [["seismo.js", "src/auto.ts"], ["seismo.mjs", "src/index.ts"]]) {
+  const script = await shorten(await join(entry, "esm"), file === "seismo.js");
   await writeFile(new URL(file, dist), script);
   console.log(`js-agent/dist/${file} ${Buffer.byteLength(script)} bytes, ${brotliCompressSync(script).length} with brotli`);
 }

@@ -18,7 +18,7 @@ import { configure, settings, text, type Settings } from "./config";
 import { at, now, round, span } from "./lib/clock";
 import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
-import { KEY, REST } from "./lib/session";
+import { KEY, REST, STORES } from "./lib/session";
 import { tell } from "./lib/tell";
 import { early, flush, report, setEnvelope } from "./scene";
 
@@ -57,7 +57,7 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
   consent(yes) {
     if (yes) return startAgent();
     stopAgent();
-    for (const store of [() => localStorage, () => sessionStorage]) for (const key of [KEY, REST]) quietly(() => store().removeItem(key));
+    for (const store of STORES) for (const key of [KEY, REST]) quietly(() => store().removeItem(key));
   },
 };
 

@@ -7,7 +7,7 @@ import { later, listen, quietly, untilEnd } from "./lib/guard";
 import { now } from "./lib/clock";
 import { shareOf } from "./lib/id";
 import { viewNow, type View } from "./lib/place";
-import { openSession } from "./lib/session";
+import { openSession, STORES } from "./lib/session";
 import { tell } from "./lib/tell";
 import { newBatch } from "./send/batch";
 import { newOutside, takeRest } from "./send/outside";
@@ -79,7 +79,7 @@ export function openScene(end: () => void): void {
     sender.exit(take());
   };
 
-  const session = openSession([() => localStorage, () => sessionStorage]);
+  const session = openSession(STORES);
   const batch = newBatch(() => ({ service, version, environment, rate: settings.rate, ...envelope }), () => send());
   const sender = newSender(newOutside(batch.lose, ({ rate, stop }) => {
     settings.rate = rate ?? settings.rate;

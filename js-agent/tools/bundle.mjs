@@ -28,13 +28,43 @@ export async function join(entry, format, more = {}) {
   return outputFiles[0].text;
 }
 
-/** The same, short. */
-export async function shorten(script) {
+const OWN = new URL("order.json", import.meta.url);
+const FUNCTION = /^function (\w+)\([^]*?^}$/gm;
+
+/** The same, short; a script of modules joined as "esm" becomes one function that runs at once. */
+export async function shorten(script, isScript = false) {
+  return name(await inOrder(await compress(script), JSON.parse(await readFile(OWN, "utf8"))), isScript);
+}
+
+/** With as few statements and functions as possible, each function of the outermost scope on lines of its own. */
+export async function compress(script) {
   const { code } = await minify(script, {
     ecma: 2021,
-    toplevel: true,
-    compress: { passes: 8, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
-    mangle: { properties: { regex: await ownMembers() } },
+    module: true,
+    compress: { passes: 4, inline: 1, booleans_as_integers: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
+    mangle: false,
+    format: { beautify: true },
+  });
+  return code;
+}
+
+/** The names of the functions of the outermost scope. */
+export const functionsOf = (script) => Array.from(script.matchAll(FUNCTION), ([, name]) => name);
+
+/** Those functions in the given order, which changes what brotli sees beside each other and nothing else; those that it does not name come last. */
+export function inOrder(script, order) {
+  const place = ({ name }) => order.indexOf(name) >>> 0;
+  const functions = Array.from(script.matchAll(FUNCTION), ([text, name]) => ({ text, name })).sort((a, b) => place(a) - place(b));
+  return [...functions.map(({ text }) => text), script.replace(FUNCTION, "")].join("\n");
+}
+
+/** With short names. */
+export async function name(script, isScript) {
+  const { code } = await minify(isScript ? `(()=>{${script}})()` : script, {
+    ecma: 2021,
+    module: !isScript,
+    compress: false,
+    mangle: { toplevel: true, properties: { regex: await ownMembers() } },
   });
   return `${code}\n`;
 }

@@ -19,5 +19,5 @@ modules.sort((a, b) => b.bytes - a.bytes);
 const row = (bytes, raw, name) => console.log(`${String(bytes).padStart(6)} ${String(raw).padStart(7)}  ${name}`);
 row("brotli", "raw", "module");
 for (const { bytes, code, name } of modules) row(bytes, code.length, name);
-const script = await shorten(await join("src/auto.ts", "iife"));
+const script = await shorten(await join("src/auto.ts", "esm"), true);
 row(size(script), script.length, "the whole");

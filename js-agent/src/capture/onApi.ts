@@ -17,6 +17,8 @@ import { wrap } from "../lib/wrap";
 
 const TIMING_MS = 5000;
 const OPEN_CALLS = 200;
+/* As the browser calls them and as we do. */
+const INITIATORS: Record<string, string> = { __proto__: null!, fetch: "fetch", xmlhttprequest: "xhr" };
 
 type Timing = PerformanceResourceTiming & { responseStatus?: number };
 
@@ -46,7 +48,8 @@ export function onApi(): void {
 
   const seeAll = (entries: PerformanceEntry[]): void => (entries as Timing[]).forEach(guard((timing) => {
     const { initiatorType, startTime, name, responseEnd, responseStatus } = timing;
-    if (initiatorType !== "fetch" && initiatorType !== "xmlhttprequest") return;
+    const initiator = INITIATORS[initiatorType];
+    if (!initiator) return;
     const call = callOf(timing);
     if (call) {
       call.timing = timing;
@@ -54,13 +57,13 @@ export function onApi(): void {
     } else if (startTime < started && !isOurs(name)) {
       report({
         kind: "api", at: at(startTime), url: addressOf(name), status: responseStatus || undefined, duration: span(startTime, responseEnd),
-        initiator: initiatorType.slice(0, 5).replace("xmlht", "xhr"), outcome: outcomeOf(responseStatus), ...phasesOf(timing),
+        initiator, outcome: outcomeOf(responseStatus), ...phasesOf(timing),
       }, viewAt(startTime));
     }
   }));
   const observer = observe("resource", seeAll);
   onFlush(() => {
-    if (observer) seeAll(observer.takeRecords());
+    observer?.seeRest();
     open.filter((call) => call.ended).forEach(finish);
   });
 
@@ -132,15 +135,15 @@ export function onApi(): void {
     if (!call) return;
     if (!isTraced) trace(call, !/^(?:GET|HEAD)$/.test(call.event.method!), (value) => xhr.setRequestHeader("traceparent", value));
     let status = 0;
-    const undo = ["readystatechange", "load", "error", "abort", "timeout"].map((type, i) => listen(xhr, type, () => {
-      if (!i) {
+    const undo = listen(xhr, "readystatechange load error abort timeout", ({ type }) => {
+      if (type === "readystatechange") {
         /* Noted when the headers come: at its end the page may have opened the object again before we are asked. */
         if (xhr.readyState > 1) ({ status } = xhr), noteInPlace(call.href, xhr.responseURL);
         return;
       }
-      undo.forEach((one) => one());
+      undo();
       end(call, status, type === "abort" ? "aborted" : outcomeOf(status) ?? "failure");
-    }));
+    });
   });
 }
 

@@ -10,7 +10,7 @@ import type { ClickEvent } from "../wire";
 import { busy, early, hooks, onFlush, report } from "../scene";
 import { at, now } from "../lib/clock";
 import { responderOf, roleOf, targetOf } from "../lib/dom";
-import { later, listen, mutations, quietly, untilEnd } from "../lib/guard";
+import { later, listen, mutations, quietly } from "../lib/guard";
 import { nameOf } from "../lib/name";
 import { viewNow, type View } from "../lib/place";
 import { selectorOf } from "../lib/selector";
@@ -23,7 +23,7 @@ const LONGEST_MS = 5000;
 const RAGE_CLICKS = 3;
 
 /* Signs that something happened which changes no node of the document. */
-const SIGNS = "scroll submit invalid toggle input change play pause".split(" ");
+const SIGNS = "scroll submit invalid toggle input change play pause";
 const NATIVE = "a[href],area,input:not([type=button]),select,option,textarea,label,video,audio,canvas,object,iframe,:read-write";
 
 interface Held {
@@ -60,11 +60,11 @@ export function onClick(): void {
   };
 
   function watch(root: Node): void {
-    const undo = [mutations([document, root], answer, true), listen(window, "blur", answer), ...SIGNS.map((sign) => listen(document, sign, answer, true))];
-    unwatch = untilEnd(() => {
+    const undo = [mutations([document, root], answer, true), listen(window, "blur", answer), listen(document, SIGNS, answer, true)];
+    unwatch = () => {
       undo.forEach((one) => one());
       unwatch = undefined;
-    });
+    };
   }
 
   function tell(one: Held): void {
@@ -80,9 +80,7 @@ export function onClick(): void {
       isJudged && !answers && !one.works && now() - one.last >= ANSWER_MS - 50 && "dead",
       one.failed && "error",
     ].filter(Boolean).join();
-    if (flags) event.flags = flags;
-    if (times > 1) event.count = times;
-    report(event, one.seen, true);
+    report({ ...event, flags: flags || undefined, count: times > 1 ? times : undefined }, one.seen, true);
   }
 
   function wait(one: Held): void {

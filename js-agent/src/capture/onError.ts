@@ -11,20 +11,18 @@ import { wrap } from "../lib/wrap";
 
 export function onError(): void {
   /* Images and scripts that fail to load raise an event of the same name without a message. */
-  early.error = ({ message, error, filename, lineno, colno, timeStamp }: ErrorEvent) => message !== undefined && reportError("error", error ?? message, filename, lineno, colno, timeStamp);
-  early.unhandledrejection = ({ reason, timeStamp }: PromiseRejectionEvent) => reportError("rejection", reason, null, null, null, timeStamp);
-  for (const type of ["error", "unhandledrejection"]) listen(window, type, early[type]!);
+  early.error = (event: ErrorEvent) => event.message !== undefined && reportError("error", event.error ?? event.message, event);
+  early.unhandledrejection = (event: PromiseRejectionEvent) => reportError("rejection", event.reason, event);
+  listen(window, "error unhandledrejection", (event) => early[event.type]!(event));
   wrap(console, "error", (_self, words) => reportError("console", words.find((word) => word instanceof Error) ?? words.map(wordsFor).join(" ")));
-  listen<SecurityPolicyViolationEvent>(document, "securitypolicyviolation", ({ type, blockedURI, effectiveDirective, sourceFile, lineNumber, columnNumber }) => {
+  listen<SecurityPolicyViolationEvent>(document, "securitypolicyviolation", (event) => {
+    const { type, blockedURI, effectiveDirective } = event;
     if (isOurs(blockedURI)) return tell("csp");
-    reportError("csp", { name: type, message: `${effectiveDirective} blocked ${/:/.test(blockedURI) ? addressOf(blockedURI) : blockedURI}` }, sourceFile, lineNumber, columnNumber);
+    reportError("csp", { name: type, message: `${effectiveDirective} blocked ${/:/.test(blockedURI) ? addressOf(blockedURI) : blockedURI}` }, event);
   });
   quietly(() => {
     const observer = new ReportingObserver(
-      (reports) => reports.forEach(({ type, body }) => {
-        const { message, sourceFile, lineNumber, columnNumber } = body as Partial<Record<string, never>>;
-        reportError("report", { name: type, message }, sourceFile, lineNumber, columnNumber);
-      }),
+      (reports) => reports.forEach(({ type, body }) => reportError("report", { name: type, message: (body as { message?: string }).message }, body as Told)),
       { types: ["deprecation", "intervention"], buffered: true },
     );
     observer.observe();
@@ -32,23 +30,26 @@ export function onError(): void {
   });
 }
 
+/* Where and when, as events, violations and reports of the browser call it. */
+type Told = { filename?: string; sourceFile?: string | null; lineno?: number; lineNumber?: number | null; colno?: number; columnNumber?: number | null; timeStamp?: number };
+
 let told: WeakSet<object> | undefined;
 
 /** Reports whatever was thrown, an object once (frameworks write what they catch to the console as well), with the browser's word on the place. */
-export function reportError(source: string, thrown: unknown, file?: string | null, line?: number | null, column?: number | null, time?: number): void {
+export function reportError(source: string, thrown: unknown, { filename, sourceFile = filename, lineno, lineNumber = lineno, colno, columnNumber = colno, timeStamp }: Told = {}): void {
   told ??= new WeakSet();
   if (told.has(Object(thrown))) return;
   told.add(Object(thrown));
   const { name, message, stack } = Object(thrown) as Partial<Record<"name" | "message" | "stack", unknown>>;
   const trace = typeof stack === "string" ? scrubText(stack, 16384) : undefined;
   /* The first frame, as Chromium ("at f (url:1:2)") and the others ("f@url:1:2") write it. */
-  const frame = line ? [0, file, line, column] : /(?:\(|@|at )((?:https?|file):[^\s()]+?):(\d+):(\d+)/.exec(trace!) ?? [];
+  const frame = lineNumber ? [0, sourceFile, lineNumber, columnNumber] : /(?:\(|@|at )((?:https?|file):[^\s()]+?):(\d+):(\d+)/.exec(trace!) ?? [];
   const type = typeof name === "string" && name ? scrubText(name, 128) : undefined;
   const words = scrubText(typeof message === "string" ? message : wordsFor(thrown), 2048);
   hooks.failed(now());
   report({
     kind: "error",
-    at: at(time),
+    at: at(timeStamp),
     type,
     message: words,
     stack: trace,

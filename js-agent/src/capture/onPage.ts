@@ -3,12 +3,10 @@
 
 import type { PageEvent } from "../wire";
 import { onFlush, report } from "../scene";
-import { at, phasesOf, span } from "../lib/clock";
+import { at, navigationEntry, phasesOf, span, type Navigation } from "../lib/clock";
 import { afterLoad, listen } from "../lib/guard";
 import { enterView, titleNow, viewAt, viewNow } from "../lib/place";
 import { scrubUrl } from "../lib/scrub";
-
-type Entry = PerformanceNavigationTiming & { activationStart?: number };
 
 export function onPage(): void {
   let told = false;
@@ -33,13 +31,12 @@ function addresses(): Pick<PageEvent, "url" | "title" | "referrer"> {
 }
 
 function loadEvent(): PageEvent {
-  const entry = performance.getEntriesByType?.("navigation")[0] as Entry | undefined;
-  const start = entry?.activationStart ?? 0;
-  const event: PageEvent = { kind: "page", at: at(start), ...addresses() };
-  if (!entry) return event;
-  const { domContentLoadedEventEnd: ready, loadEventEnd: loaded } = entry;
+  const entry = navigationEntry() ?? ({} as Navigation);
+  const { activationStart: start = 0, domContentLoadedEventEnd: ready, loadEventEnd: loaded } = entry;
   return {
-    ...event,
+    kind: "page",
+    at: at(start),
+    ...addresses(),
     navigation: start ? "prerender" : entry.type,
     ...phasesOf(entry),
     dom: ready ? span(entry.responseEnd, ready) : undefined,

@@ -18,7 +18,7 @@ export function onRoute(): void {
   let path = pathNow();
   const changed = guard(() => path !== (path = pathNow()) && nameView());
   for (const name of ["pushState", "replaceState"]) wrap(history, name, () => changed);
-  for (const name of ["popstate", "hashchange"]) listen(window, name, changed);
+  listen(window, "popstate hashchange", changed);
   onFlush((leaving) => leaving && tell?.());
 }
 

@@ -11,9 +11,9 @@
 
 import type { VitalEvent } from "../wire";
 import { hooks, onFlush, report } from "../scene";
-import { at, now, round, span } from "../lib/clock";
+import { at, navigationEntry, now, round, span, type Navigation } from "../lib/clock";
 import { elementOf } from "../lib/dom";
-import { afterLoad, guard, later, listen, observe, quietly } from "../lib/guard";
+import { afterLoad, guard, later, listen, observe, quietly, type Observed } from "../lib/guard";
 import { newId } from "../lib/id";
 import { addressOf, viewAt } from "../lib/place";
 import { selectorOf } from "../lib/selector";
@@ -23,7 +23,6 @@ type Name = VitalEvent["name"];
 /** As on the wire, but with its time on the performance timeline. */
 type Vital = Partial<VitalEvent> & { name: Name; value: number; time: number; told?: number; end?: number; [more: string]: unknown };
 
-type Navigation = PerformanceNavigationTiming & { activationStart?: number };
 type Paint = PerformanceEntry & { element?: Element | null; url?: string; renderTime: number };
 type Shift = PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node?: Node | null }[] };
 type Interaction = PerformanceEventTiming & { interactionId?: number; target: Node | null };
@@ -35,8 +34,11 @@ type SoftNavigation = PerformanceEntry & { interactionId?: number; getLargestInt
 /* Up to which a vital is good, and from which it is poor. */
 const RATINGS: Record<Name, [good: number, poor: number]> = { LCP: [2500, 4000], INP: [200, 500], CLS: [0.1, 0.25], FCP: [1800, 3000], TTFB: [800, 1800] };
 
+/* Of CLS four digits are told. */
+const CLS_PARTS = 10000;
+
 export function onVital(): void {
-  const load = navigationEntry();
+  const load = soundNavigation();
   const activated = load?.activationStart ?? 0;
   let navigation = activated ? "prerender" : (document as { wasDiscarded?: boolean }).wasDiscarded ? "restore" : load?.type.replace("_", "-") ?? "navigate";
   let time = 0;
@@ -47,7 +49,7 @@ export function onVital(): void {
   let fcp: Vital;
   let cls: Vital;
   let inp: Vital;
-  let shifts: PerformanceObserver | undefined;
+  let shifts: Observed | undefined;
 
   /* Tells it, and again when it has grown. */
   function tell(vital: Vital): void {
@@ -55,7 +57,7 @@ export function onVital(): void {
     if (value < 0 || value === told) return;
     vital.told = value;
     const [good, poor] = RATINGS[name];
-    report({ ...rest, kind: "vital", at: at(since), name, value: name === "CLS" ? fine(value) : round(value), rating: value > poor ? "poor" : value > good ? "needs-improvement" : "good" }, viewAt(since));
+    report({ ...rest, kind: "vital", at: at(since), name, value: round(value, name === "CLS" ? CLS_PARTS : undefined), rating: value > poor ? "poor" : value > good ? "needs-improvement" : "good" }, viewAt(since));
   }
 
   /* LCP and FCP: paints. LCP waits for the page, for its resource, for the resource's bytes, and for the screen. */
@@ -86,8 +88,8 @@ export function onVital(): void {
   });
   const largest = observe("largest-contentful-paint", (entries) => largestPaint(entries.pop() as Paint));
   const endLcp = guard(() => {
-    if (!soft) largestPaint(largest?.takeRecords().pop() as Paint);
-    largest?.disconnect();
+    largest?.seeRest();
+    largest?.end();
     tell(lcp);
   });
 
@@ -125,7 +127,7 @@ export function onVital(): void {
       last = startTime;
       if (value > worst) {
         worst = value;
-        place = { time: startTime, target: selectorFor(sources.find((source) => source.node)?.node), shift: fine(value) };
+        place = { time: startTime, target: selectorFor(sources.find((source) => source.node)?.node), shift: round(value, CLS_PARTS) };
       }
       if (sum > cls.value) Object.assign(cls, place, { value: sum });
     }
@@ -180,10 +182,10 @@ export function onVital(): void {
 
   function endView(): void {
     if (shifts) {
-      shift(shifts.takeRecords());
+      shifts.seeRest();
       tell(cls);
     }
-    interactions.forEach((one) => one && interact(one.takeRecords()));
+    interactions.forEach((one) => one?.seeRest());
     if (interactions[0]) endInp();
   }
 
@@ -197,7 +199,7 @@ export function onVital(): void {
   countBefore = 0;
 
   afterLoad(() => {
-    const entry = navigationEntry();
+    const entry = soundNavigation();
     if (entry) tell(fresh("TTFB", span(activated, entry.responseStart)));
   });
   onFlush((leaving) => {
@@ -212,7 +214,7 @@ export function onVital(): void {
     time = now();
     begin();
   };
-  for (const type of ["keydown", "click"]) listen(window, type, ({ isTrusted }) => isTrusted && lcp.told === undefined && later(endLcp), true);
+  listen(window, "keydown click", ({ isTrusted }) => isTrusted && lcp.told === undefined && later(endLcp), true);
   listen<PageTransitionEvent>(window, "pageshow", ({ persisted, timeStamp }) => {
     if (!persisted) return;
     navigation = "back-forward-cache";
@@ -232,8 +234,8 @@ export function onVital(): void {
 }
 
 /** The load, unless the browser hides its times or tells nonsense. */
-function navigationEntry(): Navigation | undefined {
-  const entry = performance.getEntriesByType("navigation")[0] as Navigation | undefined;
+function soundNavigation(): Navigation | undefined {
+  const entry = navigationEntry();
   return entry && entry.responseStart > 0 && entry.responseStart < now() ? entry : undefined;
 }
 
@@ -245,9 +247,4 @@ function hiddenNow(): number {
 function selectorFor(node: unknown): string | undefined {
   const element = elementOf(node);
   return element ? quietly(() => selectorOf(element)) : undefined;
-}
-
-/** Of CLS four digits are told. */
-function fine(value: number): number {
-  return Math.round(value * 10000) / 10000;
 }

@@ -9,15 +9,20 @@ export function at(time = now()): number {
   return round(Date.now() - now() + time);
 }
 
-/** Tenths of a millisecond are all that browsers can promise. */
-export function round(ms: number): number {
-  return Math.round(ms * 10) / 10;
+/** To that share of one: tenths of a millisecond are all that browsers can promise. */
+export function round(value: number, parts = 10): number {
+  return Math.round(value * parts) / parts;
 }
 
 /** A length of time as the wire wants it: never negative, at most a day. */
 export function span(from: number, to: number): number {
   return Math.min(Math.max(round(to - from), 0), 86400000);
 }
+
+export type Navigation = PerformanceNavigationTiming & { activationStart?: number };
+
+/** What the browser tells of the load. */
+export const navigationEntry = (): Navigation | undefined => performance.getEntriesByType?.("navigation")[0] as Navigation | undefined;
 
 /** The phases of a request, as far as the browser tells them. */
 export function phasesOf(entry: PerformanceResourceTiming) {

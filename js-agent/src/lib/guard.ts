@@ -33,11 +33,12 @@ export function endAll(): void {
   ends.forEach((end) => end());
 }
 
-/** Listens until the agent stops or the returned function is called; what the listener throws is swallowed. */
-export function listen<E extends Event>(target: EventTarget, type: string, handle: (event: E) => void, capture = false): () => void {
+/** Listens to events of some types ("click keydown") until the agent stops or the returned function is called; what the listener throws is swallowed. */
+export function listen<E extends Event>(target: EventTarget, types: string, handle: (event: E) => void, capture = false): () => void {
   const guarded = guard(handle) as EventListener;
-  target.addEventListener(type, guarded, capture);
-  return untilEnd(() => target.removeEventListener(type, guarded, capture));
+  const each = (change: "addEventListener" | "removeEventListener"): void => types.split(" ").forEach((type) => target[change](type, guarded, capture));
+  each("addEventListener");
+  return untilEnd(() => each("removeEventListener"));
 }
 
 /** Runs `work` later, guarded; the returned function cancels it. */
@@ -52,14 +53,19 @@ export function afterLoad(work: () => void): void {
   else listen(window, "load", () => later(work));
 }
 
+export interface Observed {
+  /** Sees what the browser has not yet told. */
+  seeRest(): void;
+  end(): void;
+}
+
 /** Observes entries of a type, from the beginning of the page until the agent stops; undefined where the browser has none. */
-export function observe(type: string, see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): PerformanceObserver | undefined {
+export function observe(type: string, see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): Observed | undefined {
   return quietly(() => {
     if (!PerformanceObserver.supportedEntryTypes.includes(type)) return undefined;
     const observer = new PerformanceObserver(guard((list) => see(list.getEntries())));
     observer.observe({ type, buffered: true, durationThreshold } as PerformanceObserverInit);
-    untilEnd(() => observer.disconnect());
-    return observer;
+    return { seeRest: () => see(observer.takeRecords()), end: untilEnd(() => observer.disconnect()) };
   });
 }
 

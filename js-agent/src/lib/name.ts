@@ -36,7 +36,7 @@ function textOf(roots: ArrayLike<Element | null> | null | undefined): string {
     if (node.nodeType === 3) return (node as Text).data;
     const element = node as Element;
     if (node.nodeType !== 1 || --left < 0 || element.matches(isRoot ? hidden : `${hidden},[hidden],[aria-hidden=true]`)) return "";
-    return (!isRoot && element.getAttribute("aria-label")) || element.getAttribute("alt") || Array.from(node.childNodes).slice(0, WORDS).map((child) => read(child)).join(" ");
+    return (!isRoot && element.getAttribute("aria-label")) || element.getAttribute("alt") || [...node.childNodes].slice(0, WORDS).map((child) => read(child)).join(" ");
   };
   return Array.from(roots ?? [], (root) => root && !root.closest(hidden) ? read(root, true) : "").join(" ").trim();
 }

@@ -3,6 +3,8 @@
 // address, a token or a card number. The collector scrubs again; this is the first of two locks.
 // No look-behind in the patterns: a syntax error in an older Safari would cost the whole agent.
 
+import { quietly } from "./guard";
+
 export const REDACTED = "[redacted]";
 
 /* What stands in the first two groups stays. */
@@ -47,12 +49,8 @@ export function cut(text: string, limit: number): string {
 
 /** The address without secrets: absolute, or the path alone when it is on `origin`. */
 export function scrubUrl(address: string, base: string, origin?: string): string {
-  let url: URL;
-  try {
-    url = new URL(address, base);
-  } catch {
-    return scrubText(address.split(/[?#]/)[0]!, 2048);
-  }
+  const url = quietly(() => new URL(address, base));
+  if (!url) return scrubText(address.split(/[?#]/)[0]!, 2048);
   const { protocol, hash } = url;
   if (!/^(?:https?|wss?|file):/.test(protocol)) return protocol;
   const host = url.origin === origin || protocol === "file:" ? "" : `${protocol}//${url.host}`;

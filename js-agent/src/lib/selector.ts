@@ -21,9 +21,9 @@ function by(node: Element, attribute: string): string | false | null {
 
 /** Tag, stable classes or one attribute; the position only where siblings look the same. */
 function stepOf(node: Element): string {
-  const classes = Array.from(node.classList).filter(isStable).slice(0, 2).map((name) => `.${name}`).join("");
+  const classes = [...node.classList].filter(isStable).slice(0, 2).map((name) => `.${name}`).join("");
   const step = CSS.escape(node.localName) + (classes || by(node, "data-test") || by(node, "name") || by(node, "type") || by(node, "role") || "");
-  const siblings = Array.from(node.parentElement?.children ?? []).slice(0, 500);
+  const siblings = [...(node.parentElement?.children ?? [])].slice(0, 500);
   if (siblings.filter((sibling) => sibling.matches(step)).length < 2) return step;
   return `${step}:nth-of-type(${siblings.filter((sibling) => sibling.localName === node.localName).indexOf(node) + 1})`;
 }

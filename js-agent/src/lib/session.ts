@@ -7,6 +7,7 @@ import { quietly } from "./guard";
 export const KEY = "seismo";
 /** Where what a page could not send waits for the next. */
 export const REST = `${KEY}.rest`;
+export const STORES = [() => localStorage, () => sessionStorage];
 const IDLE_MS = 30 * 60000;
 const LIFE_MS = 4 * 3600000;
 /* Use is written down at most this often, since storage is synchronous. */
