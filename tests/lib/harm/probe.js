@@ -23,6 +23,7 @@
     fetch: async () => (await fetch('/api/echo')).text(),
     'fetch of a Request': async () => (await fetch(new Request('/api/echo', { method: 'POST', body: 'body' }))).text(),
     'fetch without address': async () => fetch().then(() => 'came', named),
+    'fetch that nobody waits for': () => { fetch('http://['); },
     'fetch, its shape': () => list([fetch.name, fetch.length, 'prototype' in fetch, keys(fetch).length, shape(window, 'fetch'), fetch === window.fetch, typeof fetch]),
     xhr: () => call('GET', '/api/echo'),
     'xhr without patience': () => { const xhr = new XMLHttpRequest(); xhr.open('GET', '/api/echo', false); xhr.send(); return `${xhr.status} ${xhr.responseText}`; },

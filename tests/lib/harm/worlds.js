@@ -46,6 +46,14 @@ var harm = { worlds: {} };
 
   add('untouched', () => {});
   add('fetch and sendBeacon missing', () => ['fetch', 'Navigator.prototype.sendBeacon'].forEach(WAYS.missing), true);
+  add('Prototype.js', () => {
+    const { stringify } = JSON;
+    Array.prototype.toJSON = function () { return '[' + [].map.call(this, (one) => stringify(one)).join(', ') + ']'; };
+    String.prototype.toJSON = function () { return `"${this}"`; };
+    Array.prototype.each = Array.prototype.forEach;
+    Array.prototype.first = function () { return this[0]; };
+  });
+  add('names clobbered', () => document.write('<form name="body"><input name="getAttribute"><input name="closest"><input name="matches"><input name="id"><input name="localName"><input name="parentElement"><input name="getRootNode"><button id="inner" type="button">in a form</button></form><img name="currentScript"><img name="querySelector"><img name="title"><a id="fetch"></a><a id="navigation"></a>'));
   add('storage full', () => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }; });
   add('storage hostile', () => { Storage.prototype.getItem = () => ({ toString() { throw new Error('sabotaged value'); } }); });
   add('storage holds rubbish', () => { for (const key of ['seismo', 'seismo.q', 'seismo.session']) localStorage.setItem(key, '{"a":[\u0000'); });
