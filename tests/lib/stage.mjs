@@ -29,7 +29,7 @@ export async function openStage(pages = {}) {
   const site = await serve((request, response, url, body) => answer(stage, request, response, url, body));
   stage.site = site.url;
   stage.collector = collector.url;
-  stage.tag = (key, attributes = 'data-flush=200') => `<script src="${collector.url}/seismo.js" data-key="${key}" data-service="test" ${attributes}></script>`;
+  stage.tag = (key, attributes = 'data-flush=200') => `<script crossorigin src="${collector.url}/seismo.js" data-key="${key}" data-service="test" ${attributes}></script>`;
   stage.events = (key) => beacons.filter((one) => one.key === key).flatMap((one) => one.events);
   stage.event = async (key, matches, what = String(matches)) => {
     const end = Date.now() + WAIT_MS;

@@ -51,7 +51,7 @@ export function viewAt(time: number): View {
 
 /** The path without secrets, with the route in the fragment when there is one; a name that the page gives wins. */
 function pageNow(): string {
-  const named = given || document.querySelector("body[data-seismo-route]")?.getAttribute("data-seismo-route") || (settings.route && quietly(() => settings.route!(new URL(location.href))));
+  const named = given || document.getElementsByTagName("body")[0]?.getAttribute("data-seismo-route") || (settings.route && quietly(() => settings.route!(new URL(location.href))));
   if (named) return scrubText(named, 2048);
   return !/^http|^file/.test(location.protocol) ? location.protocol : cut(scrubPath(location.pathname) + scrubHash(location.hash).split("?")[0], 2048);
 }

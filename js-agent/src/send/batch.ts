@@ -3,6 +3,7 @@
 
 import type { Beacon, BeaconEvent } from "../wire";
 import { newId } from "../lib/id";
+import { jsonOf } from "../lib/json";
 
 const EVENTS = 100;
 const BYTES = 48000;
@@ -53,5 +54,5 @@ export function newBatch(envelope: () => Omit<Beacon, "id" | "session" | "sent" 
 
 /** Bytes of its JSON in UTF-8. */
 export function sizeOf(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
+  return new TextEncoder().encode(jsonOf(value)).length;
 }

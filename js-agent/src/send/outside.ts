@@ -5,6 +5,7 @@
 import type { Beacon } from "../wire";
 import { settings } from "../config";
 import { quietly } from "../lib/guard";
+import { jsonOf } from "../lib/json";
 import { REST } from "../lib/session";
 import { tell } from "../lib/tell";
 import type { Outside } from "./sender";
@@ -43,7 +44,7 @@ export function newOutside(lost: (events: number) => void, obey: (orders: Orders
     },
     hand,
     keep(beacons) {
-      quietly(() => (beacons.length ? sessionStorage.setItem(REST, JSON.stringify(beacons)) : sessionStorage.removeItem(REST)));
+      quietly(() => (beacons.length ? sessionStorage.setItem(REST, jsonOf(beacons)) : sessionStorage.removeItem(REST)));
     },
     lost,
   };

@@ -11,6 +11,7 @@
 
 import type { Beacon } from "../wire";
 import { later } from "../lib/guard";
+import { jsonOf } from "../lib/json";
 
 const BEACONS = 20;
 const FIRST_MS = 1000;
@@ -58,7 +59,7 @@ export function newSender({ post, hand, keep, lost }: Outside): Sender {
   const lose = ({ events, dropped = 0 }: Beacon): void => lost(events.length + dropped);
   const stamp = (beacon: Beacon): string => {
     beacon.sent = Date.now();
-    return JSON.stringify(beacon);
+    return jsonOf(beacon);
   };
 
   const next = (): void => void fly().catch(() => {});

@@ -12,12 +12,12 @@ export const agents = {
   seismo: {
     title: 'Seismo', package: null, script: () => readFileSync(join(root, 'js-agent/dist/seismo.js'), 'utf8'),
     attributes: (collector) => `data-key="bench" data-service="bench" data-endpoint="${collector}/in/v1"`,
-    inp: /"name":"INP"/, rage: /\brage\b/, dead: /\bdead\b/, errorClick: /"flags":"[^"]*error/,
+    inp: /"name":"INP"/, rage: /"flags":"[^"]*rage/, dead: /"flags":"[^"]*dead/, errorClick: /"flags":"[^"]*error/,
   },
   elastic: { title: 'Elastic APM RUM', package: '@elastic/apm-rum', inp: /inp_value/, rage: /rage/, dead: /dead_click/, errorClick: /error_click/ },
   faro: { title: 'Grafana Faro', package: '@grafana/faro-web-sdk', inp: /"inp"/, rage: /rage/, dead: /dead_click/, errorClick: /error_click/ },
   datadog: { title: 'Datadog RUM slim', package: '@datadog/browser-rum-slim', inp: /interaction_to_next_paint/, rage: /rage_click/, dead: /dead_click/, errorClick: /error_click/ },
-  sentry: { title: 'Sentry with tracing', package: '@sentry/browser', inp: /"inp"|ui\.interaction/, rage: /rage/, dead: /dead/, errorClick: /error_click/ },
+  sentry: { title: 'Sentry with tracing', package: '@sentry/browser', inp: /"inp"|ui\.interaction/, rage: /rage/, dead: /dead_?click/i, errorClick: /error_click/ },
 };
 
 export function versionOf(agent) {
