@@ -79,20 +79,23 @@ static enum err add_link(struct store *store, const struct config *config, const
     return store_state_change(store, ACCESS_KEY, access_change, &change);
 }
 
-void access_say(const struct config *config, struct store *store, const char *name, int port)
+void access_say(const struct config *config, struct store *store, const char *name, int port, bool is_loopback)
 {
     char where[ACCESS_WHERE_BYTES], secret[ACCESS_SECRET_BYTES];
     enum err err = ERR_OK;
-    if (store) {
-        find_where(config, port, where);
+    find_where(config, port, where);
+    if (store)
         err = add_link(store, config, where, false, secret);
-        if (err)
-            log_warn("main", err, "no one-time link could be made; `seismo access` makes one when the store is there");
-    }
+    if (err)
+        log_warn("main", err, "no one-time link could be made; `seismo access` makes one when the store is there");
     if (store && !err)
         printf("%s %s/enter?once=%s\n", name, where, secret);
-    else
+    else if (is_loopback)
         printf("%s http://127.0.0.1:%d/\n", name, port);
+    else
+        printf("%s %s/\n", name, where);
+    if (!is_loopback && !store)
+        printf("which asks for inner.token, or for what a trusted proxy says; `seismo access` prints a link\n");
 }
 
 /* Where the instance that printed a link last is; unless it is configured, as its port may not be. */

@@ -680,7 +680,8 @@ static void say_addresses(const struct seismo *seismo)
                public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }
     access_say(seismo->config, live_needs_link(seismo->live) ? seismo->store : NULL,
-               seismo->roles & ROLE_LIVE ? "live page" : "listening inner", live_port(seismo->live));
+               seismo->roles & ROLE_LIVE ? "live page" : "listening inner", live_port(seismo->live),
+               live_is_loopback(seismo->live));
     printf("ready\n");
     fflush(stdout);
     notify("READY=1");

@@ -414,6 +414,11 @@ bool live_needs_link(const struct live *live)
     return live->doors && !access->loopback && !access->token && !access->user_header;
 }
 
+bool live_is_loopback(const struct live *live)
+{
+    return live->access.loopback;
+}
+
 void live_changed(struct live *live)
 {
     if (live->streams)

@@ -65,7 +65,8 @@ struct live_options {
 
 enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text);
 int live_port(const struct live *live);
-bool live_needs_link(const struct live *live); /* nothing but a one-time link opens the page */
+bool live_needs_link(const struct live *live);  /* nothing but a one-time link opens the page */
+bool live_is_loopback(const struct live *live); /* listens where only this machine reaches it */
 void live_changed(
     struct live *live); /* something new can be read; any thread; coalesced to at most 4 pushes a second */
 void live_stop(struct live *live, int deadline_ms); /* takes NULL */

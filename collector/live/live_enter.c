@@ -1,10 +1,14 @@
 /* How a session begins: POST /enter with a one-time link's secret, or /?token=TOKEN.
  *
+ * Without a script the page cannot choose its language, so it is chosen here, by what the browser asks for.
+ *
  * GET /enter only shows a button: programs that look at links before people do (previews in chats, mail scanners) send
  * GET, and must not use the link up. The button's POST consumes it. The page has no script; its policy allows a form
  * that leads here and nothing else. Its referrer-policy is same-origin, as with no-referrer browsers say
  * "Origin: null" for the form. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/metric.h"
@@ -15,17 +19,78 @@ static const char policy[] =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 static const char head[] =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+    "<!doctype html><html lang=\"%s\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
     "<meta name=\"robots\" content=\"noindex\"><title>Seismo</title><link rel=\"stylesheet\" href=\"/live.css\">"
     "<main><section class=\"card empty\">";
 static const char tail[] = "</section></main></html>\n";
 
-static void reply_page(struct serve_request *request, int status, struct slice body)
+struct words {
+    const char *language, *once, *open, *spent, *spent_why, *later, *how;
+};
+
+static const struct words english = {
+    .language = "en",
+    .once = "This link opens the page once, in this browser.",
+    .open = "Open",
+    .spent = "This link does not open the page",
+    .later = "The link cannot be looked up now",
+    .how =
+        "Whoever runs Seismo gets a new link by <code>seismo access</code>, on the machine or in the container where "
+        "it runs.",
+};
+
+static const struct words german = {
+    .language = "de",
+    .once = "Dieser Link öffnet die Seite einmal, in diesem Browser.",
+    .open = "Öffnen",
+    .spent = "Dieser Link öffnet die Seite nicht",
+    .spent_why = "der Link wurde schon benutzt, ist abgelaufen oder unbekannt",
+    .later = "Der Link lässt sich gerade nicht prüfen",
+    .how =
+        "Wer Seismo betreibt, bekommt mit <code>seismo access</code> einen neuen Link, auf dem Rechner oder im "
+        "Container, in dem es läuft.",
+};
+
+/* "de-AT;q=0.8" of Accept-Language: how much of it is wanted, 0 when it is not that language. */
+static double weight_of(struct slice part, const char *language)
+{
+    char text[64];
+    size_t n = strlen(language);
+    while (part.len && part.at[0] == ' ')
+        part = (struct slice){part.at + 1, part.len - 1};
+    snprintf(text, sizeof text, "%.*s", part.len < sizeof text ? (int)part.len : 0, part.len ? part.at : "");
+    if (strncasecmp(text, language, n) != 0 || (text[n] && !strchr("-; ", text[n])))
+        return 0;
+    const char *q = strstr(text, "q=");
+    return q ? strtod(q + 2, NULL) : 1;
+}
+
+/* Of two that are wanted alike, the first. */
+static const struct words *words_for(const struct serve_request *request)
+{
+    struct slice wanted = serve_header(request, "accept-language");
+    const struct words *best = &english;
+    double most = 0;
+    while (wanted.len) {
+        const char *end = memchr(wanted.at, ',', wanted.len);
+        struct slice part = {wanted.at, end ? (size_t)(end - wanted.at) : wanted.len};
+        double de = weight_of(part, "de"), en = weight_of(part, "en");
+        if (de > most || en > most) {
+            best = de > most ? &german : &english;
+            most = de > most ? de : en;
+        }
+        size_t skip = part.len + (end ? 1 : 0);
+        wanted = (struct slice){wanted.at + skip, wanted.len - skip};
+    }
+    return best;
+}
+
+static void reply_page(struct serve_request *request, int status, const struct words *words, struct slice body)
 {
     struct serve_field fields[LIVE_FIELDS + 2];
     struct buf page;
     buf_init(&page, 8192);
-    buf_text(&page, head);
+    buf_printf(&page, head, words->language);
     buf_add_slice(&page, body);
     buf_text(&page, tail);
     size_t n = live_fields(fields, "text/html; charset=utf-8", "no-store");
@@ -51,14 +116,14 @@ static bool is_secret(struct slice text)
 
 static void refuse_link(struct serve_request *request, int status, enum err err)
 {
-    char body[768];
+    char body[1024];
+    const struct words *words = words_for(request);
+    bool is_spent = err == ERR_LINK;
+    const char *why = is_spent && words->spent_why ? words->spent_why : err_sentence(err);
     METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
-    snprintf(body, sizeof body,
-             "<h1>%s</h1><p><b>%s</b>: %s.</p><p>Whoever runs Seismo gets a new link by <code>seismo access</code>, on "
-             "the machine or in the container where it runs.</p>",
-             err == ERR_LINK ? "This link does not open the page" : "The link cannot be looked up now", err_code(err),
-             err_sentence(err));
-    reply_page(request, status, slice_of(body));
+    snprintf(body, sizeof body, "<h1>%s</h1><p><b>%s</b>: %s.</p><p>%s</p>", is_spent ? words->spent : words->later,
+             err_code(err), why, words->how);
+    reply_page(request, status, words, slice_of(body));
 }
 
 /* ---- the answer ---- */
@@ -127,17 +192,17 @@ static void showed_token(struct live *live, struct serve_request *request, enum 
 static void show_button(struct serve_request *request)
 {
     struct slice once = SLICE_NONE;
+    const struct words *words = words_for(request);
     char body[768];
     if (!serve_parameter(request, "once", &once) || !is_secret(once)) {
         refuse_link(request, 401, ERR_LINK);
         return;
     }
     snprintf(body, sizeof body,
-             "<h1>Seismo</h1><p>This link opens the page once, in this browser.</p><form method=\"post\" "
-             "action=\"/enter\"><input type=\"hidden\" name=\"once\" value=\"%.*s\"><button class=\"button primary\" "
-             "autofocus>Open</button></form>",
-             (int)once.len, once.at);
-    reply_page(request, 200, slice_of(body));
+             "<h1>Seismo</h1><p>%s</p><form method=\"post\" action=\"/enter\"><input type=\"hidden\" name=\"once\" "
+             "value=\"%.*s\"><button class=\"button primary\" autofocus>%s</button></form>",
+             words->once, (int)once.len, once.at, words->open);
+    reply_page(request, 200, words, slice_of(body));
 }
 
 static void use_link(struct live *live, struct serve_request *request)

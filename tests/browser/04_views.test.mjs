@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { accessible, screenshots } from '../lib/axe.mjs';
+import { accessible, nothingSerious, screenshots } from '../lib/axe.mjs';
 import { openBrowser } from '../lib/browser.mjs';
 import { command, id, place, post, start, until } from '../lib/seismo.mjs';
 
@@ -176,5 +176,33 @@ for (const colorScheme of ['light', 'dark'])
       await page.context().close();
     }
   });
+
+test('who is not known yet reads the locked page, the link\'s page and its refusal in the browser\'s language', async () => {
+  const closed = place({ environment: { SEISMO_INNER_TOKEN: 'a-token-of-some-length' } });
+  const locked = await start(closed, { within: 60000 });
+  try {
+    for (const [locale, words] of [['de-AT', { who: 'Wer sind Sie?', open: 'Öffnen', spent: 'Dieser Link öffnet die Seite nicht' }], ['en-GB', { who: 'Who are you?', open: 'Open', spent: 'This link does not open the page' }]]) {
+      const context = await browser.newContext({ locale, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' }), page = await context.newPage();
+      page.setDefaultTimeout(60000);
+      await page.goto(locked.innerUrl);
+      await page.getByRole('heading', { name: words.who }).waitFor();
+      const link = `${locked.innerUrl}${/\/enter\?once=[0-9a-f]+/.exec((await command(closed, ['access'])).stdout)[0]}`; // its port is not a configured one
+      await page.goto(link);
+      assert.equal(await page.locator('html').getAttribute('lang'), locale.slice(0, 2));
+      await accessible(page, `enter-${locale}`);
+      await page.getByRole('button', { name: words.open, exact: true }).click();
+      await page.locator('[data-testid=empty]').waitFor();
+      await page.goto(link);
+      await page.getByRole('button', { name: words.open, exact: true }).click();
+      await page.getByRole('heading', { name: words.spent }).waitFor();
+      assert.match(await page.locator('main').innerText(), /SE-1306/);
+      await nothingSerious(page, `refused ${locale}`);
+      await context.close();
+    }
+  } finally {
+    await locked.stop();
+    closed.remove();
+  }
+});
 
 test('nothing is asked of another host', () => assert.deepEqual(foreign, []));

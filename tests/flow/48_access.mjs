@@ -3,8 +3,12 @@
 // secret in any log.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { begin, command, place, start, until } from '../lib/seismo.mjs';
+
+/* As the address is found: the first of IPv4 that is not loopback. */
+const ownAddress = () => Object.values(networkInterfaces()).flat().find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
 
 const open = { SEISMO_LISTEN_INNER: '0.0.0.0:0' };
 const token = 'a-token-of-some-length';
@@ -113,8 +117,9 @@ test('the token is for programs, and begins sessions that reset-access ends', as
   const where = place({ environment: { ...open, SEISMO_INNER_TOKEN: token } });
   const seismo = await start(where);
   try {
-    assert.match(seismo.innerUrl, /^http:\/\/127\.0\.0\.1:\d+$/, 'no link is printed when there is another way in');
-    const base = seismo.innerUrl;
+    assert.match(seismo.innerUrl, /^http:\/\/[\d.]+:\d+$/, 'no link is printed when there is another way in');
+    assert.equal(new URL(seismo.innerUrl).hostname, ownAddress(), 'an address that other machines reach');
+    const base = baseOf(seismo.innerUrl);
     assert.equal((await ask(`${base}/metrics`)).status, 401);
     assert.equal((await ask(`${base}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status, 200);
     const cookie = sessionOf(await ask(`${base}/?token=${token}`));
@@ -136,12 +141,12 @@ test('a proxy that is trusted names who asks; others name nobody', async () => {
     const where = place({ environment: { ...settings, SEISMO_INNER_TRUSTED_PROXIES: proxies } });
     const seismo = await start(where);
     try {
-      const headers = { 'x-forwarded-user': 'ada@shop.test' };
-      assert.equal((await ask(`${seismo.innerUrl}/api/status`, { headers })).status, status);
-      assert.equal((await ask(`${seismo.innerUrl}/api/status`)).status, 401);
+      const headers = { 'x-forwarded-user': 'ada@shop.test' }, base = baseOf(seismo.innerUrl);
+      assert.equal((await ask(`${base}/api/status`, { headers })).status, status);
+      assert.equal((await ask(`${base}/api/status`)).status, 401);
       if (status === 200) {
-        await ask(`${seismo.innerUrl}/api/session?user=u-17`, { headers });
-        const marked = await ask(`${seismo.innerUrl}/api/deploys`, { method: 'POST', body: '{"name":"2.0","by":"eve"}', headers: { ...headers, 'content-type': 'application/json' } });
+        await ask(`${base}/api/session?user=u-17`, { headers });
+        const marked = await ask(`${base}/api/deploys`, { method: 'POST', body: '{"name":"2.0","by":"eve"}', headers: { ...headers, 'content-type': 'application/json' } });
         assert.equal(marked.status, 200, marked.text);
         await until('both are in the log', () => /timeline of user 'u-17' was opened by 'ada@shop\.test' from 127/.test(seismo.log()) && /deploy '2\.0' was marked by 'ada@shop\.test'/.test(seismo.log()), { within });
       }
