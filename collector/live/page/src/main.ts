@@ -10,9 +10,10 @@ import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
 import { alertsPath, deploysPath, href, kept, overviewPath, query, read, scopeQuery, sessionsPath, STATUS_PATH, view, type State } from "./lib/state";
-import type { Alerts, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
+import type { Alerts, Business, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert, showSelfAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
+import { showBusiness } from "./view/business";
 import { showDeploys } from "./view/deploys";
 import { showEmpty, showLocked } from "./view/empty";
 import { showError } from "./view/error";
@@ -37,7 +38,7 @@ let state: State = read(location.search);
 let feed: Feed;
 let status: Status | null = null, statusAt = 0;
 let sessions: Sessions | null = null, sessionsAt = 0, sessionsFor = "";
-let clicks: Clicks | null = null, clicksAt = 0, clicksFor = "";
+let clicks: Clicks | null = null, business: Business | null = null, clicksAt = 0, clicksFor = "";
 let deploys: Deploys = { rows: [] };
 let alertsNow: Alerts | null = null;
 let firing = -1;
@@ -72,16 +73,17 @@ async function readSessions(asked: State): Promise<void> {
   sessionsFor = of;
 }
 
-/* Asked when the rest is drawn: it looks at single events, which may take longer than all else on the first screen. */
-async function readClicks(of: string): Promise<void> {
+/* Clicks and business events, asked for when the rest is drawn: single events are looked at, which may take longer than all else on the first screen. */
+async function readSingle(of: string): Promise<void> {
   if (clicksFor === of && Date.now() - clicksAt < CLICKS_MS) return;
-  if (clicksFor !== of) clicks = null;
+  if (clicksFor !== of) clicks = business = null;
   clicksFor = of;
   clicksAt = Date.now();
-  const answer = await get<Clicks>(`/api/clicks?${of}`).catch(() => null);
-  if (clicksFor !== of || !answer) return;
+  const [answer, events] = await Promise.all([get<Clicks>(`/api/clicks?${of}`).catch(() => null), get<Business>(`/api/business?${of}`).catch(() => null)]);
+  if (clicksFor !== of || !(answer || events)) return;
   const first = !clicks;
   clicks = answer;
+  business = events;
   if (first && !feed.isPaused()) feed.now();
 }
 
@@ -102,7 +104,8 @@ async function refreshOverview(asked: State): Promise<void> {
   const [overview] = await Promise.all([get<Overview>(overviewPath(asked)), readSessions(asked), readAround()]);
   if (asked !== state || !alertsNow) return;
   const alerts = { ...alertsNow, rows: alertsNow.rows.slice(0, 10) };
-  const [before, clicksBefore] = asked.compare ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview)]) : [null, null];
+  const [before, clicksBefore, businessBefore] = asked.compare
+    ? await Promise.all([getBefore<Overview>("/api/overview", asked, overview), getBefore<Clicks>("/api/clicks", asked, overview), getBefore<Business>("/api/business", asked, overview)]) : [null, null, null];
   if (asked !== state) return;
   tell(alerts);
   if (isEmpty(overview) && status) {
@@ -114,8 +117,8 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore });
-  void readClicks(of);
+  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore, business: clicksFor === of ? business : null, businessBefore });
+  void readSingle(of);
 }
 
 async function refreshSeries(asked: State): Promise<void> {
@@ -181,6 +184,14 @@ async function refreshDeploys(asked: State): Promise<void> {
   showDeploys(main, asked, deploys, Date.now());
 }
 
+async function refreshBusiness(asked: State): Promise<void> {
+  const [events] = await Promise.all([get<Business>(`/api/business?${scopeQuery(asked)}`), readAround()]);
+  const before = asked.compare ? await getBefore<Business>("/api/business", asked, events) : null;
+  if (asked !== state) return;
+  title(t("Business events"));
+  showBusiness(main, asked, events, before);
+}
+
 async function refreshAlerts(asked: State): Promise<void> {
   const [alerts] = await Promise.all([get<Alerts>(`/api/alerts?${scopeQuery(asked)}&limit=200`), readAround()]);
   if (asked !== state) return;
@@ -205,7 +216,7 @@ async function refreshAlert(asked: State): Promise<void> {
   showAlert(main, asked, alert, series, Date.now());
 }
 
-const VIEWS = { self: refreshSelf, deploys: refreshDeploys, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
+const VIEWS = { self: refreshSelf, deploys: refreshDeploys, business: refreshBusiness, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;

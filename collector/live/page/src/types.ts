@@ -73,6 +73,9 @@ export type Flags = Partial<Record<"rage" | "dead" | "error" | "slow", number>>;
 export interface Element { name: string; selector: string; service: string; page: string; session: string; last: string; count: number; flags: Flags }
 export interface Clicks extends Span { looked_at: number; more: boolean; count: number; frustrated: number; flags: Flags; all: number; rows: Element[] }
 
+export interface BusinessRow { name: string; count: number; sessions: number; conversion: number | null; value: number | null; service: string; page: string; session: string; last: string }
+export interface Business extends Span { looked_at: number; more: boolean; since: number; count: number; sessions: number | null; converted: number; conversion: number | null; all: number; rows: BusinessRow[] }
+
 export interface Bar { from: number; to: number; count: number }
 export interface Valued extends Quantiles { value: string; count: number }
 export interface Phase extends Quantiles { name: string; count: number }

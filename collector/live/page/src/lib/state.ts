@@ -1,14 +1,14 @@
 // The whole state of the page is its address, so that a link opens the same view for somebody else.
 //
 //   ?view=series&service=shop&kind=api&name=POST%20/api/checkout&from=…&to=…    (kind and name alone mean the same)
-//   ?view=alerts      ?view=alert&id=A-…      ?view=deploys      ?view=self
+//   ?view=alerts      ?view=alert&id=A-…      ?view=deploys      ?view=business      ?view=self
 //   ?view=session&id=…      ?view=user&user=…      ?view=error&code=…      without view: the overview
 //   everywhere: application, service, environment, and range (5m, 30m, 3h, 24h) or from and to (RFC 3339 or ms); compare=1 beside the
 //   period before, tables=1 for charts as tables; lang=de for a language that the reader has not chosen
 
 import { mark } from "../i18n/i18n";
 
-export type View = "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys" | "self";
+export type View = "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys" | "business" | "self";
 const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "compare", "tables", "lang"] as const;
 type Name = (typeof NAMES)[number];
 export type State = Partial<Record<Name, string>>;
@@ -29,7 +29,7 @@ export function read(search: string): State {
 }
 
 export function view(state: State): View {
-  if (state.view === "alerts" || state.view === "alert" || state.view === "deploys" || state.view === "self") return state.view;
+  if (state.view === "alerts" || state.view === "alert" || state.view === "deploys" || state.view === "business" || state.view === "self") return state.view;
   if (state.view === "session" || (!state.view && state.id)) return "session";
   if (state.view === "user" || (!state.view && state.user)) return "user";
   if (state.view === "error" || (!state.view && state.code)) return "error";

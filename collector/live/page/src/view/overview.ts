@@ -6,7 +6,8 @@ import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, duration, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, RANGES, rangeOf, type State } from "../lib/state";
-import type { Alert, Alerts, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
+import type { Alert, Alerts, Business, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
+import { businessSection } from "./business";
 import { clicksSection } from "./clicks";
 import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
 
@@ -15,7 +16,7 @@ const FULL_NAMES: Record<string, string> = {
 };
 const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
-export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null; clicksBefore: Clicks | null }
+export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null; clicksBefore: Clicks | null; business: Business | null; businessBefore: Business | null }
 
 function when(state: State): string {
   if (state.from || state.to) return t("in this stretch of time");
@@ -239,12 +240,13 @@ function sessionsSection(state: State, sessions: Sessions | null, now: number): 
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks, clicksBefore }: OverviewData): void {
+export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks, clicksBefore, business, businessBefore }: OverviewData): void {
   const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
   show(root, h("h1", { class: "unseen" }, t("Overview")),
     alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before, clicks), deploysLine(state, overview, deploys),
     h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
+    businessSection(state, business, businessBefore),
     clicksSection(state, clicks, clicksBefore, overview.totals.clicks, overview.now),
     overview.left_out > 0 && h("p", { class: "muted" }, t("There are more series than can be shown here; the rare ones are left out.")));
   drawTraffic(root, overview, factor, before);
