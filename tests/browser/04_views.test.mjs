@@ -149,6 +149,29 @@ test('clicks that went wrong are counted, and the elements that frustrate most n
   await page.context().close();
 });
 
+test('business events stand on the overview and in a view of their own, by name, with how many sessions got there', async () => {
+  const page = await open('/');
+  const card = page.locator('[data-testid=business]');
+  await card.locator('tbody tr').waitFor();
+  assert.match(await card.innerText(), /1 of \d+ sessions \(/);
+  await card.locator('h2 a').click();
+  await page.locator('#main[data-view=business]:not([aria-busy])').waitFor();
+  const row = page.locator('[data-testid=business] tbody tr');
+  assert.equal(await row.count(), 1);
+  assert.match(await row.innerText(), /<img src=x[^]*49\.90/, 'its name as it was sent, its worth');
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  assert.match(await page.locator('[data-name=Conversion]').innerText(), /\d %/);
+  await page.keyboard.press('x');
+  await page.waitForURL(/compare=1/);
+  await row.locator('.delta', { hasText: 'new' }).first().waitFor();
+  await row.locator('a').click();
+  await page.locator('[data-testid=timeline]').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('id'), 'session-of-visitor-2');
+  await page.goto(`${seismo.innerUrl}/?view=business&environment=other`);
+  await page.getByText('seismo("event", "purchase"').waitFor();
+  await page.context().close();
+});
+
 test('Seismo itself: what it takes in, refuses and why, is behind with, and whether its parts are well', async () => {
   const refused = await post(seismo.publicUrl, { id: id('b'), service: 'shop', session: 'session-of-nobody', sent: Date.now(), events: [] }, { key: 'no-such-key' });
   assert.ok(refused.status >= 400, 'a key that is not known is refused');
@@ -166,7 +189,7 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
 });
 
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ overview: '/', 'page-compared': `/?view=series&kind=page&name=${checkout}&compare=1`, page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', self: '/?view=self',
+const shown = () => ({ overview: '/', 'page-compared': `/?view=series&kind=page&name=${checkout}&compare=1`, page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', business: '/?view=business', self: '/?view=self',
   'page-german': `/?view=series&kind=page&name=${checkout}&lang=de`, 'deploys-german': '/?view=deploys&lang=de', 'self-german': '/?view=self&lang=de' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {
