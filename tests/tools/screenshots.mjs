@@ -47,7 +47,7 @@ async function named(seismo) {
     overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, 'compared-page': `/?${called('page', pages)}&${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
     vital: `/?view=series&kind=vital&name=*&detail=LCP&${sample}`, errors: `/?view=series&kind=error&name=*&${sample}`, error: `/?view=error&code=${errors.rows[0].code}&${sample}`,
     session: `/?view=session&id=${told.id}`, user: `/?view=user&user=${encodeURIComponent(told.user ?? '')}`,
-    alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, clicks: `/?${sample}#h-clicks`, deploys: `/?view=deploys&${sample}`, business: `/?view=business&${sample}&compare=1`, self: '/?view=self', keys: `/?${sample}`, missing: '/?view=session&id=nobody',
+    alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, clicks: `/?${sample}#h-clicks`, deploys: `/?view=deploys&${sample}`, business: `/?view=business&${sample.replace('24h', '3h')}&compare=1`, self: '/?view=self', keys: `/?${sample}`, missing: '/?view=session&id=nobody',
   };
 }
 

@@ -5,7 +5,7 @@ import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, share, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
 import type { Business, BusinessRow } from "../types";
-import { card, column, link, nothing, toSession } from "./parts";
+import { card, column, link, nothing } from "./parts";
 
 const ON_OVERVIEW = 6;
 
@@ -19,17 +19,18 @@ const part = (value: number | null): string => (value === null ? "–" : share(v
 function row(state: State, event: BusinessRow, was: BusinessRow | undefined, compared: boolean, now: number): HTMLElement {
   const changed = (of: "count" | "conversion" | "value", words: (n: number) => string): Child => compared && change(event[of], was ? was[of] : of === "count" ? 0 : null, "down", words);
   return h("tr", { "data-name": event.name, "data-key": event.name },
-    h("th", { scope: "row" }, toSession(state, event.session, h("bdi", { class: "message" }, event.name), h("span", { class: "muted" }, h("bdi", null, event.page)))),
+    h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: event.session }, { class: "name two" },
+      h("bdi", { class: "message" }, event.name), h("span", { class: "muted" }, h("bdi", null, event.page)), event.value !== null && h("span", { class: "only-narrow muted" }, worth(event.value)))),
     h("td", { class: "num strong" }, count(event.count), changed("count", count)),
     h("td", { class: "num medium" }, count(event.sessions)),
     h("td", { class: "num strong" }, part(event.conversion), changed("conversion", share)),
-    h("td", { class: "num" }, event.value === null ? "–" : worth(event.value), changed("value", worth)),
+    h("td", { class: "num medium" }, event.value === null ? "–" : worth(event.value), changed("value", worth)),
     h("td", { class: "num wide muted" }, time(event.last, ago(Date.parse(event.last), now))));
 }
 
 function table(state: State, business: Business, before: Business | null, most: number): HTMLElement {
   return h("div", { class: "scroll" }, h("table", null,
-    h("thead", null, h("tr", null, column(t("Event")), column(t("Count"), { class: "num" }), column(t("Sessions"), { class: "num medium" }), column(t("Conversion"), { class: "num", title: t("Sessions with it, of all sessions of this time") }), column(t("Worth"), { class: "num", title: t("Sum of the values that the page gave") }), column(t("Last seen"), { class: "num wide" }))),
+    h("thead", null, h("tr", null, column(t("Event")), column(t("Count"), { class: "num" }), column(t("Sessions"), { class: "num medium" }), column(t("Conversion"), { class: "num", title: t("Sessions with it, of all sessions of this time") }), column(t("Worth"), { class: "num medium", title: t("Sum of the values that the page gave") }), column(t("Last seen"), { class: "num wide" }))),
     h("tbody", null, business.rows.slice(0, most).map((event) => row(state, event, before?.rows.find(({ name }) => name === event.name), before !== null, business.now)))));
 }
 
