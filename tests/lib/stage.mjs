@@ -6,7 +6,7 @@
 //   await stage.event('key', (one) => one.kind === 'click')
 //
 // A page of the site: { headers, status, body } or { headers, text }; `text` is the whole answer. Under /api/ it answers calls: /api/500
-// with that status, /api/echo with method and body, /api/headers with the headers that a page sets, /api/drip in two parts, /api/away?to= elsewhere.
+// with that status, /api/echo with method and body, /api/headers with the headers that a page sets, /api/drip in two parts, /api/gone breaks off, /api/away?to= elsewhere.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -67,6 +67,7 @@ async function call(request, response, what, searchParams, body) {
     return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ method: request.method, body: String(body), type, own, other, trace: told }));
   }
   if (what === 'away') return response.writeHead(307, { location: searchParams.get('to') }).end();
+  if (what === 'gone') return request.socket.destroy();
   if (what === 'echo') return response.writeHead(200, { 'content-type': 'text/plain' }).end(`${request.method} ${body}`);
   if (what === 'drip') {
     response.writeHead(200, { 'content-type': 'text/plain' }).write('a');
