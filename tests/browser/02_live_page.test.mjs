@@ -129,6 +129,13 @@ test('key x compares with the period before, t shows charts as tables, and the a
   await page.locator('[data-chart=calls] canvas').waitFor();
   await page.goto(`${seismo.innerUrl}/?view=series&kind=api&name=${encodeURIComponent('POST /api/checkout')}&range=5m&compare=1`);
   await page.locator('.stats .delta-worse').first().waitFor();
+  assert.match(await page.locator('[data-chart=values]').getAttribute('aria-label'), /p75 .* over the whole time\. .* to .*: p75 \d.* at last, \d.* at most, at \d\d:\d\d/);
+  assert.match(await page.locator('[data-testid=samples] caption').textContent(), /^Failed and slowest: \d+ rows?\. .*Session session-/);
+  await page.goto(`${seismo.innerUrl}/?view=error&code=${code}&range=5m&compare=1`);
+  await page.locator('[data-testid=error-before] .delta').first().waitFor();
+  assert.match(await page.locator('[data-testid=error-before]').innerText(), /in the last 5 minutes:\s+\d+ times/);
+  await page.goto(`${seismo.innerUrl}/?view=self&compare=1`);
+  for (const card of ['figures', 'intake', 'lag', 'reasons']) await page.locator(`[data-testid=${card}] .delta`, { hasText: 'no data before' }).waitFor();
   await again.context().close();
   await page.context().close();
 });
@@ -206,6 +213,7 @@ test('the page speaks the browser\'s language, can be told another, and remember
   await page.screenshot({ path: join(screenshots, 'user-german.png'), fullPage: true });
   await page.goto(`${seismo.innerUrl}/`);
   await page.locator('[data-testid=vitals] .vital-value', { hasText: '1,80' }).waitFor();
+  assert.match(await page.locator('[data-chart=calls]').getAttribute('aria-label'), / bis .*: \S+ zuletzt \d.*, höchstens \d/);
   await page.screenshot({ path: join(screenshots, 'overview-german.png'), fullPage: true });
   await page.setViewportSize({ width: 320, height: 700 });
   assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)) <= 0, 'German fits 320 px');

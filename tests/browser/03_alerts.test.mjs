@@ -78,6 +78,8 @@ test('an alert says what is observed against what is expected, with the series a
   assert.match(figures, /observed\s+1\.\d+ s/);
   assert.match(figures, /expected\s+\d+ ms/);
   assert.match(await page.locator('[data-chart=why]').getAttribute('aria-label'), /Observed 1\.\d+ s, expected \d+ ms/);
+  await page.keyboard.press('x');
+  await page.locator('[data-testid=why] .side', { hasText: /Before|no data before/ }).waitFor();
   await page.keyboard.press('t');
   await page.locator('[data-chart=why] table').waitFor();
   await page.context().close();

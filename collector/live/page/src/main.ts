@@ -148,10 +148,12 @@ async function refreshUser(asked: State): Promise<void> {
 }
 
 async function refreshError(asked: State): Promise<void> {
-  const [detail] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), readAround()]);
+  const of = { kind: "error", name: "*", detail: asked.code };
+  const [detail, series] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), asked.compare ? get<Series>(`/api/series?${scopeQuery(asked, of)}`) : null, readAround()]);
+  const before = series && (await getBefore<Series>("/api/series", asked, series, of));
   if (asked !== state) return;
   title(detail.message);
-  showError(main, asked, detail);
+  showError(main, asked, detail, series, before);
 }
 
 /* Known before anything is drawn: marks belong to every chart. */
@@ -210,10 +212,12 @@ async function refreshAlert(asked: State): Promise<void> {
   }
   const around = alertLink(asked, alert, Date.now());
   if (alert.state === "firing") around.to = new Date().toISOString();
-  const series = await get<Series>(`/api/series?${scopeQuery(around, { kind: around.kind, name: around.name, detail: around.detail })}`);
+  const of = { kind: around.kind, name: around.name, detail: around.detail };
+  const series = await get<Series>(`/api/series?${scopeQuery(around, of)}`);
+  const before = asked.compare ? await getBefore<Series>("/api/series", around, series, of) : null;
   if (asked !== state) return;
   title(`${alert.state === "firing" ? "! " : ""}${seriesWords(alert.series, alert.name, alert.detail)}`);
-  showAlert(main, asked, alert, series, Date.now());
+  showAlert(main, asked, alert, series, before, Date.now());
 }
 
 const VIEWS = { self: refreshSelf, deploys: refreshDeploys, business: refreshBusiness, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };

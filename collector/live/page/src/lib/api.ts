@@ -8,9 +8,9 @@ const WORDS: Record<string, string> = {
   "SE-3104": mark("The store refuses the credentials."), "SE-3203": mark("Nothing of this name is stored here."), "SE-5001": mark("The store could not be reached."),
 };
 
-/* In English what the server says is best; else the words for its code, and for a wrong parameter also which one it is. */
+/* In English what the server says is best; else the words for its code where there are, and for a wrong parameter also which one it is. */
 function inWords(status: number, code: string, error = ""): string {
-  const known = Object.prototype.hasOwnProperty.call(WORDS, code) ? t(WORDS[code]) : t("The answer was {status}.", { status: String(status) });
+  const known = Object.prototype.hasOwnProperty.call(WORDS, code) ? t(WORDS[code]) : error || t("The answer was {status}.", { status: String(status) });
   if (!error || language() === "en") return error || known;
   return code === "SE-1303" ? `${known} (${error})` : known;
 }

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import { decimals, t } from "../i18n/i18n";
 import { h, plain } from "./dom";
 import { clock, count, dateTime, duration } from "./format";
+import { summary } from "./summary";
 
 export interface Line { name: string; color: string; values: (number | null)[]; kind?: "bar" | "line"; width?: number; dash?: number[]; fill?: boolean }
 export interface ChartData {
@@ -93,6 +94,8 @@ function value(unit: ChartData["unit"], n: number | null | undefined): string {
   if (n === null || n === undefined) return "–";
   return unit === "count" ? count(Math.round(n)) : unit === "ms" ? duration(n) : decimals(n, n < 0.1 ? 3 : 2);
 }
+
+const inWords = (data: ChartData): string => summary(data, (n) => value(data.unit, n));
 
 const RIGHT = 14; // room for half of the last time
 const barPaths = uPlot.paths.bars!({ size: [0.78, 22], align: 1 });
@@ -241,7 +244,7 @@ function table(data: ChartData): HTMLElement {
   const { lines } = data;
   const filled = data.times.map((_, i) => i).filter((i) => lines.some((line) => line.values[i]) || happened(data, i)).reverse();
   const when = (i: number): string => (data.step >= 60000 ? dateTime(data.times[i]) : clock(data.times[i]));
-  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, data.label),
+  return h("div", { class: "scroll chart-table", tabindex: "0", role: "region", "aria-label": data.label }, h("table", null, h("caption", { class: "unseen" }, inWords(data)),
     h("thead", null, h("tr", null, h("th", { scope: "col" }, t("From")), lines.map((line) => h("th", { scope: "col", class: "num" }, line.name)))),
     h("tbody", null, filled.length ? filled.map((i) => h("tr", null, h("th", { scope: "row" }, when(i), happened(data, i) && h("span", { class: "tag" }, happened(data, i))), lines.map((line) => h("td", { class: "num" }, value(data.unit, line.values[i])))))
       : h("tr", null, h("td", { colspan: String(lines.length + 1) }, t("nothing in this time"))))));
@@ -273,7 +276,7 @@ export function draw(holder: Holder, data: ChartData, width?: number): void {
   if (tables) { drawTable(holder, data); return; }
   if (!holder.chart) holder.replaceChildren();
   holder.setAttribute("role", "img");
-  holder.setAttribute("aria-label", data.label);
+  holder.setAttribute("aria-label", plain(inWords(data)));
   const columns = [data.times.map((t) => t / 1000), ...data.lines.map((line) => line.values)] as uPlot.AlignedData;
   if (holder.chart && holder.shape === shapeOf(data)) {
     holder.chart.setData(columns);

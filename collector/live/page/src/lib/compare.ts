@@ -25,9 +25,15 @@ export function getBefore<T>(path: string, state: State, span: Span, extra: Stat
   return answer as Promise<T>;
 }
 
+/* Said, not left out: an empty place would look like no change. */
+export function noneBefore(): HTMLElement {
+  return h("span", { class: "delta" }, t("no data before"));
+}
+
 // How a figure has changed: an arrow, the share, and in words for those who do not see the arrow. `worse` says which way is bad.
 export function change(now: number | null | undefined, was: number | null | undefined, worse: "up" | "down" | "neither", words: (n: number) => string): Child {
-  if (now === null || now === undefined || was === null || was === undefined) return null;
+  if (now === null || now === undefined) return null;
+  if (was === null || was === undefined) return noneBefore();
   const title = t("before: {value}", { value: words(was) });
   if (was === 0 || now === was) return h("span", { class: "delta", title }, now === was ? "=" : t("new"));
   const part = now / was - 1, up = part > 0, small = Math.abs(part) < 0.005;

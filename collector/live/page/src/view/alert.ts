@@ -1,6 +1,7 @@
 // One alert: what is wrong, against what is usual, since when and for whom; and what people do about it.
 import { mark, rich, t } from "../i18n/i18n";
 import { draw, type ChartData } from "../lib/chart";
+import { noneBefore } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { clock, count, dateTime, duration, share, span, time } from "../lib/format";
 import { icon } from "../lib/icon";
@@ -39,7 +40,7 @@ function worded(alert: Alert, value: number | null): string {
   return t("{count} a minute", { count: Math.round(value ?? 0) });
 }
 
-function chart(alert: Alert, series: Series, now: number): ChartData {
+function chart(alert: Alert, series: Series, before: Series | null, now: number): ChartData {
   const values = figures(alert, series), times = values.map((_, i) => series.from + i * series.step);
   const since = Date.parse(alert.since ?? alert.opened ?? ""), end = alert.resolved ? Date.parse(alert.resolved) : now;
   const name = alert.kind === "latency" ? "p75" : alert.kind === "errors" ? t("failed, %") : t("a minute");
@@ -47,7 +48,8 @@ function chart(alert: Alert, series: Series, now: number): ChartData {
     times, step: series.step, from: series.from, to: series.to, unit: alert.kind === "latency" ? "ms" : alert.kind === "errors" ? "plain" : "count", height: 200, axis: true,
     mark: [since, end], band: usualBand(values, times, since),
     label: t("Observed {observed}, expected {expected}, from {from} to {to}", { observed: worded(alert, alert.observed), expected: worded(alert, alert.expected), from: clock(since), to: clock(end) }),
-    lines: [{ name, color: "--c-p75", values, width: 2 }, { name: t("expected"), color: "--c-before", values: times.map(() => scaled(alert, alert.expected)), dash: [6, 4], width: 1.5 }],
+    lines: [{ name, color: "--c-p75", values, width: 2 }, { name: t("expected"), color: "--c-before", values: times.map(() => scaled(alert, alert.expected)), dash: [6, 4], width: 1.5 },
+      ...(before ? [{ name: t("Before"), color: "--c-before", values: figures(alert, before).slice(0, times.length), width: 1.5 }] : [])],
   };
 }
 
@@ -121,16 +123,21 @@ export function showSelfAlert(root: Element, state: State, alert: Alert, now: nu
     h("section", { class: "card remarks", "aria-label": t("What is done about it"), "data-key": "remarks" }, firing || alert.acknowledged ? acknowledged(alert) : null, silenced(alert, now)));
 }
 
-export function showAlert(root: Element, state: State, alert: Alert, series: Series, now: number): void {
+/* What is compared is the time around the alert with as long a time before it. */
+function beforeKey(before: Series | null): Child {
+  return before && (before.all.count > 0 ? h("span", { class: "key-before" }, t("Before")) : noneBefore());
+}
+
+export function showAlert(root: Element, state: State, alert: Alert, series: Series, before: Series | null, now: number): void {
   const [words, figure] = alertWords(alert), people = sessionsWords(alert.sessions), firing = alert.state === "firing";
   show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), link({ ...kept(state), view: "alerts" }, { class: "name" }, t("Alerts")), h("code", null, alert.id), alert.service && h("span", { class: "tag" }, alert.service),
     h("button", { class: "button small", "data-copy": location.href, type: "button" }, icon("copy"), t("Copy link")), link(alertLink(state, alert, now), { class: "button small" }, t("The series"))),
     h("h1", { class: "title" }, firing ? chip("poor", t("open")) : chip("good", t("over")), " ", h("bdi", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
     h("p", { class: "muted started" }, figure, people && ` · ${people}`),
     why(alert, now),
-    card("why", t("Observed against expected"), h("span", { class: "key" }, h("span", { class: "key-p75" }, t("observed")), h("span", { class: "key-expected" }, t("expected")), h("span", { class: "key-band" }, t("nine in ten before it"))), h("div", { class: "chart", "data-keep": true, "data-chart": "why" })),
+    card("why", t("Observed against expected"), h("span", { class: "key" }, h("span", { class: "key-p75" }, t("observed")), h("span", { class: "key-expected" }, t("expected")), h("span", { class: "key-band" }, t("nine in ten before it")), beforeKey(before)), h("div", { class: "chart", "data-keep": true, "data-chart": "why" })),
     h("section", { class: "card remarks", "aria-label": t("What is done about it"), "data-key": "remarks" }, firing || alert.acknowledged ? acknowledged(alert) : null, silenced(alert, now)),
     card("samples", t("Worst of them"), t("{n} examples", { n: Math.min(5, series.samples.length) }), cases(state, series)));
   const holder = root.querySelector<HTMLElement>("[data-chart=why]");
-  if (holder) draw(holder, chart(alert, series, now));
+  if (holder) draw(holder, chart(alert, series, before, now));
 }

@@ -1,10 +1,12 @@
 // One error: its message first, then since when and whom it hits, where it was raised, and sessions to look into.
 import { rich, t } from "../i18n/i18n";
+import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, share, time } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, type State } from "../lib/state";
-import type { ErrorDetail, Share } from "../types";
+import type { ErrorDetail, Series, Share } from "../types";
+import { when } from "./overview";
 import { card, column, link, toSession } from "./parts";
 
 function fact(name: string, value: Child): HTMLElement {
@@ -19,13 +21,19 @@ function facts(detail: ErrorDetail, now: number): HTMLElement {
     fact(t("times"), of(detail.looked_at)), fact(t("sessions"), of(detail.sessions)), fact(t("users"), detail.users ? of(detail.users) : t("not told")));
 }
 
+/* What the facts above cannot say: they are of all that is stored, these of the stretch of time and the one before. */
+function compared(state: State, { all }: Series, { all: was }: Series): HTMLElement {
+  return h("p", { class: "spread-before muted", "data-testid": "error-before", "data-key": "before" }, h("span", null, t("Compared, {when}:", { when: when(state) })),
+    h("span", null, t("{n} times", { n: all.count }), " ", change(all.count, was.count, "up", count)), h("span", null, t("{n} sessions", { n: all.sessions }), " ", change(all.sessions, was.sessions, "up", count)));
+}
+
 function sharesOf(title: string, shares: Share[], all: number): Child {
   if (shares.length === 0) return null;
   return h("div", { class: "share-list", "data-key": title }, h("h3", null, title), h("ul", { class: "plain" }, shares.map(({ value, count: n }) =>
     h("li", { "data-key": value }, h("span", { class: "meter" }, h("i", { "aria-hidden": "true", css: { width: `${(n / all) * 100}%` } }), h("bdi", null, value)), h("span", { class: "muted" }, share(n / all))))));
 }
 
-export function showError(root: Element, state: State, detail: ErrorDetail): void {
+export function showError(root: Element, state: State, detail: ErrorDetail, series: Series | null, before: Series | null): void {
   const newest = detail.rows[0], now = Date.now();
   const place = newest && newest.file ? `${newest.file}${newest.line ? `:${newest.line}` : ""}` : "";
   // The words that a browser raised come first; the masked form stands for all that are the same error.
@@ -35,7 +43,7 @@ export function showError(root: Element, state: State, detail: ErrorDetail): voi
     link({ ...kept(state), view: "series", kind: "error", name: "*", detail: detail.code }, { class: "button small" }, t("Over time"))),
     h("h1", { class: "title" }, h("bdi", null, raw)),
     h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", rich("counted as {message}", { message: h("bdi", { class: "id" }, detail.message) })] : null),
-    facts(detail, now),
+    facts(detail, now), series && before && compared(state, series, before),
     h("section", { class: "card shares-card", "aria-label": t("Where it is met"), "data-testid": "shares" }, sharesOf(t("Releases"), detail.releases, detail.looked_at), sharesOf(t("Browsers"), detail.browsers, detail.looked_at), sharesOf(t("Pages"), detail.pages, detail.looked_at)),
     newest?.stack ? card("stack", t("Stack of the newest"), null, [h("pre", { class: "stack" }, newest.resolved ?? newest.stack), newest.resolved ? h("details", { class: "raw-stack", "data-key": "raw" }, h("summary", null, t("As the browser wrote it")), h("pre", { class: "stack" }, newest.stack)) : null]) : null,
     card("samples", t("Who met it lately"), t("{n} sessions", { n: detail.rows.length }), h("div", { class: "scroll" }, h("table", null,

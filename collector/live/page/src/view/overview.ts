@@ -18,7 +18,7 @@ const SHOWN_ROWS = 12, SHOWN_SESSIONS = 8;
 
 export interface OverviewData { overview: Overview; alerts: Alerts | null; sessions: Sessions | null; before: Overview | null; deploys: Deploy[]; clicks: Clicks | null; clicksBefore: Clicks | null; business: Business | null; businessBefore: Business | null }
 
-function when(state: State): string {
+export function when(state: State): string {
   if (state.from || state.to) return t("in this stretch of time");
   return t("in the {range}", { range: t(RANGES.find(([name]) => name === rangeOf(state))![2]) });
 }

@@ -12,9 +12,23 @@ export function chip(tone: string, word: string, shape = tone): HTMLElement {
   return h("span", { class: `chip chip-${tone}` }, icon(shape), word);
 }
 
+function wordsOf(cell: Element | null | undefined): string {
+  return (cell?.textContent ?? "").replace(/\s+/g, " ").trim();
+}
+
+/* A list in one sentence, for those who do not see it: how many rows, and what the first says. */
+function caption(title: string, table: Element): void {
+  const heads = [...table.querySelectorAll("thead th")].map(wordsOf), rows = table.querySelectorAll("tbody tr"), first = rows[0]?.children;
+  if (table.querySelector("caption") || !first || heads.length !== first.length) return;
+  const said = heads.map((head, i) => [head, wordsOf(first[i])]).filter(([, text]) => text).map(([head, text]) => `${head} ${text}`);
+  table.prepend(h("caption", { class: "unseen" }, t("{title}: {n} rows. First: {row}", { title, n: rows.length, row: said.join(", ") })));
+}
+
 export function card(id: string, title: Child, side: Child, ...body: Child[]): HTMLElement {
-  return h("section", { class: `card card-${id}`, "data-testid": id, "aria-labelledby": `h-${id}`, "data-key": id },
+  const made = h("section", { class: `card card-${id}`, "data-testid": id, "aria-labelledby": `h-${id}`, "data-key": id },
     h("div", { class: "card-head" }, h("h2", { id: `h-${id}` }, title), h("div", { class: "side" }, side)), body);
+  for (const table of made.querySelectorAll("table")) caption(wordsOf(made.querySelector("h2")), table);
+  return made;
 }
 
 export function nothing(text: string): HTMLElement {

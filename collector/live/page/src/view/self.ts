@@ -1,6 +1,7 @@
 // Seismo itself: is it well, does it take everything in, is it behind, what did it refuse and why.
-import { decimals, mark, t } from "../i18n/i18n";
+import { decimals, language, mark, t } from "../i18n/i18n";
 import { draw } from "../lib/chart";
+import { noneBefore } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, share, span, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
@@ -13,6 +14,14 @@ export interface Sample { at: number; status: Status }
 const PART_WORDS: Record<string, string> = { bus: mark("Bus"), store: mark("Store"), index: mark("Indexing"), rollup: mark("Windows"), detect: mark("Detection") };
 const KIND_WORDS: Record<string, string> = { sqlite: "SQLite", kafka: "Kafka", elastic: "Elasticsearch" };
 
+/* The server's reasons are English and name their code. */
+const REASON_WORDS: Record<string, string> = { "SE-3001": mark("It waits for Kafka to say how many partitions there are"), "SE-3104": mark("The store has not answered for ten seconds, or refuses the credentials"), "SE-3105": mark("Indexing pauses, since most of the last documents were refused") };
+
+function reasonWords(reason: string): string {
+  const code = /SE-\d{4}/.exec(reason)?.[0] ?? "", words = REASON_WORDS[code];
+  return words && language() !== "en" ? `${t(words)} (${code})` : reason;
+}
+
 function bytes(n: number): string {
   const units = ["B", "kB", "MB", "GB"], step = n > 0 ? Math.min(3, Math.floor(Math.log(n) / Math.log(1000))) : 0;
   return `${decimals(n / 1000 ** step, step && n / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
@@ -20,7 +29,7 @@ function bytes(n: number): string {
 
 function part(name: string, state: { ready: boolean; reason?: string }, status: Status): HTMLElement {
   const kind = name === "bus" ? status.bus : name === "store" ? status.store : "";
-  return h("li", { class: "part", "data-name": name, "data-ready": String(state.ready) }, h("b", null, PART_WORDS[name] ? t(PART_WORDS[name]) : name, state.ready ? chip("good", t("ready")) : chip("poor", t("not ready"))), h("span", { class: "muted" }, state.reason ?? KIND_WORDS[kind] ?? kind));
+  return h("li", { class: "part", "data-name": name, "data-ready": String(state.ready) }, h("b", null, PART_WORDS[name] ? t(PART_WORDS[name]) : name, state.ready ? chip("good", t("ready")) : chip("poor", t("not ready"))), h("span", { class: "muted" }, state.reason ? reasonWords(state.reason) : KIND_WORDS[kind] ?? kind));
 }
 
 function figure(name: string, value: Child, note: Child, tone = ""): HTMLElement {
@@ -70,14 +79,16 @@ export function showSelf(root: Element, state: State, status: Status, rejects: R
   const works = status.ready && Object.values(status.parts ?? {}).every((one) => one.ready);
   /* That no page has asked for the script is no fault of anybody's. */
   const untroubled = diagnosis.findings.every((one) => one.cause === "nothing");
+  /* Counters of a process have no period before: that is said, and no figure is made up. */
+  const none = state.compare ? noneBefore : (): null => null;
   show(root, h("div", { class: "crumbs" }, link(kept(state), { class: "back" }, t("Overview")), h("span", { class: "muted" }, t("Seismo itself")), h("code", null, status.version)),
     h("h1", { class: "title" }, works ? (untroubled ? t("All is well") : t("Something needs a look")) : t("Something is not ready")),
     h("p", { class: "muted started" }, t("This is what this instance knows, since its start. Others have the same at their own /metrics.")),
     h("ul", { class: "plain parts", "data-testid": "parts" }, Object.entries(status.parts ?? {}).map(([name, one]) => part(name, one, status))),
     card("diagnosis", t("Is anything wrong?"), t("what keeps beacons away"), findings(diagnosis)),
-    card("figures", t("Since the start"), null, figures(status)),
-    card("intake", t("Events a second, since this page was opened"), null, h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
-    h("div", { class: "pair" }, card("lag", t("Behind, by group"), t("records"), pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), t("events and requests"), pairs(status.rejects, t("Reason"), t("Count"), t("Nothing was refused.")))),
+    card("figures", t("Since the start"), none(), figures(status)),
+    card("intake", t("Events a second, since this page was opened"), none(), h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
+    h("div", { class: "pair" }, card("lag", t("Behind, by group"), [t("records"), none()], pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), [t("events and requests"), none()], pairs(status.rejects, t("Reason"), t("Count"), t("Nothing was refused.")))),
     card("rejects", t("Refused lately, after it had been taken"), rejects.rows.length ? t("{n} examples", { n: rejects.rows.length }) : null, rejects.rows.length ? h("ul", { class: "plain" }, rejects.rows.map((reject) => example(state, reject, status.now))) : nothing(t("None. What a key, an origin or a limit refuses is answered at once and not kept: its reasons stand above."))));
   const holder = root.querySelector<HTMLElement>("[data-chart=intake]"), from = Math.min(samples[0].at, status.now - 60000);
   if (holder) draw(holder, { times: samples.map(({ at }) => at), step: 2000, from, to: status.now, unit: "count", height: 120, axis: true, label: t("Events accepted and stored a second since this page was opened"), lines: [
