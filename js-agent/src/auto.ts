@@ -4,15 +4,15 @@
 import { quietly } from "./lib/guard";
 import { seismo, start, type Seismo } from "./index";
 
-type Global = Window & { seismo?: Seismo & { q?: ArrayLike<unknown>[]; started?: boolean } };
+type Global = Window & { seismo?: Seismo & { q?: Iterable<[string, ...unknown[]]>; started?: boolean } };
 
 quietly(() => {
   const page = window as Global;
   /* A picture of that name hides `document.currentScript`. */
-  const script = ([document.currentScript, ...Array.from(document.scripts)] as HTMLScriptElement[]).find((one, i) => one?.dataset.key && (!i || /seismo/.test(one.src)));
+  const script = ([document.currentScript, ...document.scripts] as HTMLScriptElement[]).find((one, i) => one?.dataset.key && (!i || /seismo/.test(one.src)));
   if (!script || page.seismo?.started) return;
   const early = page.seismo?.q ?? [];
   start({ ...script.dataset }, script.src);
   page.seismo = Object.assign(seismo, { started: true });
-  for (const command of Array.from(early)) seismo(...(Array.from(command) as [string, ...unknown[]]));
+  for (const command of early) seismo(...command);
 });

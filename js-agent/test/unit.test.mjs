@@ -161,9 +161,9 @@ test("sender: what is still being packed when the page is left is handed over", 
   assert.deepEqual(one.handed.map((body) => body.id), ["b1"]);
 });
 
-test("size: the script stays under 9,380 bytes of brotli", async () => {
+test("size: the script stays under 9,400 bytes of brotli", async () => {
   const script = await readFile(new URL("../dist/seismo.js", import.meta.url));
-  assert.ok(brotliCompressSync(script).length < 9380, `${brotliCompressSync(script).length}`);
+  assert.ok(brotliCompressSync(script).length < 9400, `${brotliCompressSync(script).length}`);
 });
 
 test("size: the inline stub stays under 350 bytes, as it is", async () => {

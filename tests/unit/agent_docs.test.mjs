@@ -21,8 +21,19 @@ const names = (all) => all.map(({ name }) => name);
 
 test('every setting of the agent is documented', () => {
   assert.ok(settingsOfAgent.length > 7);
-  assert.deepEqual(settingsOfAgent.filter((name) => !names(settings).includes(name)), []);
+  assert.deepEqual([...settingsOfAgent].sort(), names(settings).sort());
   for (const { name, only } of settings) assert.ok(page.includes(only ? `\`${name}\`` : `\`data-${name}\``), name);
+});
+
+test('bounds and defaults of its settings are those that it keeps to', () => {
+  const config = read('js-agent/src/config.ts');
+  const most = (name) => new RegExp(name === 'user' ? '\\btext\\(given, (\\d+)\\)' : `text\\(given\\.${name}(?: \\?\\? "[^"]*")?, (\\d+)\\)`).exec(name === 'user' ? read('js-agent/src/agent.ts') : config)?.[1];
+  const bounded = settings.filter(({ bounds }) => /characters/.test(bounds));
+  assert.equal(bounded.length, 6);
+  for (const { name, bounds } of bounded) assert.equal(most(name), /to (\d+) characters/.exec(bounds)[1], name);
+  const of = (wanted) => settings.find(({ name }) => name === wanted);
+  assert.deepEqual(/\+given\.flush! \|\| (\d+), (\d+)\)/.exec(config).slice(1), [of('flush').default, /\d+/.exec(of('flush').bounds)[0]]);
+  assert.deepEqual(/given\.rate \?\? (\d+)\), (\d+)\)/.exec(config).slice(1), [of('rate').default, /to (\d+)/.exec(of('rate').bounds)[1]]);
 });
 
 test('every command of the agent is documented', () => {

@@ -22,19 +22,22 @@ export function newOutside(lost: (events: number) => void, obey: (orders: Orders
   /* The native functions of this moment, taken before the agent wraps them. */
   const { fetch } = window;
   const beacon = navigator.sendBeacon;
-  const hand = (body: string): boolean | undefined => beacon?.call(navigator, url.href, body);
+  /* The page's address may hold what we scrub elsewhere: no path in the referrer. */
+  const ask = (body: string | ArrayBuffer, keepalive: boolean): Promise<Response | void> =>
+    fetch.call(window, url.href, { method: "POST", body, keepalive, headers: { "content-type": "text/plain" }, credentials: "omit", referrerPolicy: "origin" }).catch(() => tell("net"));
+  /* Where there is no sendBeacon, or a page has broken it, a request that outlives the page. */
+  const hand = (body: string): boolean | undefined => quietly(() => beacon.call(navigator, url.href, body)) ?? !!quietly(() => ask(body, true));
 
   return {
     async post(text, keepalive, begin) {
       let body: string | ArrayBuffer = text;
-      if (typeof CompressionStream === "function" && text.length > PACKED_CHARACTERS) {
+      if (window.CompressionStream && text.length > PACKED_CHARACTERS) {
         body = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
       }
       if (!begin()) return { status: 202 };
       /* Some page took fetch away: its answers are not to be had then. */
       if (!fetch) return { status: hand(text) ? 202 : 0 };
-      /* The page's address may hold what we scrub elsewhere: no path in the referrer. */
-      const answer = await fetch.call(window, url.href, { method: "POST", body, keepalive, headers: { "content-type": "text/plain" }, credentials: "omit", referrerPolicy: "origin" }).catch(() => tell("net"));
+      const answer = await ask(body, keepalive);
       if (!answer) return { status: 0 };
       const { status, headers } = answer;
       const after = headers.get("retry-after");

@@ -5,7 +5,7 @@
 //                     429, 5xx, none stays; again after a back-off with jitter, or after Retry-After
 //
 // A beacon keeps its id over all attempts, so that a repeat is recognised; `sent` is stamped at each. The list is
-// bounded: the oldest goes when a new one does not fit. On exit everything is handed to sendBeacon, which outlives
+// bounded: the oldest goes when a new one does not fit. On exit everything is handed to the browser, which outlives
 // the page, except what already flies as a keepalive request, which does so too; what the browser does not take is
 // left for the next page.
 
@@ -31,7 +31,7 @@ export interface Answer {
 export interface Outside {
   /** `begin` is called as the request begins: false when it is not wanted any more. */
   post(body: string, keepalive: boolean, begin: () => boolean): Promise<Answer>;
-  /** sendBeacon: false when the browser does not take it. */
+  /** Hands it to the browser, which sends it when the page is gone too: false when it does not take it. */
   hand(body: string): boolean | undefined;
   /** Leaves these to the next page. */
   keep(beacons: Beacon[]): void;

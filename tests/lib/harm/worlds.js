@@ -36,7 +36,7 @@ var harm = { worlds: {} };
     Document.prototype.title Document.prototype.visibilityState Document.prototype.currentScript Node.prototype.baseURI CSS.escape Array.from Object.entries
     Object.assign JSON.stringify JSON.parse Math.random Date.now`.split(/\s+/);
   /* Without these no event can be made, or none be handed over by a frame that is taken away. */
-  const MUTE = /^(?:Navigator\.prototype\.sendBeacon|performance|Performance\.prototype\.now|Math\.random|JSON\.stringify|URL|TextEncoder|TextEncoder\.prototype\.encode|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
+  const MUTE = /^(?:performance|Performance\.prototype\.now|Math\.random|JSON\.stringify|URL|TextEncoder|TextEncoder\.prototype\.encode|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
 
   const THOROUGH = ['untouched', 'functions frozen', 'fetch of a library', 'XMLHttpRequest that inherits', 'promises of a library', 'Object.prototype with more members', 'a patch before', 'a patch after'];
   const add = (name, make, mute = false) => { harm.worlds[name] = { make, mute, thorough: THOROUGH.includes(name) }; };
