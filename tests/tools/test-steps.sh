@@ -406,6 +406,8 @@ check_compose() {
   ! grep warn var/log/compose-settings
 }
 
+check_kubernetes() { npm ci --prefix tests/tools/kubernetes && tests/tools/kubernetes/check.mjs; }
+
 # A figure that misses its goal is told at the end and fails nothing: a machine of CI is noisy.
 first_chart() {
   check 'a bare machine until the first live chart' tests/tools/first-chart.mjs
@@ -420,6 +422,7 @@ all_steps() {
   check 'coverage of collector/' coverage
   suite 'fuzz targets' fuzz
   check 'compose file and load balancer' check_compose
+  check 'manifests for Kubernetes' check_kubernetes
   first_chart
   check 'the package on a bare machine: install, start, upgrade, remove, purge' tests/tools/package
   check 'the image: built, run without rights, replaced' tests/tools/image
