@@ -9,7 +9,7 @@ type Global = Window & { seismo?: Seismo & { q?: Iterable<[string, ...unknown[]]
 quietly(() => {
   const page = window as Global;
   /* A picture of that name hides `document.currentScript`. */
-  const script = ([document.currentScript, ...document.scripts] as HTMLScriptElement[]).find((one, i) => one?.dataset.key && (!i || /seismo/.test(one.src)));
+  const script = ([document.currentScript, ...document.scripts] as HTMLScriptElement[]).find((one, i) => one && "key" in one.dataset && (!i || /seismo/.test(one.src)));
   if (!script || page.seismo?.started) return;
   const early = page.seismo?.q ?? [];
   start({ ...script.dataset }, script.src);
