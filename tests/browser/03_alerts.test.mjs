@@ -119,7 +119,7 @@ test('it is acknowledged and silenced on the page, and both are there for others
   await again.context().close();
 });
 
-const shown = () => ({ alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, 'alerts-german': '/?view=alerts&lang=de', 'alert-german': `/?view=alert&id=${alert.id}&lang=de` });
+const shown = () => ({ alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, 'alerts-german': '/?view=alerts&lang=de', 'alert-german': `/?view=alert&id=${alert.id}&lang=de&compare=1` });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {
     for (const [name, path] of Object.entries(shown())) {

@@ -11,7 +11,7 @@ const given = process.argv.slice(2), forDocs = given.includes('--docs'), only = 
 const folder = join(root, 'var/screenshots/views'), images = join(root, 'docs/images');
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 320, height: 800 }, zoom: { width: 720, height: 450, deviceScaleFactor: 2 } };
 const TALLEST = { wide: 1000, narrow: 1100 }; // of a picture in docs
-const NOT_IN_DOCS = ['compared', 'vital', 'missing']; // they look like others
+const NOT_IN_DOCS = ['compared', 'vital', 'missing', 'compared-error', 'compared-alert', 'compared-self']; // they look like others
 
 const embedded = { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' };
 
@@ -46,6 +46,7 @@ async function named(seismo) {
   return {
     overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, 'compared-page': `/?${called('page', pages)}&${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
     vital: `/?view=series&kind=vital&name=*&detail=LCP&${sample}`, errors: `/?view=series&kind=error&name=*&${sample}`, error: `/?view=error&code=${errors.rows[0].code}&${sample}`,
+    'compared-error': `/?view=error&code=${errors.rows[0].code}&${sample.replace('24h', '3h')}&compare=1`, 'compared-alert': `/?view=alert&id=${alert.id}&compare=1`, 'compared-self': '/?view=self&compare=1',
     session: `/?view=session&id=${told.id}`, user: `/?view=user&user=${encodeURIComponent(told.user ?? '')}`,
     alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, clicks: `/?${sample}#h-clicks`, deploys: `/?view=deploys&${sample}`, business: `/?view=business&${sample.replace('24h', '3h')}&compare=1`, self: '/?view=self', keys: `/?${sample}`, missing: '/?view=session&id=nobody',
   };

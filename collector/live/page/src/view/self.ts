@@ -48,12 +48,17 @@ function seriesNote({ series_max: max, series_evicted: evicted }: Status): strin
   return evicted ? t("of {max} an application, {evicted} evicted", { max, evicted }) : t("of {max} an application", { max });
 }
 
+/* A reason that nothing was refused for is no news. */
+function refusedFor({ rejects }: Status): Record<string, number> {
+  return Object.fromEntries(Object.entries(rejects).filter(([, n]) => n > 0));
+}
+
 function figures(status: Status): HTMLElement {
-  const all = status.accepted + status.rejected, behind = Object.values(status.lag).reduce((sum, n) => sum + n, 0), full = status.series_max > 0 && status.series >= status.series_max * 0.9;
+  const all = status.accepted + status.rejected, behind = Object.values(status.lag).reduce((sum, n) => sum + n, 0), full = status.series_max > 0 && status.series >= status.series_max * 0.9, reasons = Object.keys(refusedFor(status));
   return h("dl", { class: "figures" },
     figure(mark("Accepted"), all > 0 ? share(status.accepted / all) : "–", t("{accepted} events in {n} beacons", { accepted: status.accepted, n: status.beacons_accepted }), all > 20 && status.rejected / all > 0.05 ? "bad" : ""),
     figure(mark("Stored"), count(status.stored), t("events newly written")),
-    figure(mark("Refused"), count(status.rejected), Object.keys(status.rejects).length ? t("{n} reasons", { n: Object.keys(status.rejects).length }) : t("nothing"), ""),
+    figure(mark("Refused"), count(status.rejected), reasons.length ? t("{n} reasons", { n: reasons.length }) : t("nothing"), ""),
     figure(mark("Behind"), count(behind), behind ? t("records not yet read") : t("all is read"), behind > 10000 ? "bad" : ""),
     figure(mark("Spool"), bytes(status.spool_bytes), status.spool_bytes ? t("{n} records, oldest {time}", { n: status.spool_records, time: span(status.spool_seconds * 1000) }) : t("empty"), status.spool_seconds > 60 ? "bad" : ""),
     figure(mark("Series"), count(status.series), status.series_max ? seriesNote(status) : "", full ? "bad" : ""),
@@ -88,7 +93,7 @@ export function showSelf(root: Element, state: State, status: Status, rejects: R
     card("diagnosis", t("Is anything wrong?"), t("what keeps beacons away"), findings(diagnosis)),
     card("figures", t("Since the start"), none(), figures(status)),
     card("intake", t("Events a second, since this page was opened"), none(), h("div", { class: "chart", "data-keep": true, "data-chart": "intake" })),
-    h("div", { class: "pair" }, card("lag", t("Behind, by group"), [t("records"), none()], pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), [t("events and requests"), none()], pairs(status.rejects, t("Reason"), t("Count"), t("Nothing was refused.")))),
+    h("div", { class: "pair" }, card("lag", t("Behind, by group"), [t("records"), none()], pairs(status.lag, t("Group"), t("Records"), t("No group reads here."))), card("reasons", t("Refused, by reason"), [t("events and requests"), none()], pairs(refusedFor(status), t("Reason"), t("Count"), t("Nothing was refused.")))),
     card("rejects", t("Refused lately, after it had been taken"), rejects.rows.length ? t("{n} examples", { n: rejects.rows.length }) : null, rejects.rows.length ? h("ul", { class: "plain" }, rejects.rows.map((reject) => example(state, reject, status.now))) : nothing(t("None. What a key, an origin or a limit refuses is answered at once and not kept: its reasons stand above."))));
   const holder = root.querySelector<HTMLElement>("[data-chart=intake]"), from = Math.min(samples[0].at, status.now - 60000);
   if (holder) draw(holder, { times: samples.map(({ at }) => at), step: 2000, from, to: status.now, unit: "count", height: 120, axis: true, label: t("Events accepted and stored a second since this page was opened"), lines: [
