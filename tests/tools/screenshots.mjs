@@ -41,7 +41,7 @@ async function named(seismo) {
     return (await ask('/api/alerts')).rows[0];
   }, { within: 120000, every: 1000 });
   const { errors, pages, apis } = await ask(`/api/overview?${sample}`), { rows } = await ask(`/api/sessions?${sample}&limit=24`);
-  const told = rows.find((row) => row.user && row.errors) ?? rows.find((row) => row.user) ?? rows[0];
+  const met = (row) => (row.user ? 1000 : 0) + row.errors * 10 + row.views + row.calls, told = rows.sort((a, b) => met(b) - met(a))[0]; // who met most shows most
   const called = (kind, list) => `view=series&kind=${kind}&name=${encodeURIComponent(list.rows.find((row) => !row.kind || row.kind === kind)?.name ?? '*')}`;
   return {
     overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, 'compared-page': `/?${called('page', pages)}&${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
