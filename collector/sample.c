@@ -281,7 +281,7 @@ static void add_page(struct making *making, int which, unsigned product)
             add_business(making, "sign-up", 0, "\"plan\":\"free\"", 4500);
         break;
     case 1:
-        add_call(making, "GET", "/api/search?q=shoe", 160, 300);
+        add_call(making, "GET", "/api/search?q=[redacted]", 160, 300);
         begin(making, "measure", 320);
         buf_printf(making->body, ",\"name\":\"results drawn\",\"duration\":%u}", 30 + making->visit->session % 50);
         break;
