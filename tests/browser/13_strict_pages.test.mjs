@@ -36,7 +36,7 @@ test('a policy with nonce, integrity and Trusted Types: no report, all of it arr
     `require-trusted-types-for 'script'; trusted-types 'none'; report-uri /report`;
   stage.pages['/strict'] = {
     headers: { 'content-security-policy': policy, 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', 'referrer-policy': 'no-referrer', 'permissions-policy': 'sync-xhr=(), unload=()' },
-    text: `<!doctype html><html lang="en"><title>Strict</title><body>${use}${tagWith('strict', `nonce="n17" integrity="sha384-${digest}" crossorigin="anonymous"`)}<script nonce="n17">
+    text: `<!doctype html><html lang="en"><title>Strict</title><body>${use}${tagWith('strict', `nonce="n17" integrity="sha384-${digest}"`)}<script nonce="n17">
       document.addEventListener('securitypolicyviolation', (event) => console.log('violation ' + event.violatedDirective));
       b.onclick = () => { p.textContent = 'pressed'; history.pushState({}, '', '/strict/deep'); fetch('/api/echo').then((answer) => answer.text()); };
     </script>`,
