@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "roles.h"
+
 static bool has(const struct config *c, enum setting setting)
 {
     return *config_text(c, setting) != '\0';
@@ -37,10 +39,17 @@ static bool half_a_certificate(const struct config *c)
 {
     return has(c, SETTING_LISTEN_TLS_CERTIFICATE) != has(c, SETTING_LISTEN_TLS_KEY);
 }
+static bool no_such_role(const struct config *c)
+{
+    unsigned roles;
+    struct err_text text;
+    return roles_read(config_text(c, SETTING_ROLES), &roles, &text) != ERR_OK;
+}
 static bool open_inner_listener(const struct config *c)
 {
-    const char *roles = config_text(c, SETTING_ROLES);
-    bool has_links = strstr(roles, "all") || strstr(roles, "live");
+    unsigned roles = 0;
+    struct err_text text;
+    bool has_links = roles_read(config_text(c, SETTING_ROLES), &roles, &text) == ERR_OK && roles & ROLE_LIVE;
     return is_off_loopback(config_text(c, SETTING_LISTEN_INNER)) && !has(c, SETTING_INNER_TOKEN) &&
            !has(c, SETTING_INNER_TRUSTED_USER_HEADER) && !has_links;
 }
@@ -97,6 +106,8 @@ static const struct {
     enum setting setting; /* whose place is named */
     const char *sentence;
 } all[] = {
+    {no_such_role, true, SETTING_ROLES,
+     "roles names something else than ingest, index, rollup, detect, sources, live and all"},
     {nobody_can_connect, true, SETTING_LISTEN_PROXY_PROTOCOL,
      "listen.proxy_protocol is required and ingest.trusted_proxies names nobody who may speak it: no connection would "
      "be taken"},

@@ -187,30 +187,6 @@ static void block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static enum err parse_roles(const char *list, unsigned *ret_roles, struct err_text *text)
-{
-    static const char *const names[] = {"ingest", "index", "rollup", "detect", "sources", "live"};
-    unsigned roles = 0;
-    while (*list) {
-        size_t n = strcspn(list, ","), i = 0;
-        while (i < 6 && (strlen(names[i]) != n || strncmp(names[i], list, n) != 0))
-            i++;
-        if (strncmp(list, "all", n) == 0 && n == 3)
-            roles |= 63;
-        else if (i == 6)
-            return err_set(text, ERR_USAGE,
-                           "no role is called '%.*s'; there are ingest, index, rollup, detect, sources, live and all",
-                           (int)n, list);
-        else
-            roles |= 1u << i;
-        list += n + (list[n] == ',');
-    }
-    if (!roles)
-        return err_set(text, ERR_USAGE, "no role is named");
-    *ret_roles = roles;
-    return ERR_OK;
-}
-
 static int command_run(const struct config *config, int argc, char **argv)
 {
     struct err_text text = {""};
@@ -225,7 +201,7 @@ static int command_run(const struct config *config, int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    enum err err = parse_roles(roles, &seismo.roles, &text);
+    enum err err = roles_read(roles, &seismo.roles, &text);
     if (err) {
         fprintf(stderr, "seismo run: %s: %s\n", err_code(err), text.at);
         return EXIT_USAGE;

@@ -14,13 +14,12 @@
 #include "ingest/diagnosis.h"
 #include "ingest/ingest.h"
 #include "live/live.h"
+#include "roles.h"
 #include "rollup/rollup.h"
 #include "sourcemap/sourcemap.h"
 #include "store/store.h"
 #include "watch/heartbeat.h"
 #include "watch/watch.h"
-
-enum role { ROLE_INGEST = 1, ROLE_INDEX = 2, ROLE_ROLLUP = 4, ROLE_DETECT = 8, ROLE_SOURCES = 16, ROLE_LIVE = 32 };
 
 /* What a role opens. The bus without the store, and the store without the bus, is all that some machines can reach. */
 #define NEED_BUS (ROLE_INGEST | ROLE_INDEX | ROLE_ROLLUP | ROLE_DETECT)

@@ -33,6 +33,7 @@ for (const [name, yaml, message] of wrong)
   });
 
 const contradictions = [
+  ['a role that there is not', 'roles: ingest,indx\n', /seismo\.yaml:1:\d+: roles names something else than ingest/],
   ['PROXY protocol of nobody', 'listen:\n  proxy_protocol: required\n', /seismo\.yaml:2:\d+: listen\.proxy_protocol is required and ingest\.trusted_proxies names nobody/],
   ['half a certificate', 'listen:\n  tls_certificate: /x.pem\n', /tls_key belong together/],
   ['an open inner listener', 'roles: ingest,index\nlisten:\n  inner: 0.0.0.0:8081\n', /inner\.token is needed/],
