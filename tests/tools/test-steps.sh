@@ -402,11 +402,11 @@ check_compose() {
   "${compose[@]}" -f docker-compose.yml config --quiet && haproxy -c -f deploy/haproxy.cfg
   # What it sets, with the file of the image, has to be a configuration, each name of it a setting's.
   "${compose[@]}" -f docker-compose.yml config | sed -nE 's/^ +(SEISMO_[A-Z_]+): (.*)/\1=\2/p' | grep -v '^SEISMO_BALANCER_' | sort -u |
-    xargs -d '\n' sh -c 'env "$@" build/seismo check-config --config deploy/seismo.yaml' sh >var/log/compose-settings 2>&1 || { cat var/log/compose-settings; return 1; }
+    xargs -d '\n' sh -c 'env -i "$@" build/seismo check-config --config deploy/seismo.yaml' sh >var/log/compose-settings 2>&1 || { cat var/log/compose-settings; return 1; }
   ! grep warn var/log/compose-settings || return 1
   # Every role that a service names is one.
   sed -nE 's/.*command: .*"--roles", "([a-z,]+)".*/\1/p' docker-compose.yml | while read -r role; do
-    SEISMO_ROLES=$role SEISMO_KAFKA_BROKERS=k:9092 SEISMO_ELASTIC_URL=http://e:9200 build/seismo check-config --config deploy/seismo.yaml || return 1
+    env -i "SEISMO_ROLES=$role" SEISMO_KAFKA_BROKERS=k:9092 SEISMO_ELASTIC_URL=http://e:9200 build/seismo check-config --config deploy/seismo.yaml || return 1
   done
 }
 
