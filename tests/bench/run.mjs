@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-// ./run bench [--stack | --growth | --live | --all] [--write] [--json FILE]
+// ./run bench [--stack | --growth | --live | --cost | --all] [--write] [--json FILE]
 //   without an option  the embedded default, within three minutes
 //   --stack            a real Kafka and Elasticsearch (KAFKA_BROKERS and ELASTIC_URL, or its own), within eight minutes
 //   --growth           how cost grows with keys, connections, series and lag, within three minutes
 //   --live             the live page over a day of a million sessions, within eight minutes and 8 GB of disk
-//   --all              the four of them
+//   --cost             bytes and CPU an event on its whole way, for docs/sizing.md, on parts of its own, within four minutes
+//   --all              the five of them
 //   --write            puts the tables of the last measurements into README.md and docs/performance.md
-// Results are kept in var/bench/{embedded,growth,live,stack}.json. The load generator, the parts and the program share this machine's cores: rates
+// Results are kept in var/bench/{embedded,growth,live,cost,stack}.json. The load generator, the parts and the program share this machine's cores: rates
 // a second depend on how many there are; events per CPU-second of the program are what can be compared.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../lib/seismo.mjs';
+import { plan } from './cost.mjs';
 import { describeMachine, machineText } from './machine.mjs';
 import { rewrite, table } from './table.mjs';
 
@@ -23,12 +25,13 @@ function readArguments(args) {
     if (args[i] === '--stack') options.modes = ['stack'];
     else if (args[i] === '--growth') options.modes = ['growth'];
     else if (args[i] === '--live') options.modes = ['live'];
-    else if (args[i] === '--all') options.modes = ['embedded', 'growth', 'live', 'stack'];
+    else if (args[i] === '--cost') options.modes = ['cost'];
+    else if (args[i] === '--all') options.modes = ['embedded', 'growth', 'live', 'cost', 'stack'];
     else if (args[i] === '--write') options.write = true;
     else if (args[i] === '--tables') options.modes = []; // only --write
     else if (args[i] === '--json' && args[i + 1]) options.json = args[++i];
     else {
-      console.error(`bench: unknown option ${args[i]}; known are --stack, --growth, --live, --all, --write, --tables and --json FILE`);
+      console.error(`bench: unknown option ${args[i]}; known are --stack, --growth, --live, --cost, --all, --write, --tables and --json FILE`);
       process.exit(64);
     }
   }
@@ -95,6 +98,11 @@ function writeTables() {
   const all = ['embedded', 'growth', 'live', 'stack'].map(lastResult);
   for (const result of all) {
     if (result) rewrite(join(root, 'docs/performance.md'), result.mode, `${table(result.rows)}\n\n${machineText(result.machine)} ${sharedCores}`);
+  }
+  const cost = lastResult('cost');
+  if (cost) {
+    rewrite(join(root, 'docs/sizing.md'), 'cost', `${table(cost.rows)}\n\n${machineText(cost.machine)}`);
+    rewrite(join(root, 'docs/sizing.md'), 'plan', plan(cost.rows));
   }
   writeProfile();
   const known = all.filter(Boolean);

@@ -11,8 +11,8 @@ const sustainedSeconds = 60;
 // ---- the parts ----
 
 // Kafka and Elasticsearch of our own in a folder that every user may reach; or those named in the environment.
-function startStack() {
-  if (process.env.KAFKA_BROKERS && process.env.ELASTIC_URL) return { close() {}, kafkaPid: null };
+export function startStack() {
+  if (process.env.KAFKA_BROKERS && process.env.ELASTIC_URL) return { close() {}, kafkaPid: null, kafkaFolder: null };
   const folder = mkdtempSync('/tmp/seismo-bench.');
   chmodSync(folder, 0o755);
   const up = (name) => execFileSync(join(root, 'tests/stack', name), [join(folder, name)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split(' ')[1];
@@ -27,10 +27,10 @@ function startStack() {
     close();
     throw error;
   }
-  return { close, kafkaPid: Number(readFileSync(join(folder, 'kafka-up/kafka.pid'), 'utf8')) };
+  return { close, kafkaFolder: join(folder, 'kafka-up/kafka-data'), kafkaPid: Number(readFileSync(join(folder, 'kafka-up/kafka.pid'), 'utf8')) };
 }
 
-const onStack = (environment = {}) => benchPlace({
+export const onStack = (environment = {}) => benchPlace({
   SEISMO_BUS_KIND: 'kafka', SEISMO_KAFKA_BROKERS: process.env.KAFKA_BROKERS, SEISMO_BUS_PREFIX: `bench${process.pid}x${(places += 1)}`,
   SEISMO_STORE_KIND: 'elastic', SEISMO_ELASTIC_URL: process.env.ELASTIC_URL, SEISMO_STORE_NAMESPACE: `bench${process.pid}x${places}`, ...environment,
 });
