@@ -1,5 +1,15 @@
-/* Inside detect: what is known of a series (history.c), how two samples are compared (compare.c), who decides
- * (detect.c). docs/detection.md has the reasoning in words. */
+/* Inside detect, in the order of a window's way:
+ *
+ *   detect.c    the sink: windows are collected, judged at a watermark
+ *   service.c   a service's errors against all that its users did
+ *   table.c     all series, bounded
+ *   history.c   what is known of a series
+ *   compare.c   two samples
+ *   assess.c    a series' newest windows against its usual
+ *   learn.c     which windows may be learnt as usual
+ *   machine.c   what opens, goes on and closes
+ *
+ * docs/detection.md has the reasoning in words. One thread owns all of it. */
 #ifndef SEISMO_DETECT_DETECT_INT_H
 #define SEISMO_DETECT_DETECT_INT_H
 
@@ -9,6 +19,8 @@
 #define BLOCKS 10    /* the baseline's parts; the oldest leaves as a whole */
 #define LONG_SPANS 3 /* the long judgement looks at that many open_ms */
 #define NEVER INT64_MIN
+#define WEAK_Z 3.0
+#define EVERY_NAME SLICE("*")
 
 /* ---- compare.c ---- */
 
@@ -79,6 +91,8 @@ void history_pool(const struct history *history, int64_t from_ms, int64_t to_ms,
 /* All that is usual and starts before `before_ms`, into an empty sample. */
 void history_usual(const struct history *history, int64_t before_ms, struct sample *ret_sample);
 
+struct detect;
+
 /* ---- table.c: all series, bounded ---- */
 
 enum { LATENCY, ERRORS, MACHINES };
@@ -129,5 +143,76 @@ struct series *table_find(const struct table *table, const struct series_key *ke
  * NULL.
  */
 struct series *table_get(struct table *table, const struct series_key *key, int64_t keep_ms, int64_t span_ms);
+
+static inline bool series_has_machine(const struct series *series, int kind)
+{
+    if (kind == ERRORS)
+        return series->key.kind == SERIES_API || series->key.kind == SERIES_ERROR;
+    return series->key.kind == SERIES_PAGE || series->key.kind == SERIES_ROUTE || series->key.kind == SERIES_API;
+}
+
+/* ---- service.c ---- */
+
+#define MAX_PENDING 8 /* windows of a service that wait for all their kinds */
+struct service {
+    struct series_key key; /* of kind error; its text is `text` */
+    char *text;
+    struct rollup pending[MAX_PENDING]; /* keys unused */
+    size_t n_pending;
+    bool is_history[MAX_PENDING];
+};
+void service_add(struct detect *detect, const struct rollup *rollup, bool history);
+void service_release(struct detect *detect, int64_t watermark_ms); /* what is complete by then becomes a window */
+void service_free(struct service *service);
+
+/* ---- detect.c ---- */
+
+struct detect {
+    struct window_sink sink;
+    struct detect_options options;
+    struct finding_sink *findings;
+    struct table table;
+    struct series **dirty; /* have windows that were not judged */
+    size_t n_dirty, max_dirty;
+    struct service **services;
+    size_t n_services;
+    int64_t watermark_ms; /* NEVER: none yet */
+    struct metric *judged;
+};
+struct series *detect_series(struct detect *detect, const struct series_key *key); /* made when missing; or NULL */
+struct series *detect_parent(const struct detect *detect,
+                             const struct series *series); /* the whole of a part; or NULL */
+void detect_take(struct detect *detect, struct series *series, const struct rollup *rollup, bool history);
+
+/* ---- assess.c ---- */
+
+/* The newest span_ms of a series, and what is usual before them. */
+struct view {
+    struct sample now, usual;
+    int64_t from_ms, to_ms;
+};
+void view_init(struct view *view, const struct series *series, int64_t span_ms);
+void view_done(struct view *view);
+/* Leaves in the machine what is seen now, and since when. */
+void assess_series(const struct detect *detect, struct series *series, int kind, const struct view *view);
+/* Where more than one session is asked for, the busiest one is left out. False: one of them has nothing to compare. */
+bool assess_compare(const struct detect *detect, int kind, const struct sample *now, const struct sample *usual,
+                    struct verdict *ret_verdict);
+double assess_weak_ratio(const struct detect *detect);
+
+/* ---- learn.c ---- */
+
+bool series_is_firing(const struct series *series);                               /* takes NULL */
+bool learn_is_accepted(const struct detect *detect, const struct series *series); /* takes NULL */
+/* Looks at the windows that were not judged yet, each by itself: was it bad; may it be learnt? */
+void learn_windows(const struct detect *detect, struct series *series, const struct sample *usual);
+void learn_not_from(struct series *series, int64_t from_ms);
+
+/* ---- machine.c ---- */
+
+void machine_try_open(struct detect *detect, struct series *series, int kind);
+void machine_go_on(struct detect *detect, struct series *series, int kind);
+/* Nothing came at all for long enough: what was slow is not being used, and an alert would stay for ever. */
+void machine_close_silent(struct detect *detect, int64_t watermark_ms);
 
 #endif

@@ -2,10 +2,12 @@
 #ifndef SEISMO_INGEST_INT_H
 #define SEISMO_INGEST_INT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/address.h"
 #include "base/buf.h"
+#include "ingest/diagnosis.h"
 #include "ingest/ingest.h"
 #include "ingest/pace.h"
 #include "serve/serve.h"
@@ -105,5 +107,46 @@ struct slice text_trim(struct slice text);
 bool list_next(struct slice *list, struct slice *ret_element);
 bool accepts_gzip(struct slice accept_encoding);
 bool etag_matches(struct slice if_none_match, struct slice etag); /* weak comparison */
+
+/* ingest.c: the room. */
+#define ETAG_HEX 32
+struct asset {
+    struct slice bytes;
+    char etag[ETAG_HEX + 3];
+};
+
+struct ingest {
+    struct ingest_options options;
+    struct slice endpoint; /* prefix and "/v1"; ours */
+    struct senders *senders;
+    struct inflaters *inflaters;
+    struct asset agent, agent_gzip;
+    atomic_bool draining;
+    bool has_tls; /* for good */
+    struct serve *serve;
+    /* rules.c tells who holds what */
+    pthread_mutex_t mutex;
+    struct rules *latest;               /* under mutex */
+    atomic_uint number;                 /* of the latest */
+    struct rules *current[SERVE_LOOPS]; /* each its loop's alone */
+};
+
+/* What of a request's head is looked at. */
+enum header { ORIGIN, CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT, HEADERS };
+
+/* A request while the handler has it. */
+struct visit {
+    struct ingest *ingest;
+    struct serve_request *request;
+    struct rules *rules; /* borrowed for as long as the handler runs */
+    struct slice headers[HEADERS];
+    struct outlet outlet;
+    struct client client; /* of requests to the endpoint */
+};
+
+/* beacon.c, script.c: whom a request goes to. The loop's thread. */
+void visit_endpoint(struct visit *visit);
+void visit_agent(struct visit *visit);
+void visit_note(const struct visit *visit, enum sign sign, struct slice origin); /* for the diagnosis */
 
 #endif
