@@ -101,17 +101,32 @@ static void add_flags(struct buf *buf, uint32_t flags)
     buf_char(buf, ']');
 }
 
-/* outcome: as sent, with its quotes. ECS knows success, failure and unknown; what the page says is in seismo.outcome.
- */
+/* outcome: as sent, with its quotes; without one the status says it, a failure from 400 on. ECS knows success, failure
+ * and unknown; what the page says is in seismo.outcome. */
 static void add_outcome(struct buf *buf, const struct fact *fact, struct slice outcome)
 {
     bool success = slice_is(outcome, "\"success\""), failure = slice_is(outcome, "\"failure\"");
-    bool failed = failure || (!success && fact->flags & EVENT_FAILED);
-    bool answered = fact->status >= 100 && fact->status < 500;
+    bool failed = failure || (!success && (fact->flags & EVENT_FAILED || fact->status >= 400));
+    bool answered = fact->status >= 100;
     buf_json_field(buf, "event.outcome",
                    failed                ? SLICE("failure")
                    : success || answered ? SLICE("success")
                                          : SLICE("unknown"));
+}
+
+/* As web.dev/articles/vitals has it; sent: the page's own word, which wins. A vital of another name has no rating. */
+static void add_rating(struct buf *buf, const struct fact *fact, bool sent)
+{
+    static const struct {
+        const char *name;
+        double good, poor;
+    } vitals[] = {{"LCP", 2500, 4000}, {"INP", 200, 500}, {"CLS", 0.1, 0.25}, {"FCP", 1800, 3000}, {"TTFB", 800, 1800}};
+    for (size_t i = 0; i < sizeof vitals / sizeof *vitals && !sent && isfinite(fact->value); i++)
+        if (slice_is(fact->name, vitals[i].name))
+            buf_json_field(buf, "seismo.vital.rating",
+                           fact->value <= vitals[i].good   ? SLICE("good")
+                           : fact->value <= vitals[i].poor ? SLICE("needs-improvement")
+                                                           : SLICE("poor"));
 }
 
 static void add_fact(struct buf *buf, const struct fact *fact)
@@ -148,8 +163,9 @@ static bool is_written(int name)
     return name == WIRE_NAME_view || name == WIRE_NAME_count;
 }
 
-/* Splices each known member under its name in the document. seen keeps a damaged record from giving one twice. */
-static void add_members(struct buf *buf, const struct fact *fact, struct slice *ret_outcome)
+/* Splices each known member under its name in the document. The names that it has seen, as bits, keep a damaged record
+ * from giving one twice. */
+static uint64_t add_members(struct buf *buf, const struct fact *fact, struct slice *ret_outcome)
 {
     struct json_scan scan = json_scan_of(fact->json);
     struct json_member member;
@@ -172,6 +188,7 @@ static void add_members(struct buf *buf, const struct fact *fact, struct slice *
         if (name == WIRE_NAME_outcome)
             *ret_outcome = member.value;
     }
+    return seen;
 }
 
 static void add_original(struct buf *buf, struct slice json)
@@ -192,9 +209,11 @@ void document_write_under(const struct record *record, const struct fact *fact, 
     buf_add_slice(buf, head);
     add_place(buf, record, fact);
     add_fact(buf, fact);
-    add_members(buf, fact, &outcome);
+    uint64_t seen = add_members(buf, fact, &outcome);
     if (fact->kind == EVENT_API)
         add_outcome(buf, fact, outcome);
+    if (fact->kind == EVENT_VITAL)
+        add_rating(buf, fact, seen >> WIRE_NAME_rating & 1);
     if (fact->flags & EVENT_UNKNOWN_FIELD)
         add_original(buf, fact->json);
     buf_char(buf, '}');

@@ -15,7 +15,7 @@ import { setUser, startAgent, stopAgent } from "./agent";
 import { reportError } from "./capture/onError";
 import { nameView } from "./capture/onRoute";
 import { configure, settings, text, type Settings } from "./config";
-import { at, now, round, span } from "./lib/clock";
+import { now, span } from "./lib/clock";
 import { quietly } from "./lib/guard";
 import { scrubText } from "./lib/scrub";
 import { KEY, REST, STORES } from "./lib/session";
@@ -44,13 +44,14 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
     setEnvelope({ labels });
   },
   event(name, props) {
-    const { value, ...more } = bounded(props);
-    report({ kind: "event", at: at(), name: nameOf(name, 64), ...(typeof value === "number" ? { value, props: more } : { props: bounded(props) }) });
+    const kept = bounded(props);
+    const { value, ...rest } = kept;
+    report("event", undefined, { name: nameOf(name, 64), ...(typeof value === "number" ? { value, props: rest } : { props: kept }) });
   },
-  mark: (name) => report({ kind: "mark", at: at(), name: nameOf(name, 128), value: round(timeOf(undefined)) }),
+  mark: (name) => report("mark", undefined, { name: nameOf(name, 128), value: now() }),
   measure(name, start, end) {
     const from = start == null ? 0 : timeOf(start);
-    report({ kind: "measure", at: at(from), name: nameOf(name, 128), duration: span(from, timeOf(end)) });
+    report("measure", from, { name: nameOf(name, 128), duration: span(from, timeOf(end)) });
   },
   /* What the inline stub has seen. */
   early: (event) => early[event.type]!(event),
@@ -62,7 +63,7 @@ const COMMANDS: Record<string, (...rest: any[]) => void> = {
 };
 
 /** Plain members only, bounded and scrubbed. */
-function bounded(props: unknown): Record<string, unknown> {
+function bounded(props: unknown): Record<string, any> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(Object(props) as object).slice(0, 32)) {
     if (!name) continue;

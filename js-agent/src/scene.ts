@@ -1,10 +1,10 @@
 // What all signals share: report and what they need to know of each other. All that is captured goes through `report` into the queue, and
 // from there to the sender. One agent a page.
 
-import type { Beacon, BeaconEvent } from "./wire";
+import type { ApiEvent, Beacon, BeaconEvent, BusinessEvent, ClickEvent, ErrorEvent, EventBase, MarkEvent, MeasureEvent, PageEvent, RouteEvent, VitalEvent } from "./wire";
 import { settings } from "./config";
 import { later, listen, quietly, untilEnd } from "./lib/guard";
-import { now } from "./lib/clock";
+import { at, now } from "./lib/clock";
 import { shareOf } from "./lib/id";
 import { viewNow, type View } from "./lib/place";
 import { openSession, STORES } from "./lib/session";
@@ -15,9 +15,19 @@ import { newSender } from "./send/sender";
 
 declare const AGENT_VERSION: string;
 
-/** An event without what `report` adds. */
-type Bare<T> = T extends BeaconEvent ? Omit<T, "page" | "view"> : never;
-export type BareEvent = Bare<BeaconEvent>;
+/** What an event has besides what `report` adds. */
+type More<Kind> = Kind extends keyof Kinds ? Omit<Kinds[Kind], keyof EventBase> : never;
+type Kinds = {
+  page: PageEvent;
+  route: RouteEvent;
+  api: ApiEvent;
+  click: ClickEvent;
+  error: ErrorEvent;
+  vital: VitalEvent;
+  event: BusinessEvent;
+  mark: MarkEvent;
+  measure: MeasureEvent;
+};
 
 const EVENTS = 500;
 const EVENTS_PER_MS = 0.005;
@@ -38,8 +48,8 @@ export const hooks = {
   leaveView(): void {},
 };
 
-/** What the signals may do; set while the agent runs. */
-export let report: (event: BareEvent, view?: View, isUse?: boolean, key?: string) => void = () => {};
+/** What the signals may do; set while the agent runs. `time` is on the performance timeline. */
+export let report: <Kind extends keyof Kinds>(kind: Kind, time: number | undefined, more: More<Kind>, view?: View, isUse?: unknown, key?: string) => void = () => {};
 /** Runs `work` when the page is left or asks for a flush: what can be told now is told now. */
 export let onFlush: (work: (leaving: boolean) => void) => void;
 /** Sends what waits now. */
@@ -69,8 +79,7 @@ export function openScene(end: () => void): void {
   const take = (): Beacon[] => {
     cancel?.();
     cancel = undefined;
-    const beacon = batch.take();
-    return beacon ? [beacon] : [];
+    return batch.take();
   };
   send = () => take().forEach(sender.push);
   const ask = (leaving: boolean): void => works.forEach((work) => quietly(() => work(leaving)));
@@ -91,15 +100,14 @@ export function openScene(end: () => void): void {
     ask(false);
     send();
   };
-  report = (event, { id: view, page } = viewNow(), isUse, key) => {
-    const id = session(isUse);
+  report = (kind, time = now(), more, { id: view, page } = viewNow(), isUse, key) => {
+    const id = session(!!isUse);
     if (shareOf(id) >= settings.rate) return tell("rate");
-    const whole = { ...event, page, view };
-    const sent = settings.beforeSend ? settings.beforeSend(whole) : whole;
+    const event = { kind, at: at(time), ...more, page, view };
+    const sent = settings.beforeSend ? settings.beforeSend(event) : event;
     if (!sent) return;
-    const time = now();
-    tokens = Math.min(tokens + (time - refilled) * EVENTS_PER_MS, EVENTS);
-    refilled = time;
+    tokens = Math.min(tokens + (now() - refilled) * EVENTS_PER_MS, EVENTS);
+    refilled = now();
     if (tokens < 1) return batch.lose(1);
     tokens--;
     batch.add(sent as BeaconEvent, id, key && key + view);

@@ -79,7 +79,7 @@ export interface ApiEvent extends EventBase {
   response?: number;
   /** fetch or xhr. At most 16 characters. */
   initiator?: string;
-  /** success, failure or aborted. At most 16 characters. */
+  /** success, failure or aborted; left out, the status says it: a failure from 400 on. At most 16 characters. */
   outcome?: string;
   /** Size of the answer on the wire. [bytes] */
   bytes?: number;
@@ -130,7 +130,7 @@ export interface VitalEvent extends EventBase {
   name: "LCP" | "INP" | "CLS" | "FCP" | "TTFB";
   /** Its value. [ms; CLS has no unit] */
   value: number;
-  /** good, needs-improvement or poor. At most 32 characters. */
+  /** good, needs-improvement or poor; left out, it is the one of web.dev for the value. At most 32 characters. */
   rating?: string;
   /** Id of the measurement; a later value with the same id replaces the earlier. At most 64 characters. */
   metric?: string;

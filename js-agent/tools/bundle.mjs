@@ -6,6 +6,7 @@
 import { build } from "esbuild";
 import { readdir, readFile } from "node:fs/promises";
 import { minify } from "terser";
+import { rename, textOf, variables } from "./names.mjs";
 
 const root = new URL("../", import.meta.url).pathname;
 const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8"));
@@ -28,12 +29,16 @@ export async function join(entry, format, more = {}) {
   return outputFiles[0].text;
 }
 
-const OWN = new URL("order.json", import.meta.url);
+const RECORD = new URL("order.json", import.meta.url);
 const FUNCTION = /^function (\w+)\([^]*?^}$/gm;
 
 /** The same, short; a script of modules joined as "esm" becomes one function that runs at once. */
 export async function shorten(script, isScript = false) {
-  return name(await inOrder(await compress(script), JSON.parse(await readFile(OWN, "utf8"))), isScript);
+  const { order, names } = JSON.parse(await readFile(RECORD, "utf8"));
+  const ordered = inOrder(await compress(script), order);
+  const parts = variables(await name(ordered, isScript), functionsOf(ordered));
+  rename(parts, names);
+  return textOf(parts);
 }
 
 /** With as few statements and functions as possible, each function of the outermost scope on lines of its own. */

@@ -66,9 +66,9 @@ test('Firefox: a journey arrives, with what is told as the page is left', async 
     setTimeout(() => { throw new TypeError('uncaught'); });
     Promise.reject(new RangeError('rejected'));
   });
-  for (const [url, status, initiator, outcome] of [['/api/200', 200, 'fetch', 'success'], ['/api/500', 500, 'fetch', 'failure'], ['/api/404', 404, 'xhr', 'failure']]) {
+  for (const [url, status, initiator] of [['/api/200', 200, 'fetch'], ['/api/500', 500, 'fetch'], ['/api/404', 404, 'xhr']]) {
     const call = await until((one) => one.url === url, url);
-    assert.deepEqual([call.status, call.initiator, call.outcome], [status, initiator, outcome]);
+    assert.deepEqual([call.status, call.initiator], [status, initiator]);
     assert.ok(call.duration > 0);
   }
   assert.equal((await until((one) => one.kind === 'route', 'the route')).page, '/basket');

@@ -7,9 +7,9 @@
 //   begin -> end (headers, or failure) -> timing, at most 5 s later -> report
 //   A failed call is reported at its end; on exit and on flush all that have ended are.
 
-import type { ApiEvent } from "../wire";
+import type { ApiEvent, EventBase } from "../wire";
 import { busy, hooks, isOurs, onFlush, report } from "../scene";
-import { at, now, phasesOf, span } from "../lib/clock";
+import { now, phasesOf, span } from "../lib/clock";
 import { guard, later, listen, observe, quietly } from "../lib/guard";
 import { addressOf, viewAt, viewNow, type View } from "../lib/place";
 import { noteInPlace, traceparentFor } from "../lib/trace";
@@ -18,12 +18,12 @@ import { wrap } from "../lib/wrap";
 const TIMING_MS = 5000;
 const OPEN_CALLS = 200;
 /* As the browser calls them and as we do. */
-const INITIATORS: Record<string, string> = { __proto__: null!, fetch: "fetch", xmlhttprequest: "xhr" };
+const INITIATORS: Record<string, string> = { fetch: "fetch", xmlhttprequest: "xhr" };
 
 type Timing = PerformanceResourceTiming & { responseStatus?: number };
 
 interface Call {
-  event: ApiEvent;
+  event: Omit<ApiEvent, keyof EventBase>;
   href: string;
   since: number;
   seen: View;
@@ -40,7 +40,7 @@ export function onApi(): void {
     open = open.filter((other) => other !== call);
     const { event, timing, since, ended = 0 } = call;
     event.duration = span(since, Math.max(ended, timing?.responseEnd ?? 0));
-    report({ ...event, ...(timing && phasesOf(timing)) }, call.seen);
+    report("api", since, { ...event, ...(timing && phasesOf(timing)) }, call.seen);
   }
 
   /* Of equal calls it is the one that began last before the timing did. */
@@ -55,15 +55,15 @@ export function onApi(): void {
       call.timing = timing;
       if (call.ended) finish(call);
     } else if (startTime < started && !isOurs(name)) {
-      report({
-        kind: "api", at: at(startTime), url: addressOf(name), status: responseStatus || undefined, duration: span(startTime, responseEnd),
-        initiator, outcome: outcomeOf(responseStatus), ...phasesOf(timing),
+      report("api", startTime, {
+        url: addressOf(name), status: responseStatus || undefined, duration: span(startTime, responseEnd),
+        initiator, ...phasesOf(timing),
       }, viewAt(startTime));
     }
   }));
   const observer = observe("resource", seeAll);
   onFlush(() => {
-    observer?.seeRest();
+    observer?.();
     open.filter((call) => call.ended).forEach(finish);
   });
 
@@ -71,9 +71,8 @@ export function onApi(): void {
   function begin(method: unknown, address: string, initiator: string): Call | undefined {
     const { href } = new URL(address, document.baseURI);
     if (isOurs(href) || open.length >= OPEN_CALLS) return undefined;
-    const name = String(method || "GET");
     const call: Call = {
-      event: { kind: "api", at: at(), url: addressOf(href), method: /^[a-z-]{1,16}$/i.test(name) ? name.toUpperCase() : undefined, initiator },
+      event: { url: addressOf(href), method: String(method || "GET").slice(0, 16).toUpperCase(), initiator },
       href: href.split("#")[0]!,
       since: now(),
       seen: { ...viewNow() },
@@ -84,13 +83,13 @@ export function onApi(): void {
     return call;
   }
 
-  const end = guard((call: Call, status: number, outcome: string | undefined = outcomeOf(status)) => {
+  const end = guard((call: Call, status: number, outcome?: string) => {
     if (call.ended) return;
     busy.calls--;
     call.ended = busy.last = now();
     call.event.status = status;
     call.event.outcome = outcome;
-    if (outcome === "failure") hooks.failed(call.since);
+    if (status >= 400 || outcome === "failure") hooks.failed(call.since);
     if (!status || call.timing || !observer) finish(call);
     else later(() => finish(call), TIMING_MS);
   });
@@ -99,7 +98,7 @@ export function onApi(): void {
   wrap(window, "fetch", (self, args) => {
     const [input, init] = args;
     if (!args.length) return;
-    const isRequest = typeof Request === "function" && input instanceof Request;
+    const isRequest = input instanceof Request;
     const call = begin(init?.method ?? (isRequest && input.method), isRequest ? input.url : String(input), "fetch");
     if (!call) return;
     const asWritten = [...args] as Parameters<typeof fetch>;
@@ -142,7 +141,7 @@ export function onApi(): void {
         return;
       }
       undo();
-      end(call, status, type === "abort" ? "aborted" : outcomeOf(status) ?? "failure");
+      end(call, status, type === "abort" ? "aborted" : status ? undefined : "failure");
     });
   });
 }
@@ -154,9 +153,4 @@ function trace(call: Call, isSafe: boolean, set: (value: string) => void): boole
   set(value);
   call.event.trace = value.slice(3, 35);
   return true;
-}
-
-/** failure from 400 on; unknown when the browser hides the status. */
-function outcomeOf(status?: number): string | undefined {
-  return status ? (status < 400 ? "success" : "failure") : undefined;
 }

@@ -6,9 +6,9 @@
 // When in doubt a click is fine: a control that the browser itself answers is never dead, and who steps a number up
 // ten times, each time with an answer, is not raging.
 
-import type { ClickEvent } from "../wire";
+import type { ClickEvent, EventBase } from "../wire";
 import { busy, early, hooks, onFlush, report } from "../scene";
-import { at, now } from "../lib/clock";
+import { now } from "../lib/clock";
 import { responderOf, roleOf, targetOf } from "../lib/dom";
 import { later, listen, mutations, quietly } from "../lib/guard";
 import { nameOf } from "../lib/name";
@@ -27,7 +27,7 @@ const SIGNS = "scroll submit invalid toggle input change play pause";
 const NATIVE = "a[href],area,input:not([type=button]),select,option,textarea,label,video,audio,canvas,object,iframe,:read-write";
 
 interface Held {
-  event: ClickEvent;
+  event: Omit<ClickEvent, keyof EventBase>;
   seen: View;
   href: string;
   /** performance.now() of the first and the last click. */
@@ -80,7 +80,7 @@ export function onClick(): void {
       isJudged && !answers && !one.works && now() - one.last >= ANSWER_MS - 50 && "dead",
       one.failed && "error",
     ].filter(Boolean).join();
-    report({ ...event, flags: flags || undefined, count: times > 1 ? times : undefined }, one.seen, true);
+    report("click", one.since, { ...event, flags: flags || undefined, count: times > 1 ? times : undefined }, one.seen, true);
   }
 
   function wait(one: Held): void {
@@ -119,7 +119,7 @@ export function onClick(): void {
     if (before) before.stayed = location.href === before.href;
     if (!unwatch) quietly(() => watch(element.getRootNode()));
     const one: Held = {
-      event: { kind: "click", at: at(time), selector, name: nameOf(element, !!answers) || undefined, role: roleOf(element) },
+      event: { selector, name: nameOf(element, !!answers) || undefined, role: roleOf(element) },
       seen: { ...viewNow() }, href: location.href, since: time, last: time, times: 1, answers: 0, answered: false,
       /* What came of a click from before the agent nobody has seen. */
       native: time < started || !unwatch || !!element.closest(NATIVE) || !(answers || getComputedStyle(element).cursor === "pointer") || element.localName.includes("-"),

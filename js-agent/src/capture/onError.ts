@@ -2,7 +2,7 @@
 // stopped, and what the browser warns of (Reporting API). The same error again while the first still waits to be sent raises its count.
 
 import { early, hooks, isOurs, report } from "../scene";
-import { at, now } from "../lib/clock";
+import { now } from "../lib/clock";
 import { listen, quietly, untilEnd } from "../lib/guard";
 import { addressOf } from "../lib/place";
 import { scrubText } from "../lib/scrub";
@@ -47,9 +47,7 @@ export function reportError(source: string, thrown: unknown, { filename, sourceF
   const type = typeof name === "string" && name ? scrubText(name, 128) : undefined;
   const words = scrubText(typeof message === "string" ? message : wordsFor(thrown), 2048);
   hooks.failed(now());
-  report({
-    kind: "error",
-    at: at(timeStamp),
+  report("error", timeStamp, {
     type,
     message: words,
     stack: trace,

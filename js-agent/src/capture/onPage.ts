@@ -3,26 +3,24 @@
 
 import type { PageEvent } from "../wire";
 import { onFlush, report } from "../scene";
-import { at, navigationEntry, phasesOf, span, type Navigation } from "../lib/clock";
+import { navigationEntry, phasesOf, span, type Navigation } from "../lib/clock";
 import { afterLoad, listen } from "../lib/guard";
-import { enterView, titleNow, viewAt, viewNow } from "../lib/place";
+import { enterView, titleNow, viewAt, viewNow, type View } from "../lib/place";
 import { scrubUrl } from "../lib/scrub";
 
 export function onPage(): void {
-  let told = false;
   const tell = (leaving = true): void => {
-    if (told || !leaving) return;
-    told = true;
-    viewNow();
     const first = viewAt(0);
-    report(loadEvent(), first, true);
+    if (first.isTold || !leaving) return;
+    viewNow();
+    tellLoad(first);
     first.isTold = true;
   };
 
   /* loadEventEnd is known only after the load event. */
   afterLoad(tell);
   onFlush(tell);
-  listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => persisted && report({ kind: "page", at: at(), navigation: "restore", ...addresses() }, enterView(), true));
+  listen<PageTransitionEvent>(window, "pageshow", ({ persisted }) => persisted && report("page", undefined, { navigation: "restore", ...addresses() }, enterView(), true));
 }
 
 function addresses(): Pick<PageEvent, "url" | "title" | "referrer"> {
@@ -30,17 +28,15 @@ function addresses(): Pick<PageEvent, "url" | "title" | "referrer"> {
   return { url: scrubUrl(location.href, baseURI), title: titleNow(), referrer: referrer ? scrubUrl(referrer, baseURI) : undefined };
 }
 
-function loadEvent(): PageEvent {
+function tellLoad(view: View): void {
   const entry = navigationEntry() ?? ({} as Navigation);
   const { activationStart: start = 0, domContentLoadedEventEnd: ready, loadEventEnd: loaded } = entry;
-  return {
-    kind: "page",
-    at: at(start),
+  report("page", start, {
     ...addresses(),
     navigation: start ? "prerender" : entry.type,
     ...phasesOf(entry),
-    dom: ready ? span(entry.responseEnd, ready) : undefined,
-    load: loaded ? span(ready, loaded) : undefined,
-    duration: loaded ? span(start, loaded) : undefined,
-  };
+    dom: span(entry.responseEnd, ready),
+    load: span(ready, loaded),
+    duration: span(start, loaded),
+  }, view, true);
 }

@@ -4,8 +4,8 @@
 // work is seen, or the page does not come to rest within 5 s, or the visitor goes on, it is absent.
 
 import { busy, hooks, onFlush, report } from "../scene";
-import { at, now, span } from "../lib/clock";
-import { guard, listen, mutations, quietly } from "../lib/guard";
+import { now, span } from "../lib/clock";
+import { guard, later, listen, mutations, quietly } from "../lib/guard";
 import { addressOf, enterView, nameNow, titleNow, viewAt, viewNow, type View } from "../lib/place";
 import { wrap } from "../lib/wrap";
 
@@ -35,28 +35,28 @@ export function nameView(name?: string): void {
 
 /** Reports the route once: when the page is quiet, or as soon as the returned function is called. */
 function watch(from: string, view: View): (isQuiet?: boolean) => void {
-  const began = at();
   const url = addressOf(location.href);
   const start = now();
-  let timer: number | undefined;
+  let isOver = false;
   busy.last = 0;
 
   const unwatch = quietly(() => mutations([document], () => (busy.last = now())));
 
   const end = guard((isQuiet?: boolean) => {
-    if (!timer) return;
-    clearInterval(timer);
-    timer = 0;
+    if (isOver) return;
+    isOver = true;
     unwatch?.();
-    if (viewAt(Infinity) === view) viewNow();
+    viewNow();
     view.isTold = true;
-    report({ kind: "route", at: began, url, from, title: titleNow(), duration: isQuiet && busy.last > start ? span(start, busy.last) : undefined }, view, true);
+    report("route", start, { url, from, title: titleNow(), duration: isQuiet && busy.last > start ? span(start, busy.last) : undefined }, view, true);
   });
-  timer = window.setInterval(() => {
+  const wait = (): unknown => later(() => {
     const time = now();
     if (time - start > LONGEST_MS) end();
     else if (!busy.calls && time - Math.max(start, busy.last) >= QUIET_MS) end(true);
+    else wait();
   }, QUIET_MS / 2);
+  wait();
   return end;
 }
 

@@ -11,9 +11,9 @@
 
 import type { VitalEvent } from "../wire";
 import { hooks, onFlush, report } from "../scene";
-import { at, navigationEntry, now, round, span, type Navigation } from "../lib/clock";
+import { navigationEntry, now, span, type Navigation } from "../lib/clock";
 import { elementOf } from "../lib/dom";
-import { afterLoad, guard, later, listen, observe, quietly, type Observed } from "../lib/guard";
+import { afterLoad, guard, later, listen, observe, quietly } from "../lib/guard";
 import { newId } from "../lib/id";
 import { addressOf, viewAt } from "../lib/place";
 import { selectorOf } from "../lib/selector";
@@ -31,12 +31,6 @@ type Frame = PerformanceEntry & { scripts: Script[] };
 type SoftPaint = PerformanceEntry & { interactionId?: number; largestContentfulPaint?: Paint };
 type SoftNavigation = PerformanceEntry & { interactionId?: number; getLargestInteractionContentfulPaint?: () => SoftPaint | null };
 
-/* Up to which a vital is good, and from which it is poor. */
-const RATINGS: Record<Name, [good: number, poor: number]> = { LCP: [2500, 4000], INP: [200, 500], CLS: [0.1, 0.25], FCP: [1800, 3000], TTFB: [800, 1800] };
-
-/* Of CLS four digits are told. */
-const CLS_PARTS = 10000;
-
 export function onVital(): void {
   const load = soundNavigation();
   const activated = load?.activationStart ?? 0;
@@ -49,30 +43,31 @@ export function onVital(): void {
   let fcp: Vital;
   let cls: Vital;
   let inp: Vital;
-  let shifts: Observed | undefined;
+  let shifts: (() => void) | undefined;
 
   /* Tells it, and again when it has grown. */
   function tell(vital: Vital): void {
-    const { name, value, told, time: since, end: _, ...rest } = vital;
-    if (value < 0 || value === told) return;
-    vital.told = value;
-    const [good, poor] = RATINGS[name];
-    report({ ...rest, kind: "vital", at: at(since), name, value: round(value, name === "CLS" ? CLS_PARTS : undefined), rating: value > poor ? "poor" : value > good ? "needs-improvement" : "good" }, viewAt(since));
+    const { told, time: since, end: _, ...rest } = vital;
+    if (rest.value < 0 || rest.value === told) return;
+    vital.told = rest.value;
+    report("vital", since, rest, viewAt(since));
   }
 
   /* LCP and FCP: paints. LCP waits for the page, for its resource, for the resource's bytes, and for the screen. */
 
   function largestPaint(entry: Paint | undefined): void {
-    if (!entry || entry.startTime >= hidden) return;
+    if (!entry || entry.startTime >= hidden || lcp.told !== undefined) return;
     const { startTime, url, element } = entry;
     const resource = url ? (performance.getEntriesByName(url)[0] as PerformanceResourceTiming | undefined) : undefined;
     const value = span(activated, startTime);
-    const first = span(activated, load?.responseStart ?? 0);
-    const asked = Math.max(first, resource ? (resource.requestStart || resource.startTime) - activated : 0);
-    const came = Math.max(asked, Math.min(value, (resource?.responseEnd ?? 0) - activated));
+    /* Each not before the one before, and none after the paint; what has no resource, or one whose times the browser hides, has waited for none. */
+    const until = (least: number, moment?: number): number => Math.max(least, Math.min(value, moment! - activated || 0));
+    const ttfb = until(0, load?.responseStart);
+    const asked = until(ttfb, resource?.requestStart || resource?.startTime);
+    const came = until(asked, resource?.responseEnd);
     Object.assign(lcp, {
       value, time: startTime, target: selectorFor(element), resource: url ? addressOf(url) : undefined,
-      ttfb: first, load_delay: span(first, asked), load_time: span(asked, came), render_delay: span(came, value),
+      ttfb, load_delay: asked - ttfb, load_time: came - asked, render_delay: value - came,
     });
   }
 
@@ -88,8 +83,7 @@ export function onVital(): void {
   });
   const largest = observe("largest-contentful-paint", (entries) => largestPaint(entries.pop() as Paint));
   const endLcp = guard(() => {
-    largest?.seeRest();
-    largest?.end();
+    largest?.();
     tell(lcp);
   });
 
@@ -127,7 +121,7 @@ export function onVital(): void {
       last = startTime;
       if (value > worst) {
         worst = value;
-        place = { time: startTime, target: selectorFor(sources.find((source) => source.node)?.node), shift: round(value, CLS_PARTS) };
+        place = { time: startTime, target: selectorFor(sources.find((source) => source.node)?.node), shift: value };
       }
       if (sum > cls.value) Object.assign(cls, place, { value: sum });
     }
@@ -166,8 +160,7 @@ export function onVital(): void {
     tell(inp);
   }
 
-  const interactions =
-    "interactionId" in (window.PerformanceEventTiming?.prototype ?? {}) ? ["event", "first-input"].map((type) => observe(type, interact, "interactionCount" in performance ? 40 : 0)) : [];
+  const interactions = ["event", "first-input"].map((type) => observe(type, interact, "interactionCount" in performance ? 40 : 0));
   observe("long-animation-frame", (entries) => (frames = frames.concat(entries as Frame[]).slice(-20)));
 
   /* What begins and ends them. */
@@ -182,11 +175,11 @@ export function onVital(): void {
 
   function endView(): void {
     if (shifts) {
-      shifts.seeRest();
+      shifts();
       tell(cls);
     }
-    interactions.forEach((one) => one?.seeRest());
-    if (interactions[0]) endInp();
+    interactions.forEach((one) => one?.());
+    endInp();
   }
 
   function beginLoad(): void {

@@ -4,19 +4,15 @@
 /** Now, on the performance timeline. */
 export const now = (): number => performance.now();
 
-/** A time of the performance timeline, else now, in ms since the epoch. */
-export function at(time = now()): number {
-  return round(Date.now() - now() + time);
+/** A time of the performance timeline, in ms since the epoch. */
+export function at(time: number): number {
+  return Math.round(Date.now() - now() + time);
 }
 
-/** To that share of one: tenths of a millisecond are all that browsers can promise. */
-export function round(value: number, parts = 10): number {
-  return Math.round(value * parts) / parts;
-}
-
-/** A length of time as the wire wants it: never negative, at most a day. */
-export function span(from: number, to: number): number {
-  return Math.min(Math.max(round(to - from), 0), 86400000);
+/** A length of time as the wire wants it: never negative, at most a day; undefined as long as it has no end. */
+export function span(from: number, to: number): number;
+export function span(from: number, to: number): number | undefined {
+  return to ? Math.min(Math.max(to - from, 0), 86400000) : undefined;
 }
 
 export type Navigation = PerformanceNavigationTiming & { activationStart?: number };
@@ -28,11 +24,11 @@ export const navigationEntry = (): Navigation | undefined => performance.getEntr
 export function phasesOf(entry: PerformanceResourceTiming) {
   const { requestStart, responseStart, responseEnd } = entry;
   return requestStart ? {
-    redirect: span(entry.redirectStart, entry.redirectEnd),
+    redirect: span(entry.redirectStart, entry.redirectEnd) || 0,
     dns: span(entry.domainLookupStart, entry.domainLookupEnd),
     connect: span(entry.connectStart, entry.connectEnd),
     request: span(requestStart, responseStart),
-    response: responseEnd ? span(responseStart, responseEnd) : undefined,
+    response: span(responseStart, responseEnd),
     bytes: entry.transferSize || undefined,
   } : {};
 }

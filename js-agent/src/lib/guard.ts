@@ -53,19 +53,15 @@ export function afterLoad(work: () => void): void {
   else listen(window, "load", () => later(work));
 }
 
-export interface Observed {
-  /** Sees what the browser has not yet told. */
-  seeRest(): void;
-  end(): void;
-}
-
-/** Observes entries of a type, from the beginning of the page until the agent stops; undefined where the browser has none. */
-export function observe(type: string, see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): Observed | undefined {
+/** Observes entries of a type, from the beginning of the page until the agent stops; undefined where the browser has none. The returned function
+ *  sees what the browser has not yet told. */
+export function observe(type: string, see: (entries: PerformanceEntry[]) => void, durationThreshold?: number): (() => void) | undefined {
   return quietly(() => {
     if (!PerformanceObserver.supportedEntryTypes.includes(type)) return undefined;
     const observer = new PerformanceObserver(guard((list) => see(list.getEntries())));
     observer.observe({ type, buffered: true, durationThreshold } as PerformanceObserverInit);
-    return { seeRest: () => see(observer.takeRecords()), end: untilEnd(() => observer.disconnect()) };
+    untilEnd(() => observer.disconnect());
+    return () => see(observer.takeRecords());
   });
 }
 

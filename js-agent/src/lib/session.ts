@@ -22,26 +22,24 @@ export function openSession(stores: (() => Storage)[]): Session {
   let used = 0;
   let written = 0;
 
-  /* Another tab may have used or renewed the session. */
-  function read(): void {
-    stores.some((store) => {
-      const parts = quietly(() => /^([\w-]{8,64})\.(\d+)\.(\d+)$/.exec(store().getItem(KEY)!));
-      if (parts) [id, begun, used] = [parts[1]!, +parts[2]!, +parts[3]!];
-      return parts;
-    });
-  }
+  const inStore = (work: (store: Storage) => unknown): unknown => stores.some((store) => quietly(() => work(store())));
 
   return (isUse) => {
     const time = Date.now();
     const isOld = time - written > WRITE_MS;
-    if (!id || isOld) read();
+    /* Another tab may have used or renewed the session. */
+    if (!id || isOld) inStore((store) => {
+      const parts = store.getItem(KEY)!.split(".");
+      [id, begun, used] = [parts[0]!, +parts[1]!, +parts[2]!];
+      return true;
+    });
     /* A clock set back must not keep a session for ever. */
     const isAlive = id && time - used < IDLE_MS && time - begun < LIFE_MS && begun <= time + WRITE_MS;
     if (!isAlive) [id, begun] = [newId(), time];
     if (isUse || !isAlive) used = time;
     if (isUse && isOld || !isAlive) {
       written = time;
-      stores.some((store) => quietly(() => (store().setItem(KEY, `${id}.${begun}.${used}`), true)));
+      inStore((store) => (store.setItem(KEY, `${id}.${begun}.${used}`), true));
     }
     return id;
   };

@@ -13,7 +13,7 @@ const keyOf = (href: string): string => href.split("?")[0]!.replace(/\d+/g, "");
 
 /** The header for a call to this address, if it may have one; `isSafe` when a redirect does no harm. */
 export function traceparentFor(href: string, isSafe: boolean): string | undefined {
-  const allowed = [location.origin, ...(settings.trace ?? "").split(/[\s,]+/)];
+  const allowed = [location.origin, ...`${settings.trace}`.split(/[\s,]+/)];
   if (allowed.includes("off") || !allowed.includes(new URL(href).origin) || !(isSafe || inPlace.includes(keyOf(href)))) return undefined;
   return `00-${newId(32, 16)}-${newId(16, 16)}-01`;
 }

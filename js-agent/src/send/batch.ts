@@ -13,8 +13,8 @@ export interface Batch {
   add(event: BeaconEvent, session: string, key?: string): void;
   /** Counts losses. */
   lose(events: number): void;
-  /** What waits as a beacon, or undefined. `sent` is stamped by the sender. */
-  take(): Beacon | undefined;
+  /** What waits as a beacon, or none. `sent` is stamped by the sender. */
+  take(): Beacon[];
 }
 
 /** `full` is called when what waits has to go, and takes it; `envelope` gives what a beacon has besides. */
@@ -28,7 +28,7 @@ export function newBatch(envelope: () => Omit<Beacon, "id" | "session" | "sent" 
   return {
     add(event, session, key = "") {
       const same = keys[key];
-      if (same && owner === session) return void (same.count = Math.min((same.count ?? 1) + 1, 100000));
+      if (same && owner === session) return void (same.count = (same.count ?? 1) + 1);
       const size = sizeOf(event);
       if (size > BYTES) return void dropped++;
       if (owner !== session || bytes + size > BYTES || events.length >= EVENTS) full();
@@ -41,13 +41,13 @@ export function newBatch(envelope: () => Omit<Beacon, "id" | "session" | "sent" 
       dropped += more;
     },
     take() {
-      if (!events.length) return undefined;
       /* Some events are told late: a call when it has ended, a vital when the page is left. */
-      const beacon: Beacon = { v: 1, id: newId(), ...envelope(), session: owner, sent: 0, dropped: dropped || undefined, events: events.sort((a, b) => a.at - b.at) };
+      const beacons: Beacon[] = events.length ? [{ v: 1, id: newId(), ...envelope(), session: owner, sent: 0, dropped, events: events.sort((a, b) => a.at - b.at) }] : [];
+      if (events.length) dropped = 0;
       events = [];
       keys = {};
-      bytes = dropped = 0;
-      return beacon;
+      bytes = 0;
+      return beacons;
     },
   };
 }

@@ -34,20 +34,17 @@ export function newOutside(lost: (events: number) => void, obey: (orders: Orders
       if (window.CompressionStream && text.length > PACKED_CHARACTERS) {
         body = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
       }
-      if (!begin()) return { status: 202 };
       /* Some page took fetch away: its answers are not to be had then. */
-      if (!fetch) return { status: hand(text) ? 202 : 0 };
-      const answer = await ask(body, keepalive);
-      if (!answer) return { status: 0 };
-      const { status, headers } = answer;
-      const after = headers.get("retry-after");
-      const orders: Orders = status === 202 ? (await answer.json().catch(() => null)) ?? {} : {};
+      if (!begin() || (!fetch && hand(text))) return { status: 202 };
+      const answer = (await ask(body, keepalive)) as Response;
+      const { status } = answer;
+      const orders: Orders = { ...(status === 202 && (await answer.json().catch(() => null))) };
       obey(orders);
-      return { status, pause: (+after! || orders.wait!) * 1000 };
+      return { status, pause: (+answer.headers.get("retry-after")! || orders.wait!) * 1000 };
     },
     hand,
     keep(beacons) {
-      quietly(() => (beacons.length ? sessionStorage.setItem(REST, jsonOf(beacons)) : sessionStorage.removeItem(REST)));
+      quietly(() => sessionStorage.setItem(REST, jsonOf(beacons)));
     },
     lost,
   };

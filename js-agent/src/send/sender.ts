@@ -21,8 +21,8 @@ const RETRY_AFTER_MS = 600000;
 const KEEPALIVE_CHARACTERS = 20000;
 
 export interface Answer {
-  /** 0 when none came. */
-  status: number;
+  /** Absent or 0 when none came. */
+  status?: number;
   /** Least time to the next beacon, ms. */
   pause?: number;
 }
@@ -71,13 +71,13 @@ export function newSender({ post, hand, keep, lost }: Outside): Sender {
     const body = stamp(beacon);
     /* The page may have used up the keepalive quota itself: the second attempt goes without. */
     const keepalive = body.length < KEEPALIVE_CHARACTERS && !failures;
-    const { status, pause = 0 } = await post(body, keepalive, () => isWaiting(beacon) && ((outlives = keepalive), true)).catch((): Answer => ({ status: 0 }));
+    const { status, pause }: Answer = await post(body, keepalive, () => isWaiting(beacon) && ((outlives = keepalive), true)).catch(() => ({}));
     flying = undefined;
     outlives = false;
     if (!status || status === 429 || status >= 500) {
       const backOff = Math.min(FIRST_MS * 2 ** failures++, LONGEST_MS) * (0.5 + Math.random() / 2);
       /* Jitter on top of what was asked, so that not all pages come back in the same second. */
-      wait(pause > 0 ? pause + backOff / 4 : backOff);
+      wait(pause! > 0 ? pause! + backOff / 4 : backOff);
     } else {
       failures = 0;
       /* It may have gone over the edge meanwhile, and is counted then. */
@@ -87,8 +87,8 @@ export function newSender({ post, hand, keep, lost }: Outside): Sender {
     }
   }
 
-  function wait(ms: number): void {
-    if (ms > 0) cancel = later(hurry, Math.min(ms, RETRY_AFTER_MS));
+  function wait(ms?: number): void {
+    if (ms! > 0) cancel = later(hurry, Math.min(ms!, RETRY_AFTER_MS));
     else next();
   }
 
@@ -99,7 +99,7 @@ export function newSender({ post, hand, keep, lost }: Outside): Sender {
   }
 
   function append(beacon: Beacon): void {
-    if (waiting.length >= BEACONS) lose(waiting.splice(waiting[0] === flying ? 1 : 0, 1)[0]!);
+    if (waiting.length >= BEACONS) lose(waiting.splice(flying ? 1 : 0, 1)[0]!);
     waiting.push(beacon);
   }
 

@@ -2,6 +2,7 @@
 #include "event/document.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "event/json_scan.h"
@@ -148,7 +149,9 @@ static void outcomes_follow_ecs(void **state)
         const char *json, *outcome;
     } rows[] = {
         {200, 0, "{\"outcome\":\"success\"}", "\"event.outcome\":\"success\"}"},
-        {404, 0, "{}", "\"event.outcome\":\"success\"}"},
+        {399, 0, "{}", "\"event.outcome\":\"success\"}"},
+        {404, 0, "{}", "\"event.outcome\":\"failure\"}"},
+        {404, 0, "{\"outcome\":\"success\"}", "\"event.outcome\":\"success\"}"},
         {404, 0, "{\"outcome\":\"failure\"}", "\"event.outcome\":\"failure\"}"},
         {500, EVENT_FAILED, "{}", "\"event.outcome\":\"failure\"}"},
         {0, 0, "{\"outcome\":\"aborted\"}", "\"event.outcome\":\"unknown\"}"},
@@ -164,6 +167,43 @@ static void outcomes_follow_ecs(void **state)
         buf_init(&buf, DOCUMENT_MAX_BYTES);
         document_write(&record, &fact, &buf);
         assert_non_null(strstr(buf.at, rows[i].outcome));
+        buf_done(&buf);
+    }
+}
+
+static void vitals_are_rated(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double value;
+        const char *json, *rating;
+    } rows[] = {
+        {"LCP", 2500, "{}", "good"},
+        {"LCP", 4000, "{}", "needs-improvement"},
+        {"LCP", 4000.1, "{}", "poor"},
+        {"INP", 201, "{}", "needs-improvement"},
+        {"CLS", 0.3, "{}", "poor"},
+        {"TTFB", 0, "{}", "good"},
+        {"FCP", 9000, "{\"rating\":\"good\"}", "good"},
+        {"FID", 9000, "{}", NULL},
+        {"LCP", NAN, "{}", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fact fact = {.kind = EVENT_VITAL,
+                            .count = 1,
+                            .name = slice_of(rows[i].name),
+                            .value = rows[i].value,
+                            .json = slice_of(rows[i].json)};
+        char wanted[64];
+        struct buf buf;
+        buf_init(&buf, DOCUMENT_MAX_BYTES);
+        document_write(&record, &fact, &buf);
+        buf_char(&buf, '\0');
+        snprintf(wanted, sizeof wanted, "\"seismo.vital.rating\":\"%s\"", rows[i].rating ? rows[i].rating : "");
+        const char *found = strstr(buf.at, "\"seismo.vital.rating\"");
+        assert_true(rows[i].rating ? found && strncmp(found, wanted, strlen(wanted)) == 0 : !found);
+        assert_true(!found || !strstr(found + 2, "seismo.vital.rating"));
         buf_done(&buf);
     }
 }
@@ -242,7 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_pages_are_spliced), cmocka_unit_test(labels_stand_in_every_document),
         cmocka_unit_test(kinds_are_written),          cmocka_unit_test(outcomes_follow_ecs),
-        cmocka_unit_test(names_do_not_clash),         cmocka_unit_test(large_originals_are_cut),
+        cmocka_unit_test(vitals_are_rated),           cmocka_unit_test(names_do_not_clash),
+        cmocka_unit_test(large_originals_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
