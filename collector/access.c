@@ -89,13 +89,13 @@ void access_say(const struct config *config, struct store *store, const char *na
     if (err)
         log_warn("main", err, "no one-time link could be made; `seismo access` makes one when the store is there");
     if (store && !err)
-        printf("%s %s/enter?once=%s\n", name, where, secret);
+        log_say("%s %s/enter?once=%s", name, where, secret);
     else if (is_loopback)
-        printf("%s http://127.0.0.1:%d/\n", name, port);
+        log_say("%s http://127.0.0.1:%d/", name, port);
     else
-        printf("%s %s/\n", name, where);
+        log_say("%s %s/", name, where);
     if (!is_loopback && !store)
-        printf("which asks for inner.token, or for what a trusted proxy says; `seismo access` prints a link\n");
+        log_say("which asks for inner.token, or for what a trusted proxy says; `seismo access` prints a link");
 }
 
 /* Where the instance that printed a link last is; unless it is configured, as its port may not be. */

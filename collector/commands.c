@@ -1,51 +1,34 @@
 /* The subcommands beside `run`. stdout is the answer, stderr the log. */
 #include "commands.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "contradictions.h"
 #include "enrich/enrich.h"
+#include "folder.h"
 #include "reload.h"
-
-#define PATH_BYTES 1024
 
 int complain(const char *what, enum err err, const struct err_text *text)
 {
-    fprintf(stderr, "seismo %s: %s %s%s%s\n", what, err_code(err), err_sentence(err), text && text->at[0] ? ": " : "",
-            text ? text->at : "");
-    return EXIT_FAILED;
-}
-
-/* mkdir -p */
-static enum err make_folder(const char *path, struct err_text *text)
-{
-    char part[PATH_BYTES];
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof part)
-        return err_set(text, ERR_CONFIG, "data_dir: a path of 1 to %d bytes is expected", PATH_BYTES - 1);
-    memcpy(part, path, n + 1);
-    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return err_set(text, ERR_IO, "%s: %s", part, strerror(errno));
-        if (!slash)
-            return ERR_OK;
-        *slash = '/';
-    }
+    if (log_is_json())
+        log_error("main", err, "seismo %s: %s%s%s", what, err_sentence(err), text && text->at[0] ? ": " : "",
+                  text ? text->at : "");
+    else
+        fprintf(stderr, "seismo %s: %s %s%s%s\n", what, err_code(err), err_sentence(err),
+                text && text->at[0] ? ": " : "", text ? text->at : "");
+    return err == ERR_CONFIG || err == ERR_FOLDER ? EXIT_CONFIG : EXIT_FAILED;
 }
 
 enum err options_of_bus(const struct config *c, struct bus_options *ret_options, struct err_text *text)
 {
-    static char path[PATH_BYTES + 16];
+    static char path[FOLDER_BYTES + 16];
     *ret_options = (struct bus_options){
         .kind = config_text(c, SETTING_BUS_KIND),
         .path = path,
@@ -63,19 +46,21 @@ enum err options_of_bus(const struct config *c, struct bus_options *ret_options,
         .min_insync = (int)config_int(c, SETTING_KAFKA_MIN_INSYNC_REPLICAS),
         .topic_retention_ms = config_int(c, SETTING_KAFKA_RETENTION_MS),
     };
+    bool is_kafka = strcmp(ret_options->kind, "kafka") == 0;
     /* One process reads all partitions of the embedded bus: more of them only make its commits touch more pages. */
     if (ret_options->partitions == 0)
-        ret_options->partitions = strcmp(ret_options->kind, "kafka") == 0 ? 4 : 1;
-    enum err err = make_folder(config_text(c, SETTING_DATA_DIR), text);
+        ret_options->partitions = is_kafka ? 4 : 1;
+    if (is_kafka && !*ret_options->brokers) /* no broker could ever answer: it would spool until the disk is full */
+        return err_set(text, ERR_CONFIG, "bus: bus.kind is kafka and kafka.brokers is empty");
+    enum err err = folder_make(config_text(c, SETTING_DATA_DIR), text);
     if (!err)
-        snprintf(path, sizeof path, "%s/%s.db", config_text(c, SETTING_DATA_DIR),
-                 strcmp(ret_options->kind, "kafka") == 0 ? "spool" : "bus");
+        snprintf(path, sizeof path, "%s/%s.db", config_text(c, SETTING_DATA_DIR), is_kafka ? "spool" : "bus");
     return err;
 }
 
 enum err options_of_store(const struct config *c, struct store_options *ret_options, struct err_text *text)
 {
-    static char path[PATH_BYTES + 16];
+    static char path[FOLDER_BYTES + 16];
     *ret_options = (struct store_options){
         .kind = config_text(c, SETTING_STORE_KIND),
         .path = path,
@@ -92,13 +77,13 @@ enum err options_of_store(const struct config *c, struct store_options *ret_opti
         .compress = config_int(c, SETTING_ELASTIC_COMPRESS),
     };
     snprintf(path, sizeof path, "%s/store", config_text(c, SETTING_DATA_DIR));
-    return make_folder(path, text);
+    return folder_make(path, text);
 }
 
 const char *instance_of(const struct config *config)
 {
     static char name[17];
-    char path[PATH_BYTES + 16], random[8];
+    char path[FOLDER_BYTES + 16], random[8];
     snprintf(path, sizeof path, "%s/instance", config_text(config, SETTING_DATA_DIR));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* stays open: the lock lives as long as the process */
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)

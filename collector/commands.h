@@ -31,7 +31,8 @@ void folder_of_sourcemaps(const struct config *config, char *ret_folder, size_t 
  * when another process that runs has the same data_dir, or the folder cannot be written. Static memory. */
 const char *instance_of(const struct config *config);
 
-/* Says what failed on stderr, in one line with its code, and returns EXIT_FAILED. */
+/* Says what failed on stderr, in one line with its code. Returns EXIT_CONFIG when the configuration or the data folder
+ * is what is wrong, EXIT_FAILED otherwise. */
 int complain(const char *what, enum err err, const struct err_text *text);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ending.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -41,9 +42,14 @@ static void say(int signal_number)
     static const char no_memory[] =
         "seismo: SE-4005: memory or a thread could not be had; aborting. See ulimit -v "
         "and -u, and the container's limits\n";
+    static const char no_files[] = "seismo: SE-4004: no more files may be open; aborting. See ulimit -n\n";
     static const char other[] = "seismo: aborting\n";
     bool is_memory = errno == ENOMEM || errno == EAGAIN;
-    ssize_t written = is_memory ? write(2, no_memory, sizeof no_memory - 1) : write(2, other, sizeof other - 1);
+    int ends[2];
+    bool is_files = pipe2(ends, O_CLOEXEC) < 0; /* tried, as libraries leave no errno of theirs */
+    ssize_t written = is_files    ? write(2, no_files, sizeof no_files - 1)
+                      : is_memory ? write(2, no_memory, sizeof no_memory - 1)
+                                  : write(2, other, sizeof other - 1);
     (void)written, (void)signal_number;
 }
 

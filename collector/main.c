@@ -100,7 +100,7 @@ static enum err start(struct seismo *seismo, struct err_text *text)
     if (!err)
         err = start_own_alerts(seismo, text);
     if (!err)
-        start_watch(seismo), start_heartbeat(seismo);
+        start_watch(seismo), start_heartbeat(seismo), start_report(seismo);
     return err ? err : start_live(seismo, text);
 }
 
@@ -129,6 +129,7 @@ static bool stop(struct seismo *seismo, int code)
         store_give_up(seismo->store, roles_ms);
     stop_waiter(seismo);
     heartbeat_stop(seismo->heartbeat);
+    report_stop(seismo->report);
     watch_stop(seismo->watch); /* it tells the alerts */
     index_halt(seismo->index); /* all at once, then one by one */
     rollup_halt(seismo->rollup);
@@ -149,15 +150,14 @@ static void say_addresses(const struct seismo *seismo)
 {
     if (seismo->ingest) {
         if (!isatty(STDOUT_FILENO)) /* a person is shown one address: the page's; the tag has the other */
-            printf("listening public %s://127.0.0.1:%d/\n", scheme(seismo), ingest_port(seismo->ingest));
-        printf("tag <script async crossorigin src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>\n",
-               public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
+            log_say("listening public %s://127.0.0.1:%d/", scheme(seismo), ingest_port(seismo->ingest));
+        log_say("tag <script async crossorigin src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>",
+                public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }
     access_say(seismo->config, live_needs_link(seismo->live) ? seismo->store : NULL,
                seismo->roles & ROLE_LIVE ? "live page" : "listening inner", live_port(seismo->live),
                live_is_loopback(seismo->live));
-    printf("ready\n");
-    fflush(stdout);
+    log_say("ready");
     notify("READY=1");
 }
 
@@ -201,6 +201,7 @@ static int command_run(const struct config *config, int argc, char **argv)
             return EXIT_USAGE;
         }
     }
+    seismo.role_names = roles;
     enum err err = roles_read(roles, &seismo.roles, &text);
     if (err) {
         fprintf(stderr, "seismo run: %s: %s\n", err_code(err), text.at);
@@ -214,7 +215,7 @@ static int command_run(const struct config *config, int argc, char **argv)
     }
     if (!err && (err = atomic_load(&seismo.late_err)))
         text = seismo.late_text;
-    int code = err == ERR_CONFIG ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
+    int code = err == ERR_CONFIG || err == ERR_FOLDER ? EXIT_CONFIG : err ? EXIT_FAILED : EXIT_OK;
     bool is_clean = stop(&seismo, code);
     if (err)
         complain("run", err, &text);
@@ -282,6 +283,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         return EXIT_CONFIG;
     }
     reload_log_level(config);
+    log_set_json(strcmp(config_text(config, SETTING_LOG_FORMAT), "json") == 0);
     int code = command->run(config, argc, argv);
     config_free(config);
     return code;
@@ -293,7 +295,7 @@ int main(int argc, char **argv)
     ending_explain_abort();
     if (argc < 2)
         return usage(stderr);
-    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
         return version();
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return usage(stdout);

@@ -19,6 +19,7 @@
 #include "sourcemap/sourcemap.h"
 #include "store/store.h"
 #include "watch/heartbeat.h"
+#include "watch/report.h"
 #include "watch/watch.h"
 
 /* What a role opens. The bus without the store, and the store without the bus, is all that some machines can reach. */
@@ -30,7 +31,8 @@
 struct seismo {
     const struct config *config;
     unsigned roles;
-    const char *instance; /* NULL: it has no name */
+    const char *role_names; /* as given */
+    const char *instance;   /* NULL: it has no name */
     struct bus *bus;
     struct store *store;
     struct sink *to_enrich, *to_validate;
@@ -44,6 +46,7 @@ struct seismo {
     struct alerts *alerts;
     struct watch *watch;
     struct heartbeat *heartbeat; /* NULL: nobody waits for it */
+    struct report *report;       /* NULL: none are stored */
     pthread_t waiter;            /* starts rollup and detect once Kafka says how many partitions there are */
     bool waiter_runs;
     atomic_bool waiter_stops, windows_run; /* windows_run: rollup, detect and alerts are there */
@@ -71,6 +74,7 @@ enum err start_ingest(struct seismo *seismo, struct err_text *text);
 enum err start_own_alerts(struct seismo *seismo, struct err_text *text);
 void start_watch(struct seismo *seismo);
 void start_heartbeat(struct seismo *seismo); /* when somebody waits for it */
+void start_report(struct seismo *seismo);    /* when Kibana can show it */
 
 /* ---- seismo_live.c: the inner listener ---- */
 

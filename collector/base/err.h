@@ -82,6 +82,7 @@
     X(GEO, 4007, "the file of countries cannot be read") \
     X(RELOAD, 4008, "the new configuration was not taken over") \
     X(RESTART, 4009, "a changed setting takes effect only after a restart") \
+    X(FOLDER, 4010, "the folder for data cannot be used") \
     /* 5xxx: other people's services */ \
     X(HTTP, 5001, "the other side could not be reached") \
     X(HTTP_STATUS, 5002, "the other side answered with an error") \

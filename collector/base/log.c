@@ -13,6 +13,7 @@
 #define SLOTS 256
 
 static _Atomic int lowest = LOG_INFO;
+static bool json;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct slot {
     const char *format; /* formats are literals: their address names the message */
@@ -23,6 +24,16 @@ static struct slot {
 void log_set_level(enum log_level level)
 {
     atomic_store(&lowest, (int)level);
+}
+
+void log_set_json(bool is_json)
+{
+    json = is_json;
+}
+
+bool log_is_json(void)
+{
+    return json;
 }
 
 /* How many lines like this were left out before it, or -1 when this one is to be left out. */
@@ -43,13 +54,18 @@ static int admit(const char *format)
     return left_out;
 }
 
-static size_t escape(char *to, size_t size, const char *from)
+/* Control characters and bytes above ASCII become \xNN; in a JSON string the backslash is doubled and the quote
+ * escaped. */
+static size_t escape(char *to, size_t size, const char *from, bool is_json)
 {
     static const char hex[] = "0123456789abcdef";
     size_t n = 0;
-    for (; *from && n + 5 < size; from++) {
+    for (; *from && n + 6 < size; from++) {
         unsigned char c = (unsigned char)*from;
-        if (c >= 0x20 && c < 0x7f) {
+        bool is_plain = c >= 0x20 && c < 0x7f;
+        if (is_json && (!is_plain || c == '\\' || c == '"'))
+            to[n++] = '\\';
+        if (is_plain) {
             to[n++] = (char)c;
         } else {
             to[n++] = '\\';
@@ -61,26 +77,64 @@ static size_t escape(char *to, size_t size, const char *from)
     return n;
 }
 
-void log_line(enum log_level level, const char *room, enum err err, const char *format, ...)
+/* Up to where the message begins; the order is that of Elastic's logging libraries. */
+static size_t head(char line[LINE_BYTES], enum log_level level, const char *room, enum err err)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
+    char when[CLOCK_TEXT_BYTES];
+    int n;
+    clock_text(clock_wall_ms(), when);
+    if (!log_is_json())
+        n = snprintf(line, LINE_BYTES, "%s %-5s %s %s%s", when, names[level], room, err ? err_code(err) : "",
+                     err ? " " : "");
+    else
+        n = snprintf(
+            line, LINE_BYTES,
+            "{\"@timestamp\":\"%s\",\"log.level\":\"%s\",\"ecs.version\":\"8.11.0\",\"service.name\":\"seismo\","
+            "\"log.logger\":\"%s\",%s%s%s\"message\":\"",
+            when, names[level], room, err ? "\"error.code\":\"" : "", err ? err_code(err) : "", err ? "\"," : "");
+    return (size_t)n;
+}
+
+static void put(enum log_level level, const char *room, enum err err, const char *message, int left_out)
+{
+    char line[LINE_BYTES];
+    bool is_json = log_is_json();
+    size_t n = head(line, level, room, err);
+    n += escape(line + n, sizeof line - n - 48, message, is_json);
+    if (left_out > 0)
+        n += (size_t)snprintf(line + n, sizeof line - n, " (and %d more like it)", left_out);
+    n += (size_t)snprintf(line + n, sizeof line - n, "%s\n", is_json ? "\"}" : "");
+    ssize_t written = write(STDERR_FILENO, line, n);
+    (void)written; /* stderr may be gone; there is nobody left to tell */
+}
+
+void log_line(enum log_level level, const char *room, enum err err, const char *format, ...)
+{
     if ((int)level < atomic_load(&lowest))
         return;
     int left_out = admit(format);
     if (left_out < 0)
         return;
-    char message[LINE_BYTES / 2], line[LINE_BYTES], when[CLOCK_TEXT_BYTES];
+    char message[LINE_BYTES / 2];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    clock_text(clock_wall_ms(), when);
-    int head = snprintf(line, sizeof line, "%s %-5s %s %s%s", when, names[level], room, err ? err_code(err) : "",
-                        err ? " " : "");
-    size_t n = (size_t)head + escape(line + head, sizeof line - (size_t)head - 48, message);
-    if (left_out > 0)
-        n += (size_t)snprintf(line + n, sizeof line - n, " (and %d more like it)", left_out);
-    line[n++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, n);
-    (void)written; /* stderr may be gone; there is nobody left to tell */
+    put(level, room, err, message, left_out);
+}
+
+void log_say(const char *format, ...)
+{
+    char message[LINE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (log_is_json()) {
+        put(LOG_INFO, "main", ERR_OK, message, 0);
+        return;
+    }
+    puts(message);
+    fflush(stdout);
 }

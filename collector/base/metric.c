@@ -81,6 +81,15 @@ int64_t metric_sum(const char *name)
     return sum;
 }
 
+void metric_each(const char *name, void (*each)(void *ctx, const char *label_value, int64_t value), void *ctx)
+{
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < n_metrics; i++)
+        if (metrics[i]->label && strcmp(metrics[i]->name, name) == 0)
+            each(ctx, metrics[i]->value, metric_value(metrics[i]));
+    pthread_mutex_unlock(&mutex);
+}
+
 static void write_value(struct buf *buf, const struct metric *m)
 {
     buf_text(buf, m->name);

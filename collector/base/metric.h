@@ -21,6 +21,8 @@ void metric_add(struct metric *metric, int64_t n);
 void metric_set(struct metric *metric, int64_t value);
 /* Of all its labels; 0 when there is none of that name. */
 int64_t metric_sum(const char *name);
+/* Each of that name that has a label, by its value. Under the lock of all metrics: `each` takes none. */
+void metric_each(const char *name, void (*each)(void *ctx, const char *label_value, int64_t value), void *ctx);
 int64_t metric_value(const struct metric *metric);
 void metrics_write(struct buf *buf);
 

@@ -8,6 +8,7 @@
     X(ROLES, "roles", STRING, "all", 0, 0, "", "", false, "What this instance does: all, or some of ingest, index, rollup, detect, sources and live, joined by commas.") \
     X(DATA_DIR, "data_dir", STRING, "./var/seismo", 0, 0, "", "", false, "Folder for the embedded bus, spool and store; made when it is missing.") \
     X(LOG_LEVEL, "log.level", STRING, "info", 0, 0, "", "debug|info|warn|error", false, "The least level that is printed: debug, info, warn or error.") \
+    X(LOG_FORMAT, "log.format", STRING, "text", 0, 0, "", "text|json", false, "How a line is written to standard error: text for people, or json, one object a line with the names of the Elastic Common Schema. With json the addresses, which are printed to standard output otherwise, are lines like all others.") \
     X(LISTEN_PUBLIC, "listen.public", STRING, "127.0.0.1:8080", 0, 0, "", "", false, "Address and port for browsers; port 0 takes a free one and prints it.") \
     X(LISTEN_INNER, "listen.inner", STRING, "127.0.0.1:8081", 0, 0, "", "", false, "Address and port for the live page, its API and the metrics. Off loopback people come in by a one-time link, which is printed, or as inner.* says.") \
     X(LISTEN_PREFIX, "listen.prefix", STRING, "/in", 0, 0, "", "", false, "Path prefix under which beacons are taken in.") \
@@ -99,6 +100,7 @@
     X(WATCH_HEARTBEAT_URL, "watch.heartbeat_url", STRING, "", 0, 0, "", "", true, "Address of a monitor that is asked for while Seismo works, and not when the store, the bus or detection has stood still for for_ms; empty: none.") \
     X(WATCH_HEARTBEAT_METHOD, "watch.heartbeat_method", STRING, "GET", 0, 0, "", "GET|POST", false, "How it is asked for.") \
     X(WATCH_HEARTBEAT_MS, "watch.heartbeat_ms", MS, "60000", 1000, 86400000, "ms", "", false, "How often, give or take a tenth.") \
+    X(WATCH_REPORT_MS, "watch.report_ms", MS, "60000", 0, 3600000, "ms", "", false, "How often an instance with Elasticsearch as its store writes there how far behind it is, for Kibana; 0: never.") \
     X(SLACK_WEBHOOK, "slack.webhook", STRING, "", 0, 0, "", "", true, "Address of an incoming webhook; empty sends nothing.") \
     X(DRAIN_GRACE_MS, "drain.grace_ms", MS, "0", 0, 600000, "ms", "", false, "How long readiness says no before the listener closes, for load balancers.") \
     X(DRAIN_DEADLINE_MS, "drain.deadline_ms", MS, "10000", 0, 600000, "ms", "", false, "How long requests that were taken may still be answered.")

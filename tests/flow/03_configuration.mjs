@@ -56,6 +56,15 @@ for (const [name, yaml, message] of contradictions)
     assert.equal(result.code, result.stderr.includes('warning') ? 0 : 78, result.stderr);
   });
 
+test('Kafka without brokers starts nothing', async () => {
+  for (const args of [['run'], ['run', '--roles', 'ingest'], ['setup']]) {
+    const result = await command(where, args, { environment: { SEISMO_BUS_KIND: 'kafka' } });
+    assert.equal(result.code, 78, `${args}: ${result.stderr}`);
+    assert.match(result.stderr, /SE-4001 .*kafka\.brokers is empty/);
+    assert.doesNotMatch(result.stderr, /spool/);
+  }
+});
+
 test('what is the same with what it needs is no contradiction', async () => {
   const result = await check('listen:\n  proxy_protocol: required\ningest:\n  trusted_proxies: [10.0.0.0/8]\n  country_header: cf-ipcountry\nbus:\n  kind: kafka\nkafka:\n  brokers: k:9092\nstore:\n  kind: elastic\nelastic:\n  url: http://127.0.0.1:9200\n  user: u\n  password: p\n');
   assert.equal(result.code, 0, result.stderr);

@@ -3,6 +3,7 @@
 // secret in any log.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { begin, command, place, start, until } from '../lib/seismo.mjs';
@@ -155,6 +156,23 @@ test('a proxy that is trusted names who asks; others name nobody', async () => {
       if (seismo.isRunning()) await seismo.kill();
       where.remove();
     }
+  }
+});
+
+test('one address that holds connections open locks nobody out', async (t) => {
+  const where = place({ environment: { ...open, SEISMO_INNER_TOKEN: token } });
+  const seismo = await start(where), { port } = new URL(seismo.innerUrl), sockets = [];
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await seismo.kill();
+    where.remove();
+  });
+  for (let i = 0; i < (ownAddress() === '127.0.0.1' ? 200 : 600); i++)
+    sockets.push(connect(port, ownAddress()).on('error', () => {}));
+  await Promise.all(sockets.map((socket) => new Promise((done) => socket.once('connect', done).once('close', done))));
+  for (let i = 0; i < 20; i++) {
+    const answer = await ask(`http://127.0.0.1:${port}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(answer.status, 200);
   }
 });
 

@@ -3,7 +3,7 @@
 // Places in which an operator can put a collector: stopped and continued, its folder gone, taken twice or read-only, no file left to open.
 // What is acknowledged stays true, and what is not possible is said.
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -74,6 +74,29 @@ test('a second collector on the same folder does not start, the first goes on', 
   await seismo.stop();
 });
 
+test('a folder of somebody else: who owns it and what to type is said, and nothing is begun', { timeout: 60000 }, async (t) => {
+  const top = mkdtempSync('/tmp/seismo-owner.'), asRoot = process.getuid() === 0;
+  t.after(() => rmSync(top, { recursive: true }));
+  // Root without its rights is a user as any other; who is not root has closed folders of its own.
+  const prefix = asRoot ? ['setpriv', '--bounding-set=-all'] : [];
+  const closed = join(top, 'closed'), mixed = join(top, 'mixed'), database = join(mixed, 'bus.db');
+  for (const folder of [closed, mixed]) mkdirSync(folder);
+  writeFileSync(database, '', { mode: 0o000 });
+  chmodSync(closed, 0o500);
+  if (asRoot) for (const path of [closed, database]) chownSync(path, 65534, 65534);
+  const refused = async (folder, where, remedy) => {
+    const seismo = begin({ environment: { SEISMO_DATA_DIR: folder } }, { prefix });
+    await assert.rejects(seismo.ready);
+    assert.equal((await seismo.end).code, 78, seismo.log());
+    const us = `${process.getuid()}:${process.getgid()}`;
+    assert.match(seismo.log(), new RegExp(`SE-4010 .*data_dir: ${where} belongs to \\d+:\\d+, and this runs as ${us}: ${remedy} ${folder}\n`));
+  };
+  const [user, group] = [process.getuid(), process.getgid()];
+  await refused(closed, closed, `chown -R ${user}:${group}`);
+  await refused(join(closed, 'a', 'b'), closed, `install -d -o ${user} -g ${group}`);
+  await refused(mixed, database, `chown -R ${user}:${group}`);
+});
+
 test('64 files, and a hundred connections that do nothing', { timeout: 60000 }, async (t) => {
   const { where, seismo } = await collector(t, { prefix: ['prlimit', '--nofile=64'] });
   const idle = Array.from({ length: 100 }, () => net.connect(new URL(seismo.publicUrl).port, '127.0.0.1').on('error', () => {}));
@@ -88,6 +111,16 @@ test('64 files, and a hundred connections that do nothing', { timeout: 60000 }, 
   await settled(where, seismo, load);
   await seismo.stop();
   assert.ok(existsSync(where.folder));
+});
+
+test('too few files to start: it says so by its code, or starts', { timeout: 60000 }, async () => {
+  for (const files of [16, 20, 24, 26]) {
+    const where = place(), seismo = begin(where, { prefix: ['prlimit', `--nofile=${files}:${files}`] });
+    const isReady = await seismo.ready.then(() => true, () => false);
+    await seismo.kill();
+    where.remove();
+    assert.ok(isReady || /seismo.*SE-(4004|3101|3001)/.test(seismo.log()), `${files} files: no code:\n${seismo.log()}`);
+  }
 });
 
 test('too little memory: it says so, whether it can end in order or not', { timeout: 60000 }, async () => {
