@@ -1,7 +1,9 @@
 /* Seismo's eye on itself, and the sign of life that it gives to others. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "seismo.h"
 
 #define WATCH_LOOK_MS 1000
@@ -26,12 +28,17 @@ enum err start_own_alerts(struct seismo *seismo, struct err_text *text)
     return has_own && *config_text(seismo->config, SETTING_SLACK_WEBHOOK) ? start_alerts(seismo, text) : ERR_OK;
 }
 
-void start_watch(struct seismo *seismo)
+static const char *host_name(void)
 {
     static char host[65];
-    const struct config *c = seismo->config;
-    if (gethostname(host, sizeof host - 1) || !*host)
+    if (!*host && (gethostname(host, sizeof host - 1) || !*host))
         snprintf(host, sizeof host, "?");
+    return host;
+}
+
+void start_watch(struct seismo *seismo)
+{
+    const struct config *c = seismo->config;
     struct watch_options options = {
         .limits = {.for_ms = config_int(c, SETTING_WATCH_FOR_MS),
                    .quiet_ms = config_int(c, SETTING_WATCH_QUIET_MS),
@@ -44,13 +51,43 @@ void start_watch(struct seismo *seismo)
                    .min_events = config_int(c, SETTING_WATCH_MIN_EVENTS)},
         .interval_ms = WATCH_LOOK_MS,
         .spool_max_bytes = config_int(c, SETTING_BUS_MAX_FILE_BYTES),
-        .host = host,
+        .host = host_name(),
         .instance = seismo->instance,
         .is_away = seismo->store ? store_takes_nothing : NULL,
         .tell = tell_of_itself,
         .ctx = seismo,
     };
     seismo->watch = watch_start(&options);
+}
+
+static void ignore_refusal(void *ctx, const struct store_item *item, int event, const char *reason)
+{
+    (void)ctx, (void)item, (void)event;
+    log_warn("watch", ERR_STORE_WRITE, "a report is refused: %s", reason);
+}
+
+/* What fails is not tried again: the next one says how it is then. */
+static bool store_report(void *ctx, struct slice id, struct slice json)
+{
+    const struct seismo *seismo = ctx;
+    struct store_item item = {.kind = STORE_HEALTH, .value = json, .id = id};
+    return store_write(seismo->store, &item, 1, NULL, NULL, 0, ignore_refusal, NULL) == ERR_OK;
+}
+
+void start_report(struct seismo *seismo)
+{
+    const struct config *c = seismo->config;
+    struct report_options options = {
+        .every_ms = (int)config_int(c, SETTING_WATCH_REPORT_MS),
+        .host = host_name(),
+        .instance = seismo->instance,
+        .roles = seismo->role_names,
+        .version = SEISMO_VERSION,
+        .store = store_report,
+        .ctx = seismo,
+    };
+    if (seismo->store && options.every_ms && strcmp(config_text(c, SETTING_STORE_KIND), "elastic") == 0)
+        seismo->report = report_start(&options);
 }
 
 static bool all_is_well(void *ctx)

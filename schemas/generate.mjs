@@ -18,7 +18,7 @@ import { writeReference } from "./generate/markdown.mjs";
 import { writePaths } from "./generate/paths.mjs";
 import { writeTypes } from "./generate/typescript.mjs";
 
-const NAMES = ["beacon", "record", "document", "rollup", "alert", "answer", "config"];
+const NAMES = ["beacon", "record", "document", "rollup", "alert", "health", "answer", "config"];
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const schemas = Object.fromEntries(
   NAMES.map((name) => [name, JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), "utf8"))]));

@@ -41,11 +41,12 @@ enum store_item_kind {
     STORE_ROLLUP, /* value: rollup_write's form of one final window */
     STORE_ALERT,  /* value: alert_write's form */
     STORE_REJECT, /* value: the JSON object of a reject document; Elasticsearch wants a "@timestamp" in it */
+    STORE_HEALTH, /* the same of what an instance says of itself (watch/report.h); the embedded store keeps none */
 };
 struct store_item {
     enum store_item_kind kind;
     struct slice value;
-    struct slice id; /* STORE_REJECT: the document's id; others derive theirs */
+    struct slice id; /* STORE_REJECT, STORE_HEALTH: the document's id; others derive theirs */
     bool done;       /* set by store_write: stored, or refused for good and reported */
     uint32_t stored; /* documents newly stored; repeats do not count */
 };

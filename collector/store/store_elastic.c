@@ -120,7 +120,8 @@ static void free_secret(char *text)
 static enum err set_names(struct elastic *elastic, const char *namespace_, struct err_text *text)
 {
     static const char *const names[STREAM_COUNT] = {"logs-seismo.events", "metrics-seismo.rollups",
-                                                    "logs-seismo.alerts", "logs-seismo.rejects"};
+                                                    "logs-seismo.alerts", "logs-seismo.rejects",
+                                                    "metrics-seismo.health"};
     const char *ns = namespace_ && *namespace_ ? namespace_ : "default";
     if (strlen(ns) > 64 || ns[strspn(ns, "abcdefghijklmnopqrstuvwxyz0123456789_.")] != '\0')
         return err_set(text, ERR_CONFIG,

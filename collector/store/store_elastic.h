@@ -4,6 +4,7 @@
  *   metrics-seismo.rollups-NS  one document a final window     data stream
  *   logs-seismo.alerts-NS      one document a state of an alert data stream
  *   logs-seismo.rejects-NS     what was refused, with why      data stream
+ *   metrics-seismo.health-NS   what instances say of themselves data stream
  *   seismo-state-NS            state with compare-and-set      index
  *
  * Documents are created under our own ids, so that a repeat is a conflict, and a conflict is success. Conflicts do not
@@ -31,7 +32,7 @@
 #define NAME_BYTES 128
 #define READY_MS 10000 /* the last good answer may be this old */
 
-enum stream { STREAM_EVENTS, STREAM_ROLLUPS, STREAM_ALERTS, STREAM_REJECTS, STREAM_COUNT };
+enum stream { STREAM_EVENTS, STREAM_ROLLUPS, STREAM_ALERTS, STREAM_REJECTS, STREAM_HEALTH, STREAM_COUNT };
 
 /* One address. After a failure it is left alone for a while, twice as long after each one in a row. */
 struct node {

@@ -143,8 +143,9 @@ static enum err add_alert(struct writer *writer, uint32_t i)
     return ERR_OK;
 }
 
-/* The id comes from outside: only what needs no escaping in the action's line is taken. Nothing says how old it is. */
-static enum err add_reject(struct writer *writer, uint32_t i)
+/* The id comes from outside: only what needs no escaping in the action's line is taken.
+ * at_ms: it cannot have been stored before. */
+static enum err add_whole(struct writer *writer, uint32_t i, enum stream stream, int64_t at_ms)
 {
     const struct store_item *item = &writer->items[i];
     struct document document = {.item = i, .event = -1};
@@ -153,8 +154,8 @@ static enum err add_reject(struct writer *writer, uint32_t i)
     for (size_t j = 0; j < item->id.len; j++)
         if ((unsigned char)item->id.at[j] <= ' ' || strchr("\"\\\177", item->id.at[j]))
             return ERR_CORRUPT;
-    document.may_be_old = repeat_may_be_old(writer, STREAM_REJECTS, INT64_MIN);
-    struct request *request = begin(writer, &document, STREAM_REJECTS, item->id);
+    document.may_be_old = repeat_may_be_old(writer, stream, at_ms);
+    struct request *request = begin(writer, &document, stream, item->id);
     buf_add_slice(&request->body, item->value);
     end(writer, request);
     return ERR_OK;
@@ -166,7 +167,8 @@ static enum err add_item(struct writer *writer, uint32_t i)
     case STORE_BEACON: return add_beacon(writer, i);
     case STORE_ROLLUP: return add_rollup(writer, i);
     case STORE_ALERT: return add_alert(writer, i);
-    case STORE_REJECT: return add_reject(writer, i);
+    case STORE_REJECT: return add_whole(writer, i, STREAM_REJECTS, INT64_MIN); /* nothing says how old it is */
+    case STORE_HEALTH: return add_whole(writer, i, STREAM_HEALTH, INT64_MAX);  /* each is sent once */
     }
     abort();
 }

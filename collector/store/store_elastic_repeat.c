@@ -118,7 +118,8 @@ static enum err look_again(struct elastic *elastic, enum stream stream, const st
 static const enum stream stream_of[] = {[STORE_BEACON] = STREAM_EVENTS,
                                         [STORE_ROLLUP] = STREAM_ROLLUPS,
                                         [STORE_ALERT] = STREAM_ALERTS,
-                                        [STORE_REJECT] = STREAM_REJECTS};
+                                        [STORE_REJECT] = STREAM_REJECTS,
+                                        [STORE_HEALTH] = STREAM_HEALTH};
 
 void repeat_begin(struct writer *writer)
 {

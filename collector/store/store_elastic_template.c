@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const char store_template_events[], store_template_rollups[], store_template_alerts[], store_template_rejects[];
+extern const char store_template_events[], store_template_rollups[], store_template_alerts[], store_template_rejects[],
+    store_template_health[];
 
 static const struct {
     const char *name, *text;
@@ -16,6 +17,7 @@ static const struct {
     [STREAM_ROLLUPS] = {"seismo-rollups", store_template_rollups, KEPT_LONGER},
     [STREAM_ALERTS] = {"seismo-alerts", store_template_alerts, KEPT_LONGER},
     [STREAM_REJECTS] = {"seismo-rejects", store_template_rejects, 1},
+    [STREAM_HEALTH] = {"seismo-health", store_template_health, 1},
 };
 
 const char *template_name(enum stream stream)

@@ -356,6 +356,7 @@ static enum err insert_small(struct write *write, const struct store_item *item,
         if (err == ERR_OK)
             *ret_ok = insert_alert(file, &alert, item->value);
         return err;
+    case STORE_HEALTH: *ret_ok = true; return ERR_OK; /* the live page has it */
     default: *ret_ok = insert_reject(file, item, write->now_ms); return ERR_OK;
     }
 }
@@ -373,7 +374,8 @@ static enum err write_small(struct write *write, struct store_item *item, struct
     }
     if (!ok)
         return file_failed(&write->sqlite->main, "write", ERR_STORE_WRITE);
-    *waiting = (struct waiting){STAGE_MAIN, sqlite3_changes(write->sqlite->main.db) > 0, MAIN_DAY};
+    *waiting = (struct waiting){STAGE_MAIN, item->kind != STORE_HEALTH && sqlite3_changes(write->sqlite->main.db) > 0,
+                                MAIN_DAY};
     return ERR_OK;
 }
 

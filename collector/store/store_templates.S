@@ -13,6 +13,7 @@
     template store_template_rollups, "elasticsearch/rollups.json"
     template store_template_alerts, "elasticsearch/alerts.json"
     template store_template_rejects, "elasticsearch/rejects.json"
+    template store_template_health, "elasticsearch/health.json"
     template store_template_state, "elasticsearch/state.json"
 
     .section .note.GNU-stack, "", %progbits

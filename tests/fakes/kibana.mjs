@@ -16,7 +16,7 @@ function fileOf(body, type) {
   return rest.join('\r\n\r\n').split(`\r\n--${boundary}--`)[0];
 }
 
-// { url, objects: per space a Map from "type:id" to the object, calls, answer: put a function(request, body) there to answer otherwise, close() }
+// { url, objects: per space a Map from "type:id" to the object, calls, answer: put a function(request, body) there to answer [status, body, type] otherwise, close() }
 export async function openKibana({ version = '8.12.2', authorization = null } = {}) {
   const kibana = { objects: new Map(), calls: [], answer: () => null };
   const spaceOf = (name) => kibana.objects.get(name) ?? kibana.objects.set(name, new Map()).get(name);
@@ -41,8 +41,8 @@ export async function openKibana({ version = '8.12.2', authorization = null } = 
   const server = http.createServer(async (request, response) => {
     const body = await read(request);
     kibana.calls.push(`${request.method} ${request.url}`);
-    const [status, answer] = kibana.answer(request, body) ?? handle(request, body);
-    response.writeHead(status, { 'content-type': 'application/json' });
+    const [status, answer, type = 'application/json'] = kibana.answer(request, body) ?? handle(request, body);
+    response.writeHead(status, { 'content-type': type });
     response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -106,7 +106,7 @@ test('an API key with the rights of docs/store.md sets up, another one runs; wha
   const first = await setupKey(), second = await runKey();
   const made = await setup(byKey(first.encoded));
   assert.equal(made.code, 0, made.stderr);
-  assert.match(made.stdout, /4 of 4 templates installed/);
+  assert.match(made.stdout, /5 of 5 templates installed/);
   where.isSetUp = true;
 
   const seismo = await start(where, { environment: byKey(second.encoded), within: 60000 });

@@ -45,11 +45,11 @@ test('setup twice and a beacon, on OpenSearch', { timeout: 400000 }, async (t) =
   const theirs = (await inUse()).templates.find(({ name }) => name === 'theirs');
   const first = await command(where, ['setup']);
   assert.equal(first.code, 0, first.stderr);
-  assert.match(first.stdout, /\(opensearch \d+\.\d+\.\d+\): 4 of 4 templates installed/);
+  assert.match(first.stdout, /\(opensearch \d+\.\d+\.\d+\): 5 of 5 templates installed/);
   assert.match(first.stdout, /left out: the retention, since the node has no data stream lifecycle/);
   where.isSetUp = true;
   const made = await inUse();
-  assert.deepEqual(made.templates.map(({ name }) => name), ['seismo-alerts', 'seismo-events', 'seismo-rejects', 'seismo-rollups', 'theirs']);
+  assert.deepEqual(made.templates.map(({ name }) => name), ['seismo-alerts', 'seismo-events', 'seismo-health', 'seismo-rejects', 'seismo-rollups', 'theirs']);
   assert.deepEqual(made.templates.at(-1), theirs);
 
   seismo = await start(where, { within: 60000 });
@@ -79,7 +79,7 @@ test('setup twice and a beacon, on OpenSearch', { timeout: 400000 }, async (t) =
   const before = await inUse();
   const second = await command(where, ['setup']);
   assert.equal(second.code, 0, second.stderr);
-  assert.match(second.stdout, /: 0 of 4 templates installed, the others are as they should be; left out: the retention/);
+  assert.match(second.stdout, /: 0 of 5 templates installed, the others are as they should be; left out: the retention/);
   assert.deepEqual(await inUse(), before, 'not even the version of the cluster\'s state has moved');
 
   await changesRollOver(call, where.name, () => command(where, ['setup']));

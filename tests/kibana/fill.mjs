@@ -12,6 +12,7 @@ const MINUTE = 60000;
 
 /** Settings under which an alert needs no waiting. */
 export const quickAlerts = {
+  SEISMO_WATCH_REPORT_MS: '1000',
   SEISMO_DETECT_OPEN_MS: '10s', SEISMO_DETECT_QUIET_MS: '10s', SEISMO_DETECT_YOUNG_MS: '1m', SEISMO_DETECT_MIN_SESSIONS: '2', SEISMO_ROLLUP_CLOSE_WAIT_MS: '5s',
 };
 
@@ -116,6 +117,7 @@ export async function fill(seismo, call, namespace, { sessions = 40 } = {}) {
   await sendRare(url);
   await awaitAlert(url, stored);
   await makeRejects(seismo, call, namespace);
+  await until('what Seismo says of itself', () => stored('metrics-seismo.health', { exists: { field: 'seismo.health.lag.merge' } }), { within: 60000, every: 300 });
   await until('the events', () => stored('logs-seismo.events', { term: { 'event.action': 'click' } }), { within: 60000, every: 300 });
   await until('the windows', () => stored('metrics-seismo.rollups', { term: { 'seismo.rollup.width': 60 } }), { within: 60000, every: 300 });
 }

@@ -22,13 +22,13 @@ export async function changesRollOver(call, namespace, setup) {
 
   const changed = await setup();
   assert.equal(changed.code, 0, changed.stderr);
-  assert.match(changed.stdout, /1 of 4 templates installed.*; 1 data streams rolled over to the new mapping/);
+  assert.match(changed.stdout, /1 of 5 templates installed.*; 1 data streams rolled over to the new mapping/);
   assert.equal(await generation(), before + 2);
   assert.deepEqual(await template(), ours);
   assert.equal((await mappings()).at(-1).own.properties.seismo.properties.navigation.type, 'keyword');
 
   const again = await setup();
-  assert.match(again.stdout, /0 of 4 templates installed/);
+  assert.match(again.stdout, /0 of 5 templates installed/);
   assert.doesNotMatch(again.stdout, /rolled over/);
   assert.equal(await generation(), before + 2);
 

@@ -516,7 +516,7 @@ static void setup_can_be_repeated_and_streams_have_our_mapping(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(store_setup(&with, &text), ERR_OK);
         print_message("    %s\n", text.at);
-        assert_true(i == 0 || strstr(text.at, "0 of 4 templates"));
+        assert_true(i == 0 || strstr(text.at, "0 of 5 templates"));
     }
     struct store *store = open_store();
     write_one(store, STORE_BEACON, make_simple("beacon-1", clock_wall_ms(), 1));

@@ -54,7 +54,7 @@ struct fake {
     int retry_after_s;                              /* of the answer being made */
     enum fake_templates templates;
     const char *version;
-    char last_body[4096];
+    char last_body[4096], last_bulk[160]; /* last_bulk: the request's first line */
 };
 
 static inline bool fake_has(struct fake *fake, const char *id, size_t len)
@@ -180,7 +180,7 @@ static inline void fake_write_template(const struct fake *fake, const char *line
     snprintf(path, sizeof path, SEISMO_SOURCE "/schemas/elasticsearch/%s.json", name);
     json_t *template = json_load_file(path, 0, NULL), *meta = json_object_get(template, "_meta");
     assert_non_null(template);
-    bool is_raw = strcmp(name, "events") == 0 || strcmp(name, "rejects") == 0;
+    bool is_raw = strcmp(name, "events") == 0 || strcmp(name, "rejects") == 0 || strcmp(name, "health") == 0;
     json_int_t change = fake->templates == FAKE_OLDER ? -1 : fake->templates == FAKE_NEWER ? 1 : 0;
     json_object_set_new(meta, "seismo_version",
                         json_integer(json_integer_value(json_object_get(meta, "seismo_version")) + change));
@@ -219,6 +219,8 @@ static inline int fake_answer(struct fake *fake, const char *head, struct slice 
         return 401;
     if (strstr(line, "/_bulk") && strncmp(body.at, "{\"delete\"", 9) == 0)
         return fake_remove(fake, body, answer);
+    if (strstr(line, "/_bulk"))
+        snprintf(fake->last_bulk, sizeof fake->last_bulk, "%.159s", line);
     if (strstr(line, "/_bulk"))
         return fake_take_bulk(fake, body, answer);
     if (strstr(line, "/_search"))

@@ -623,7 +623,7 @@ static void a_node_that_comes_later_is_set_up_then(void **state)
     assert_false(store_is_ready(work.store));
     fake_start(&fake, port);
     assert_int_equal(work_write(&work), ERR_OK);
-    assert_int_equal(fake.puts, 4);
+    assert_int_equal(fake.puts, 5);
     assert_int_equal(work_stored(&work), 9);
     assert_true(store_is_ready(work.store));
     work_stop(&work);
@@ -634,11 +634,11 @@ static void a_lost_stream_is_set_up_again(void **state)
     (void)state;
     struct work work;
     work_start(&work, open_store());
-    assert_int_equal(fake.puts, 4);
+    assert_int_equal(fake.puts, 5);
     fake_break(&fake, (struct fault){.documents = 1, .at = {2}, .status = {404}, .times = 1});
     assert_int_equal(work_write(&work), ERR_AGAIN);
     assert_int_equal(work_write(&work), ERR_OK);
-    assert_int_equal(fake.puts, 8);
+    assert_int_equal(fake.puts, 10);
     work_stop(&work);
 }
 
@@ -648,7 +648,7 @@ static void templates_are_installed_when_missing_or_older(void **state)
     static const struct {
         enum fake_templates installed;
         int puts;
-    } cases[] = {{FAKE_NONE, 4}, {FAKE_OLDER, 4}, {FAKE_SAME, 0}, {FAKE_NEWER, 0}};
+    } cases[] = {{FAKE_NONE, 5}, {FAKE_OLDER, 5}, {FAKE_SAME, 0}, {FAKE_NEWER, 0}};
     for (size_t i = 0; i < 4; i++) {
         fake.puts = 0;
         fake.templates = cases[i].installed;
@@ -661,7 +661,7 @@ static void templates_are_installed_when_missing_or_older(void **state)
     fake.templates = FAKE_SAME;
     assert_int_equal(store_setup(&options, &text), ERR_OK); /* asked for, what is as it should be stays too */
     assert_int_equal(fake.puts, 0);
-    assert_non_null(strstr(text.at, "0 of 4 templates installed, the others are as they should be"));
+    assert_non_null(strstr(text.at, "0 of 5 templates installed, the others are as they should be"));
     fake.templates = FAKE_NONE;
     fake.refuses_lifecycle = true;
     assert_int_equal(store_setup(&options, &text), ERR_OK);
@@ -742,6 +742,23 @@ static void a_document_stays_on_one_line(void **state)
     store_close(store);
 }
 
+/* Each is sent once: it is not looked for in older backing indices. */
+static void what_seismo_says_of_itself_has_a_stream_of_its_own(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct refused refused = {0};
+    fake.backing = 2;
+    fake.searches = 0;
+    struct store_item item = {.kind = STORE_HEALTH, .value = SLICE("{\"a\":1}"), .id = SLICE("id-1")};
+    assert_int_equal(store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_true(item.done && item.stored == 1);
+    assert_non_null(strstr(fake.last_body, "{\"a\":1}\n"));
+    assert_non_null(strstr(fake.last_bulk, "/metrics-seismo.health-default/_bulk"));
+    assert_int_equal(fake.searches, 0);
+    store_close(store);
+}
+
 /* ---- the templates say everything that documents have ---- */
 
 static json_t *load(const char *name)
@@ -779,7 +796,8 @@ static void every_documented_field_is_mapped(void **state)
         const char *schema, *template;
     } cases[] = {{"document.schema.json", "elasticsearch/events.json"},
                  {"rollup.schema.json", "elasticsearch/rollups.json"},
-                 {"alert.schema.json", "elasticsearch/alerts.json"}};
+                 {"alert.schema.json", "elasticsearch/alerts.json"},
+                 {"health.schema.json", "elasticsearch/health.json"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *schema = load(cases[i].schema), *template = load(cases[i].template), *field;
         json_t *mappings = json_object_get(json_object_get(template, "template"), "mappings");
@@ -827,6 +845,7 @@ int main(void)
         TEST(wrong_addresses_and_namespaces_are_said),
         TEST(values_that_cannot_be_read_are_refused),
         TEST(a_document_stays_on_one_line),
+        TEST(what_seismo_says_of_itself_has_a_stream_of_its_own),
         cmocka_unit_test(every_documented_field_is_mapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

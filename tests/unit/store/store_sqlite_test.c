@@ -261,6 +261,19 @@ static void rejects_are_kept_once(void **state)
     store_close(store);
 }
 
+static void what_seismo_says_of_itself_is_dropped(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct refused refused = {0};
+    struct store_item items[] = {{.kind = STORE_REJECT, .value = SLICE("{\"a\":1}"), .id = SLICE("id-1")},
+                                 {.kind = STORE_HEALTH, .value = SLICE("{\"a\":1}"), .id = SLICE("id-2")}};
+    assert_int_equal(store_write(store, items, 2, NULL, NULL, 0, count_refused, &refused), ERR_OK);
+    assert_true(items[0].stored == 1 && items[1].done && items[1].stored == 0);
+    assert_int_equal(refused.n, 0);
+    store_close(store);
+}
+
 static void positions_move_with_what_was_written(void **state)
 {
     (void)state;
@@ -1166,6 +1179,7 @@ int main(void)
         TEST(damaged_values_are_refused_with_a_reason),
         TEST(newer_records_stop_the_writer),
         TEST(rejects_are_kept_once),
+        TEST(what_seismo_says_of_itself_is_dropped),
         TEST(positions_move_with_what_was_written),
         TEST(killed_and_restarted_it_stores_each_beacon_once),
         TEST(state_is_compared_and_set),
