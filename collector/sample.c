@@ -117,6 +117,13 @@ struct sample_visit *sample_plan(int64_t now_ms, uint32_t sessions, size_t *ret_
 
 /* ---- who it is ---- */
 
+#define AGENT_SAFARI 2
+
+static unsigned agent_of(const struct sample_visit *visit)
+{
+    return visit->session * 7 % 11 % 4;
+}
+
 const char *sample_user_agent(const struct sample_visit *visit)
 {
     static const char *const agents[] = {
@@ -128,7 +135,7 @@ const char *sample_user_agent(const struct sample_visit *visit)
         "Mobile/15E148 Safari/604.1",
         "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0",
     };
-    return agents[visit->session * 7 % 11 % 4];
+    return agents[agent_of(visit)];
 }
 
 const char *sample_country(const struct sample_visit *visit)
@@ -157,28 +164,41 @@ static void begin(struct making *making, const char *kind, double after_ms)
                making->body->at[making->body->len - 1] == '[' ? "" : ",", kind, at_ms, making->page);
 }
 
-/* What a vital is made of: shares of its value, so that nothing else is drawn. */
-static void add_parts(struct buf *body, const char *name, double value)
+/* On one page load in four, and on the checkout, a headline is the largest there is; it has nothing to load. */
+static void add_largest(const struct making *making, double value)
 {
-    if (*name == 'L')
-        buf_printf(body,
+    bool is_checkout = making->page[1] != '\0';
+    if (is_checkout || making->visit->session % 4 == 0)
+        buf_printf(making->body, ",\"target\":\"%s\",\"ttfb\":%.1f,\"render_delay\":%.1f",
+                   is_checkout ? "form.payment > h2" : "main > h1", value * 0.4, value * 0.6);
+    else
+        buf_printf(making->body,
                    ",\"target\":\"main > img.hero\",\"resource\":\"https://shop.example/hero.avif\",\"ttfb\":%.1f,"
                    "\"load_delay\":%.1f,\"load_time\":%.1f,\"render_delay\":%.1f",
                    value * 0.3, value * 0.2, value * 0.35, value * 0.15);
+}
+
+/* What a vital is made of: shares of its value, so that nothing else is drawn. */
+static void add_parts(const struct making *making, const char *name, double value)
+{
+    struct buf *body = making->body;
+    if (*name == 'L')
+        add_largest(making, value);
     if (*name == 'I')
         buf_printf(body,
-                   ",\"target\":\"button\",\"interaction\":\"pointerup\",\"input_delay\":%.1f,\"processing\":%.1f,"
+                   ",\"target\":\"button.%s\",\"interaction\":\"pointerup\",\"input_delay\":%.1f,\"processing\":%.1f,"
                    "\"presentation\":%.1f,\"script\":\"https://shop.example/app.js\",\"invoker\":\"BUTTON.onclick\"",
-                   value * 0.15, value * 0.65, value * 0.2);
+                   making->visit->session % 3 ? "search" : "menu", value * 0.15, value * 0.65, value * 0.2);
     if (*name == 'C')
-        buf_printf(body, ",\"target\":\"#banner\",\"shift\":%.4f", value * 0.7);
+        buf_printf(body, ",\"target\":\"%s\",\"shift\":%.4f", making->visit->session % 5 ? "#banner" : "div.offers",
+                   value * 0.7);
 }
 
 static void add_vital(struct making *making, const char *name, double value)
 {
     begin(making, "vital", 3000);
     buf_printf(making->body, ",\"name\":\"%s\",\"value\":%.4f", name, value);
-    add_parts(making->body, name, value);
+    add_parts(making, name, value);
     buf_char(making->body, '}');
 }
 
@@ -294,8 +314,13 @@ static void add_page(struct making *making, int which, unsigned product)
     case 3: add_call(making, "GET", "/api/cart", 80, 300); break;
     default: add_checkout(making);
     }
-    if (share(&making->chance) < 0.008)
+    if (share(&making->chance) >= 0.008)
+        return;
+    /* Whoever looks at the first one is to find where it is met. */
+    if (agent_of(making->visit) == AGENT_SAFARI || making->visit->session % 8 == 0)
         add_error(making, "TypeError", "Cannot read properties of undefined (reading 'price')", 1200);
+    else
+        add_error(making, "TypeError", "Failed to fetch", 1200);
 }
 
 void sample_beacon(const struct sample_visit *visit, struct buf *body)

@@ -1,6 +1,6 @@
 // The demo shop: a small real shop that carries Seismo's one script tag.
 //
-//   node demo/server.mjs [--port 3000] [--collector http://127.0.0.1:8080] [--live http://127.0.0.1:8081]
+//   node demo/server.mjs [--host 127.0.0.1] [--port 3000] [--collector http://127.0.0.1:8080] [--live http://127.0.0.1:8081]
 //
 // Port 0 takes a free one; the line "shop http://127.0.0.1:PORT/" tells which. Node 18 or newer, no packages.
 import { readFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ server.on("error", (error) => {
   console.error(`shop: ${error.message}`);
   process.exit(1);
 });
-server.listen(options.port, "127.0.0.1", () => console.log(`shop http://127.0.0.1:${server.address().port}/`));
+server.listen(options.port, options.host, () => console.log(`shop http://127.0.0.1:${server.address().port}/`));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 
 async function answer(request, response) {
@@ -56,7 +56,7 @@ function escapeHtml(value) {
 }
 
 function readOptions(words) {
-  const given = { port: "3000", collector: "http://127.0.0.1:8080", live: "http://127.0.0.1:8081" };
+  const given = { host: "127.0.0.1", port: "3000", collector: "http://127.0.0.1:8080", live: "http://127.0.0.1:8081" };
   while (words.length) {
     const name = words.shift().replace(/^--/, "");
     const value = words.shift();
@@ -73,6 +73,6 @@ function readOptions(words) {
 }
 
 function usage() {
-  console.error("usage: node demo/server.mjs [--port N] [--collector URL] [--live URL]");
+  console.error("usage: node demo/server.mjs [--host ADDRESS] [--port N] [--collector URL] [--live URL]");
   process.exit(64);
 }

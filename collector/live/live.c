@@ -12,6 +12,7 @@
 #include "live/live_int.h"
 
 #define MAX_CONNECTIONS 512
+#define MAX_CONNECTIONS_OF_ADDRESS 256 /* so that no silent crowd of one machine locks the others out */
 #define MAX_BODY 8192
 #define REQUEST_TIMEOUT_MS 15000
 #define UPLOAD_TIMEOUT_MS 120000 /* where maps are taken */
@@ -27,7 +28,7 @@ static const struct {
     {"/api/find", live_answer_find},         {"/api/status", live_answer_status},
     {"/api/deploys", live_answer_deploys},   {"/api/rejects", live_answer_rejects},
     {"/api/detail", live_answer_detail},     {"/api/clicks", live_answer_clicks},
-    {"/api/business", live_answer_business},
+    {"/api/business", live_answer_business}, {"/api/causes", live_answer_causes},
 };
 
 /* What is asked for with POST. */
@@ -295,6 +296,9 @@ static void handle(void *ctx, struct serve_request *request)
         return;
     }
     struct slice path = serve_path(request);
+    if (slice_is(path, "/") && !atomic_load(&live->stopping) && is_let_in(live, request) &&
+        live_first_reply(live, request))
+        return;
     if (reply_open(live, request, path))
         return;
     if (is_let_in(live, request))
@@ -363,6 +367,17 @@ static void live_free(struct live *live)
     free(live);
 }
 
+/* Of serve: many may come by one address through a proxy. */
+static bool trusts(void *ctx, int loop, const struct address *peer)
+{
+    const struct live *live = ctx;
+    (void)loop;
+    for (size_t i = 0; i < live->access.n_proxies; i++)
+        if (network_has(&live->access.proxies[i], peer))
+            return true;
+    return false;
+}
+
 enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text)
 {
     struct live *live = calloc(1, sizeof *live);
@@ -388,6 +403,8 @@ enum err live_start(struct live **ret_live, const struct live_options *options, 
         .loops = 1,
         .max_body = live->options.upload_bytes > MAX_BODY ? live->options.upload_bytes : MAX_BODY,
         .max_connections = MAX_CONNECTIONS,
+        .max_connections_per_address = MAX_CONNECTIONS_OF_ADDRESS,
+        .trusts = trusts,
         .request_timeout_ms = live->options.keep_map ? UPLOAD_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
     };
     err = serve_start(&live->serve, &serve, handle, live, text);

@@ -66,7 +66,7 @@ static void copy_text(char to[TEXT_BYTES], struct slice from)
     to[n] = '\0';
 }
 
-static bool passes(const struct live_query *query, const json_t *document)
+bool live_passes(const struct live_query *query, const json_t *document)
 {
     for (size_t i = 0; i < DIMENSIONS; i++) {
         struct slice wanted = *(const struct slice *)((const char *)query + dimensions[i].filter);
@@ -150,7 +150,7 @@ static bool look(void *ctx, struct slice id, struct slice json)
     (void)id;
     json_t *document = live_document(json);
     double ms = document ? live_member_number(document, "seismo.duration_ms") : NAN;
-    if (is_time(ms) && passes(detail->query, document))
+    if (is_time(ms) && live_passes(detail->query, document))
         count(detail, document, ms);
     json_decref(document);
     return ++detail->looked_at < MAX_LOOKED_AT;

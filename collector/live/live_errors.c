@@ -1,10 +1,12 @@
 /* /api/errors: one error. When it was first and last met, by how many, in which releases, browsers and pages, and the
  * newest cases.
  *
- * Who is counted from the newest MAX_LOOKED_AT events; "looked_at" tells of how many the figures are. */
+ * Who is counted from the newest MAX_LOOKED_AT events, of all that is stored or of the time that is asked for;
+ * "looked_at" tells of how many the figures are. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "live/live_int.h"
 
@@ -12,24 +14,10 @@
 #define MAX_RESOLVED_BYTES 131072
 #define MAX_LOOKED_AT 1000
 #define SEEN_SLOTS 4096 /* more than twice MAX_LOOKED_AT: a free slot is always near */
-#define MAX_SHARES 32
-#define SHOWN_SHARES 5
 
 /* Different texts, counted by hash. */
 struct seen {
     uint64_t slots[SEEN_SLOTS];
-    size_t n;
-};
-
-/* How often each value of one field came; values past MAX_SHARES are not told apart any more. */
-struct share {
-    char value[128];
-    unsigned n;
-};
-struct shares {
-    const char *name;          /* in the answer */
-    const char *const *fields; /* of the document; joined by a blank, NULL-ended */
-    struct share found[MAX_SHARES];
     size_t n;
 };
 
@@ -39,8 +27,9 @@ struct cases {
     int64_t left_ms; /* for source maps */
     struct buf *rows;
     struct seen sessions, users;
-    struct shares shares[3];
-    size_t looked_at, n_rows, max_rows;
+    struct live_shares shares[LIVE_SHARED];
+    int64_t times[MAX_LOOKED_AT]; /* newest first */
+    size_t looked_at, n_times, n_rows, max_rows;
 };
 
 static bool see(struct seen *seen, struct slice text)
@@ -55,57 +44,6 @@ static bool see(struct seen *seen, struct slice text)
     seen->slots[at] = hash;
     seen->n++;
     return true;
-}
-
-/* ---- shares ---- */
-
-static void join_fields(const json_t *document, const char *const *fields, char *ret_text, size_t size)
-{
-    size_t len = 0;
-    ret_text[0] = '\0';
-    for (; *fields; fields++) {
-        struct slice part = live_member(document, *fields);
-        if (part.len && len + 1 < size)
-            len += (size_t)snprintf(ret_text + len, size - len, "%s%.*s", len ? " " : "", (int)part.len, part.at);
-    }
-}
-
-static void count_share(struct shares *shares, const json_t *document)
-{
-    char text[sizeof shares->found[0].value];
-    join_fields(document, shares->fields, text, sizeof text);
-    if (!*text)
-        return;
-    for (size_t i = 0; i < shares->n; i++) {
-        if (strcmp(shares->found[i].value, text) == 0) {
-            shares->found[i].n++;
-            return;
-        }
-    }
-    if (shares->n < MAX_SHARES) {
-        memcpy(shares->found[shares->n].value, text, sizeof text);
-        shares->found[shares->n++].n = 1;
-    }
-}
-
-static int most_first(const void *a, const void *b)
-{
-    const struct share *left = a, *right = b;
-    return (left->n < right->n) - (left->n > right->n);
-}
-
-static void write_shares(struct buf *buf, struct shares *shares)
-{
-    qsort(shares->found, shares->n, sizeof shares->found[0], most_first);
-    buf_json_name(buf, shares->name);
-    buf_char(buf, '[');
-    for (size_t i = 0; i < shares->n && i < SHOWN_SHARES; i++) {
-        buf_text(buf, i ? ",{" : "{");
-        buf_json_field(buf, "value", slice_of(shares->found[i].value));
-        buf_json_int(buf, "count", shares->found[i].n);
-        buf_char(buf, '}');
-    }
-    buf_char(buf, ']');
 }
 
 /* ---- cases ---- */
@@ -157,6 +95,14 @@ static void write_case(struct cases *cases, const json_t *document)
     buf_char(buf, '}');
 }
 
+static void note_time(struct cases *cases, const json_t *document)
+{
+    struct slice at = live_member(document, "@timestamp");
+    int64_t ms = clock_parse(at.at, at.len);
+    if (ms >= 0 && cases->n_times < MAX_LOOKED_AT)
+        cases->times[cases->n_times++] = ms;
+}
+
 /* Each session once among the rows: three cases of one visitor teach less than three of three. */
 static bool take_case(void *ctx, struct slice id, struct slice json)
 {
@@ -170,8 +116,8 @@ static bool take_case(void *ctx, struct slice id, struct slice json)
     struct slice session = live_member(document, "session.id");
     bool is_new = see(&cases->sessions, session) || !session.len;
     see(&cases->users, live_member(document, "user.id"));
-    for (size_t i = 0; i < sizeof cases->shares / sizeof *cases->shares; i++)
-        count_share(&cases->shares[i], document);
+    live_shares_count(cases->shares, document);
+    note_time(cases, document);
     if (is_new && cases->n_rows < cases->max_rows) {
         write_case(cases, document);
         cases->n_rows++;
@@ -217,8 +163,7 @@ static void write_cases(struct buf *buf, struct cases *cases)
     buf_json_int(buf, "looked_at", (int64_t)cases->looked_at);
     buf_json_int(buf, "sessions", (int64_t)cases->sessions.n);
     buf_json_int(buf, "users", (int64_t)cases->users.n);
-    for (size_t i = 0; i < sizeof cases->shares / sizeof *cases->shares; i++)
-        write_shares(buf, &cases->shares[i]);
+    live_shares_write(buf, cases->shares, cases->looked_at, cases->sessions.n);
     buf_text(buf, ",\"rows\":[");
     buf_add_slice(buf, buf_slice(cases->rows));
     buf_text(buf, "]}\n");
@@ -228,10 +173,14 @@ static enum err read_cases(struct live *live, const struct store_event_query *fi
                            struct buf *buf)
 {
     enum err err = store_read_events(live->options.store, filter, take_case, cases);
+    struct store_event_query ever = *filter;
+    ever.from_ms = ever.to_ms = 0;
     if (err == ERR_OK)
-        err = write_time(live, cases->query, filter, false, "first", buf);
+        err = live_shares_hold(live, cases->query, cases->times, cases->n_times, cases->shares);
     if (err == ERR_OK)
-        err = write_time(live, cases->query, filter, true, "last", buf);
+        err = write_time(live, cases->query, &ever, false, "first", buf);
+    if (err == ERR_OK)
+        err = write_time(live, cases->query, &ever, true, "last", buf);
     if (err == ERR_OK)
         write_cases(buf, cases);
     return err;
@@ -239,13 +188,13 @@ static enum err read_cases(struct live *live, const struct store_event_query *fi
 
 enum err live_answer_errors(struct live *live, const struct live_query *query, struct buf *buf, struct err_text *text)
 {
-    static const char *const version[] = {"service.version", NULL}, *const page[] = {"seismo.page.route", NULL},
-                             *const browser[] = {"user_agent.name", "user_agent.os.name", NULL};
     if (!query->code.len)
         return err_set(text, ERR_BAD_PARAMETER, "code: say which error; the list is in /api/overview");
     struct store_event_query filter = {.application = query->application,
                                        .service = query->service,
                                        .code = query->code,
+                                       .from_ms = query->is_timed ? query->from_ms : 0,
+                                       .to_ms = query->is_timed ? query->to_ms : 0,
                                        .newest_first = true,
                                        .limit = MAX_LOOKED_AT};
     struct buf rows, name;
@@ -259,9 +208,6 @@ enum err live_answer_errors(struct live *live, const struct live_query *query, s
     cases->left_ms = LIVE_RESOLVE_MS;
     cases->rows = &rows;
     cases->max_rows = query->limit < MAX_SAMPLES ? query->limit : MAX_SAMPLES;
-    cases->shares[0] = (struct shares){.name = "releases", .fields = version};
-    cases->shares[1] = (struct shares){.name = "browsers", .fields = browser};
-    cases->shares[2] = (struct shares){.name = "pages", .fields = page};
     bool known = live_error_name(live, query->code, &name);
     buf_char(buf, '{');
     buf_json_field(buf, "code", query->code);

@@ -5,6 +5,7 @@
  *   live_doors.c     sessions that a link or the token began: looked up in the store, away from the loop
  *   live_enter.c     the page of a link, and what opens a session
  *   live_assets.c    headers of every answer, the page's files, errors as JSON
+ *   live_first.c     the page with the answers of its first screen in it
  *   live_params.c    a request's parameters, checked, copied into the job
  *   live_jobs.c      the workers: blocking reads away from the loops, answers kept for a moment
  *   live_stream.c    server-sent events
@@ -13,8 +14,9 @@
  *   live_windows.c   final windows of the store and the open ones, each once
  *   live_groups.c    windows merged by series and by step of time
  *   live_tally.c     what the overview counts; of a long time, the settled part is kept
- *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_errors.c  live_status.c
- *   live_deploys.c  live_detail.c  live_rejects.c  live_clicks.c  live_business.c
+ *   live_overview.c  live_series.c  live_sessions.c  live_timeline.c  live_trouble.c  live_errors.c  live_shares.c
+ *   live_status.c
+ *   live_deploys.c  live_detail.c  live_causes.c  live_rejects.c  live_clicks.c  live_business.c
  *                    the answers
  */
 #ifndef SEISMO_LIVE_LIVE_INT_H
@@ -65,6 +67,13 @@ struct live_jobs *live_jobs_new(struct live *live); /* starts the workers */
 /* Takes the arena, in which the query's text lives. Answers the request at once when it is busy. */
 void live_jobs_push(struct live_jobs *jobs, struct serve_request *request, live_answer_fn *answer,
                     const struct live_query *query, struct arena *arena);
+/* A page of HTML; key is the address's query. Runs on a worker; says on the page what went wrong. */
+typedef void live_page_fn(struct live *live, struct slice key, const struct live_query *query, struct buf *buf);
+void live_jobs_push_page(struct live_jobs *jobs, struct serve_request *request, live_page_fn *page,
+                         const struct live_query *query, struct arena *arena);
+/* On a worker: adds the answer as `key` (of that answer's address) would get it, kept ones too. */
+enum err live_jobs_answer(struct live_jobs *jobs, live_answer_fn *answer, struct slice key,
+                          const struct live_query *query, struct buf *buf, struct err_text *text);
 void live_jobs_free(struct live_jobs *jobs); /* answers what waits, then ends the workers; takes NULL */
 
 /* ---- streams ---- */
@@ -128,6 +137,13 @@ int live_status_of(enum err err);
 size_t live_fields(struct serve_field fields[LIVE_FIELDS + 2], const char *content_type, const char *cache);
 bool live_asset_reply(const struct live *live, struct serve_request *request, struct slice path);
 
+/* ---- the first screen ---- */
+/* "/" for the overview, from a store on this machine, for one who is let in: answered with the page and what it would
+ * ask for. False: it is another request, or there is nothing to gain. The loop's thread. */
+bool live_first_reply(struct live *live, struct serve_request *request);
+/* Whether the overview's windows are in memory, so that it takes no reading of a whole day. Any thread. */
+bool live_tally_is_kept(struct live *live, const struct live_query *query);
+
 /* ---- windows ---- */
 /* Every window of the query's series in its time: final ones, and open ones that are not final yet. each is never
  * called from two threads. filter's kind, name and detail narrow; its time and width come from the query. */
@@ -187,7 +203,7 @@ void live_tally_forget(struct live *live, bool all);
 /* ---- the answers ---- */
 live_answer_fn live_answer_overview, live_answer_series, live_answer_alerts, live_answer_sessions, live_answer_session,
     live_answer_find, live_answer_errors, live_answer_status, live_answer_deploys, live_answer_detail,
-    live_answer_rejects, live_answer_clicks, live_answer_business;
+    live_answer_rejects, live_answer_clicks, live_answer_business, live_answer_causes;
 void live_write_span(struct buf *buf, const struct live_query *query); /* now, from, to, step */
 /* The masked message behind an error code, from its newest document; false when there is none. Remembered. */
 bool live_error_name(struct live *live, struct slice code, struct buf *ret_name);
@@ -199,11 +215,34 @@ struct slice live_member(const json_t *document, const char *name);
 double live_member_number(const json_t *document, const char *name); /* NAN when absent */
 /* Whether a document (NULL allowed) is of the environment that is asked for, if any is. Stores cannot ask for one. */
 bool live_is_of_environment(const struct live_query *query, const json_t *document);
+/* Whether a document is of the page, route or call, and the release, browser, device, country and environment that are
+ * asked for. */
+bool live_passes(const struct live_query *query, const json_t *document);
 
 /* Adds the field "resolved", an error's stack as it stands in the source, where source maps know it. *left_ms is what
  * one answer may still spend on reading maps, at first LIVE_RESOLVE_MS. */
 #define LIVE_RESOLVE_MS 200
 void live_write_resolved(struct live *live, const json_t *document, int64_t *left_ms, struct buf *buf);
+
+/* ---- shares: with what an error comes ---- */
+#define LIVE_SHARED 4      /* releases, browsers, countries, pages */
+#define LIVE_MAX_SHARES 32 /* values told apart of each */
+#define LIVE_SHARE_BYTES 128
+struct live_share {
+    char value[LIVE_SHARE_BYTES];
+    unsigned n;
+    double slice, all; /* of the traffic: in the slice that is read, and the sum of its shares */
+};
+struct live_shares { /* zero: nothing counted */
+    struct live_share found[LIVE_MAX_SHARES];
+    size_t n, slices;
+};
+void live_shares_count(struct live_shares shares[LIVE_SHARED], const json_t *document);
+/* Reads how frequent the values are among all events around the n times, newest first, at which the error happened. */
+enum err live_shares_hold(struct live *live, const struct live_query *query, const int64_t *times, size_t n,
+                          struct live_shares shares[LIVE_SHARED]);
+/* of: events counted; sessions: whose they are. */
+void live_shares_write(struct buf *buf, struct live_shares shares[LIVE_SHARED], size_t of, size_t sessions);
 
 /* ---- remarks: event/remarks.h ---- */
 struct remarks;

@@ -24,6 +24,7 @@ struct job {
     struct job *next;
     struct serve_ticket *ticket;
     live_answer_fn *answer;
+    live_page_fn *page; /* in place of answer: a page, not kept */
     struct live_query query;
     struct arena *arena; /* query's text and key */
     struct slice key;
@@ -53,9 +54,9 @@ static void job_free(struct job *job)
     arena_free(job->arena); /* the job lives in it */
 }
 
-static bool kept_is_for(const struct kept *kept, const struct job *job)
+static bool kept_is_for(const struct kept *kept, live_answer_fn *answer, struct slice key)
 {
-    return kept->body && kept->answer == job->answer && slice_equal((struct slice){kept->key, kept->key_len}, job->key);
+    return kept->body && kept->answer == answer && slice_equal((struct slice){kept->key, kept->key_len}, key);
 }
 
 static bool kept_is_fresh(const struct kept *kept, uint64_t generation, int64_t now_ms)
@@ -66,24 +67,19 @@ static bool kept_is_fresh(const struct kept *kept, uint64_t generation, int64_t 
     return age < (grace < MAX_GRACE_MS ? grace : MAX_GRACE_MS);
 }
 
-/* Replies from what is kept, if it still stands. */
-static bool reply_kept(struct live_jobs *jobs, struct job *job)
+/* Adds what is kept, if it still stands. */
+static bool add_kept(struct live_jobs *jobs, live_answer_fn *answer, struct slice key, struct buf *buf)
 {
-    struct buf copy;
     bool found = false;
-    buf_init(&copy, MAX_KEPT_BYTES);
     pthread_mutex_lock(&jobs->mutex);
     uint64_t generation = atomic_load(&jobs->live->generation);
     for (size_t i = 0; i < MAX_KEPT && !found; i++) {
         const struct kept *kept = &jobs->kept[i];
-        found = kept_is_for(kept, job) && kept_is_fresh(kept, generation, clock_mono_ms());
+        found = kept_is_for(kept, answer, key) && kept_is_fresh(kept, generation, clock_mono_ms());
         if (found)
-            buf_add(&copy, kept->body, kept->body_len);
+            buf_add(buf, kept->body, kept->body_len);
     }
     pthread_mutex_unlock(&jobs->mutex);
-    if (found)
-        live_ticket_reply(job->ticket, 200, buf_slice(&copy));
-    buf_done(&copy);
     return found;
 }
 
@@ -96,15 +92,15 @@ static char *copied(struct slice bytes)
     return copy;
 }
 
-static void keep(struct live_jobs *jobs, const struct job *job, struct slice body, uint64_t generation,
-                 int64_t began_ms)
+static void keep(struct live_jobs *jobs, live_answer_fn *answer, struct slice key, struct slice body,
+                 uint64_t generation, int64_t began_ms)
 {
     if (body.len > MAX_KEPT_BYTES)
         return;
     pthread_mutex_lock(&jobs->mutex);
     struct kept *place = &jobs->kept[0];
     for (size_t i = 0; i < MAX_KEPT; i++) {
-        if (kept_is_for(&jobs->kept[i], job)) {
+        if (kept_is_for(&jobs->kept[i], answer, key)) {
             place = &jobs->kept[i];
             break;
         }
@@ -114,31 +110,48 @@ static void keep(struct live_jobs *jobs, const struct job *job, struct slice bod
     free(place->key);
     free(place->body);
     int64_t now_ms = clock_mono_ms();
-    *place = (struct kept){job->answer, copied(job->key), copied(body), job->key.len,
-                           body.len,    generation,       now_ms,       now_ms - began_ms};
+    *place = (struct kept){answer, copied(key), copied(body), key.len, body.len, generation, now_ms, now_ms - began_ms};
     pthread_mutex_unlock(&jobs->mutex);
+}
+
+enum err live_jobs_answer(struct live_jobs *jobs, live_answer_fn *answer, struct slice key,
+                          const struct live_query *query, struct buf *buf, struct err_text *text)
+{
+    if (!query->is_change && add_kept(jobs, answer, key, buf))
+        return ERR_OK;
+    int64_t began_ms = clock_mono_ms();
+    uint64_t generation = atomic_load(&jobs->live->generation);
+    size_t before = buf->len;
+    enum err err = answer(jobs->live, query, buf, text);
+    if (err == ERR_OK && buf_failed(buf))
+        err = ERR_TOO_LARGE;
+    if (err == ERR_OK && !query->is_change)
+        keep(jobs, answer, key, (struct slice){buf->at + before, buf->len - before}, generation, began_ms);
+    return err;
+}
+
+static void run_page(struct live_jobs *jobs, struct job *job)
+{
+    struct serve_field fields[LIVE_FIELDS + 2];
+    struct buf buf;
+    buf_init(&buf, LIVE_MAX_ANSWER);
+    job->page(jobs->live, job->key, &job->query, &buf);
+    size_t n = live_fields(fields, "text/html; charset=utf-8", "no-store");
+    serve_ticket_reply(job->ticket, 200, fields, n, buf_slice(&buf));
+    buf_done(&buf);
 }
 
 static void run(struct live_jobs *jobs, struct job *job)
 {
-    if (!job->query.is_change && reply_kept(jobs, job))
-        return;
     struct buf buf;
     struct err_text text = {{0}};
-    int64_t began_ms = clock_mono_ms();
-    uint64_t generation = atomic_load(&jobs->live->generation);
-    buf_init(&buf, LIVE_MAX_ANSWER);
-    enum err err = job->answer(jobs->live, &job->query, &buf, &text);
-    if (err == ERR_OK && buf_failed(&buf))
-        err = ERR_TOO_LARGE;
-    if (err == ERR_OK && job->query.is_change) {
-        live_ticket_reply(job->ticket, 200, buf_slice(&buf));
-        buf_done(&buf);
+    if (job->page) {
+        run_page(jobs, job);
         return;
     }
-    if (err == ERR_OK) {
-        keep(jobs, job, buf_slice(&buf), generation, began_ms);
-    } else {
+    buf_init(&buf, LIVE_MAX_ANSWER);
+    enum err err = live_jobs_answer(jobs, job->answer, job->key, &job->query, &buf, &text);
+    if (err != ERR_OK) {
         int status = live_status_of(err);
         if (status == 500)
             log_warn("live", err, "an answer failed: %s", text.at[0] ? text.at : err_sentence(err));
@@ -205,22 +218,47 @@ static bool enqueue(struct live_jobs *jobs, struct serve_request *request, struc
     return room;
 }
 
-void live_jobs_push(struct live_jobs *jobs, struct serve_request *request, live_answer_fn *answer,
-                    const struct live_query *query, struct arena *arena)
+/* A job of its own arena; NULL, and the request answered, when there is no room in it. */
+static struct job *job_new(struct serve_request *request, const struct live_query *query, struct arena *arena)
 {
     struct job *job = arena_zero(arena, sizeof *job);
     struct slice key = job ? arena_copy(arena, serve_query(request)) : SLICE_NONE;
     if (!key.at) {
         live_reply_error(request, 400, ERR_BAD_PARAMETER, "the address is too long");
         arena_free(arena);
+        return NULL;
+    }
+    *job = (struct job){.query = *query, .arena = arena, .key = key};
+    return job;
+}
+
+static void push(struct live_jobs *jobs, struct serve_request *request, struct job *job)
+{
+    if (enqueue(jobs, request, job))
         return;
-    }
-    *job = (struct job){.answer = answer, .query = *query, .arena = arena, .key = key};
-    if (!enqueue(jobs, request, job)) {
-        METRIC_ADD("seismo_live_busy_total", "requests of the live page refused because too many waited", 1);
-        live_reply_error(request, 503, ERR_AGAIN, NULL);
-        job_free(job);
-    }
+    METRIC_ADD("seismo_live_busy_total", "requests of the live page refused because too many waited", 1);
+    live_reply_error(request, 503, ERR_AGAIN, NULL);
+    job_free(job);
+}
+
+void live_jobs_push(struct live_jobs *jobs, struct serve_request *request, live_answer_fn *answer,
+                    const struct live_query *query, struct arena *arena)
+{
+    struct job *job = job_new(request, query, arena);
+    if (!job)
+        return;
+    job->answer = answer;
+    push(jobs, request, job);
+}
+
+void live_jobs_push_page(struct live_jobs *jobs, struct serve_request *request, live_page_fn *page,
+                         const struct live_query *query, struct arena *arena)
+{
+    struct job *job = job_new(request, query, arena);
+    if (!job)
+        return;
+    job->page = page;
+    push(jobs, request, job);
 }
 
 void live_jobs_free(struct live_jobs *jobs)

@@ -162,22 +162,26 @@ static void drop(struct live_kept_tally *kept)
     kept->used = false;
 }
 
+static bool is_kept_for(const struct live_kept_tally *kept, const struct live_query *query)
+{
+    return kept->used && kept->scope == scope_hash(query) && kept->tally.from_ms == query->from_ms &&
+           kept->tally.step_ms == query->step_ms && kept->tally.n_points == points_of(query);
+}
+
 /* Under the mutex: the one for this query, empty if there was none. */
 static struct live_kept_tally *kept_for(struct live *live, const struct live_query *query)
 {
-    uint64_t scope = scope_hash(query);
     struct live_kept_tally *oldest = &live->kept[0];
     for (size_t i = 0; i < LIVE_KEPT_TALLIES; i++) {
         struct live_kept_tally *kept = &live->kept[i];
-        if (kept->used && kept->scope == scope && kept->tally.from_ms == query->from_ms &&
-            kept->tally.step_ms == query->step_ms && kept->tally.n_points == points_of(query))
+        if (is_kept_for(kept, query))
             return kept;
         if (!kept->used || (oldest->used && kept->asked_ms < oldest->asked_ms))
             oldest = kept;
     }
     drop(oldest);
     oldest->used = true;
-    oldest->scope = scope;
+    oldest->scope = scope_hash(query);
     oldest->until_ms = query->from_ms;
     tally_init(&oldest->tally, query);
     return oldest;
@@ -217,12 +221,28 @@ void live_tally_forget(struct live *live, bool all)
     pthread_mutex_unlock(&live->kept_mutex);
 }
 
+static bool is_settled_apart(const struct live_query *query)
+{
+    return query->to_ms - query->from_ms > LONG_MS && query->to_ms > query->now_ms - SETTLED_MS;
+}
+
+bool live_tally_is_kept(struct live *live, const struct live_query *query)
+{
+    bool found = query->to_ms - query->from_ms <= LONG_MS;
+    if (!is_settled_apart(query) || pthread_mutex_trylock(&live->kept_mutex) != 0)
+        return found;
+    for (size_t i = 0; !found && i < LIVE_KEPT_TALLIES; i++)
+        found = is_kept_for(&live->kept[i], query);
+    pthread_mutex_unlock(&live->kept_mutex);
+    return found;
+}
+
 enum err live_tally_read(struct live *live, const struct live_query *query, struct live_tally *ret_tally)
 {
     int64_t from_ms = query->from_ms;
     enum err err = ERR_OK;
     tally_init(ret_tally, query);
-    if (query->to_ms - query->from_ms > LONG_MS && query->to_ms > query->now_ms - SETTLED_MS)
+    if (is_settled_apart(query))
         err = read_settled(live, query, ret_tally, &from_ms);
     return err == ERR_OK ? read_part(live, query, from_ms, query->to_ms, ret_tally) : err;
 }

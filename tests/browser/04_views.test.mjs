@@ -188,8 +188,93 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
   await page.context().close();
 });
 
+/* Eighteen visitors of one page; six of them are in the new release, and each of those meets the error. */
+async function fillErrors() {
+  for (let i = 0; i < 18; i++) {
+    const isNew = i % 3 === 0, at = Date.now() - 1000, of = { at, page: '/pay', view: 'view-0001-abcd' };
+    const answer = await post(seismo.publicUrl, {
+      id: id('b'), service: 'shop', version: isNew ? `2 ${hostile}` : '1.4.2', environment: 'test', session: `payer-of-visits-${i}`, sent: Date.now(),
+      events: [{ ...of, kind: 'page', url: 'https://shop.test/pay', duration: 300 }, { ...of, kind: 'click', name: 'Pay', selector: 'button' },
+        { ...of, kind: 'vital', name: 'LCP', value: isNew ? 4000 : 1000, target: isNew ? hostile : 'main > img', resource: 'https://cdn.test/pictures/hero.avif', ttfb: 200, load_delay: 100, load_time: 600, render_delay: 100 },
+        ...(isNew ? [{ ...of, kind: 'error', type: 'TypeError', message: 'payment is undefined', stack: 'TypeError: payment is undefined\n    at pay (https://shop.test/app.js:1:2)' }] : [])],
+    });
+    assert.equal(answer.status, 202, JSON.stringify(answer));
+  }
+  return until('its errors', async () => {
+    const found = (await ask('/api/overview?range=30m')).errors.rows.find((row) => row.message.startsWith('payment') && row.count === 6)?.code;
+    const behind = found && (await ask(`/api/causes?range=30m&name=${encodeURIComponent('/pay')}`)).vitals[0];
+    return behind?.count === 18 && (await ask(`/api/errors?code=${found}`)).sessions === 6 && found;
+  }, { within: 120000 });
+}
+
+let code;
+test('an error says with what it comes more often than all traffic does, and a page what lies behind its vitals', async () => {
+  code = await fillErrors();
+  const page = await open(`/?view=error&code=${code}`), shares = page.locator('[data-testid=shares]');
+  const asShown = '<img src=x onerror="document.title=1">';
+  await shares.locator('[data-testid=stands-out]', { hasText: asShown }).waitFor();
+  assert.match(await shares.locator('.out').innerText(), /100 %[^]*\d+ % of all/, 'the release, and nothing but it');
+  await page.keyboard.press('x');
+  await shares.locator('.delta').first().waitFor();
+  await page.goto(`${seismo.innerUrl}/?view=series&kind=page&name=${encodeURIComponent('/pay')}`);
+  const lcp = page.locator('[data-testid=behind-LCP]');
+  await lcp.locator('.fall [data-name=load_time]', { hasText: '600 ms' }).waitFor();
+  assert.deepEqual(await lcp.locator('[data-testid=elements] li').evaluateAll((all) => all.map((li) => li.textContent.replace(/\s+/g, ' '))), ['main > img67 %1.00 s', `${asShown}\ufffd33 %4.00 s`]);
+  assert.match(await lcp.locator('[data-testid=resources] li').innerText(), /^hero\.avif\s+cdn\.test/);
+  assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
+  await page.keyboard.press('x');
+  await lcp.locator('h3 .delta').waitFor();
+  await lcp.locator('[data-testid=elements] a').last().click();
+  await page.locator('[data-testid=timeline]').waitFor();
+  assert.match(new URL(page.url()).searchParams.get('id'), /^payer-of-visits-\d+$/, 'the worst of them');
+  await page.context().close();
+});
+
+test('all pages, calls, errors and sessions are lists that a head sorts and a box narrows, in the address too; back leads to where one stood', async () => {
+  const page = await open('/'), names = () => page.locator('[data-testid=list] tbody tr').evaluateAll((all) => all.map((row) => row.dataset.name));
+  await page.locator('[data-testid=pages] h2 a').click();
+  await page.locator('#main[data-view=pages]:not([aria-busy])').waitFor();
+  assert.deepEqual(await names(), ['/checkout', '/pay'], 'the most frequent first');
+  await page.getByRole('columnheader', { name: 'p95' }).getByRole('link').click();
+  await page.getByRole('columnheader', { name: 'p95' }).and(page.locator('[aria-sort=descending]')).waitFor();
+  await page.getByRole('columnheader', { name: 'p95' }).getByRole('link').click();
+  await page.getByRole('columnheader', { name: 'p95' }).and(page.locator('[aria-sort=ascending]')).waitFor();
+  assert.deepEqual(await names(), ['/pay', '/checkout']);
+  await page.keyboard.press('x');
+  await page.locator('[data-testid=list] .delta').first().waitFor();
+  await page.locator('#narrow').fill('CHECK');
+  await page.locator('[data-testid=list] h2', { hasText: '1 of 2 pages' }).waitFor();
+  await page.goto(`${seismo.innerUrl}${new URL(page.url()).search}`);
+  await page.locator('[data-testid=list] h2', { hasText: '1 of 2 pages' }).waitFor();
+  assert.equal(await page.locator('#narrow').inputValue(), 'CHECK');
+  await page.locator('#narrow').fill('no such page');
+  await page.getByText('Nothing in the list fits.').waitFor();
+  await page.goto(`${seismo.innerUrl}/?view=errors`);
+  await page.locator(`[data-testid=list] [data-name="${code}"]`, { hasText: 'payment is undefined' }).waitFor();
+  await page.setViewportSize({ width: 1280, height: 320 });
+  await page.goto(`${seismo.innerUrl}/?view=sessions`);
+  const all = (await names()).length;
+  await page.getByRole('switch', { name: 'Only with trouble' }).click();
+  await page.locator('[data-testid=list] h2', { hasText: ` of ${all} sessions` }).waitFor();
+  assert.deepEqual((await names()).filter((name) => name.startsWith('payer')).length, 6, 'those who met the error');
+  await page.locator('[data-testid=list] [data-name^=payer] a').last().scrollIntoViewIfNeeded();
+  const stood = await page.evaluate(() => scrollY);
+  assert.ok(stood > 100, `${stood}`);
+  await page.locator('[data-testid=list] [data-name^=payer] a').last().click();
+  await page.locator('[data-testid=timeline]').waitFor();
+  assert.ok(await page.locator('[data-testid=timeline] .moment').count() > 1);
+  await page.getByRole('switch', { name: 'Only what went wrong' }).click();
+  await page.locator('[data-testid=timeline] [data-kind=page]').waitFor({ state: 'detached' });
+  assert.equal(await page.locator('[data-testid=timeline] .moment').count(), 1);
+  await page.goBack();
+  await page.goBack();
+  await page.waitForFunction((y) => Math.abs(scrollY - y) < 3, stood);
+  assert.match(await page.getByTestId('zone').innerText(), /^Times are those of \S/);
+  await page.context().close();
+});
+
 const checkout = encodeURIComponent('/checkout'), call = encodeURIComponent('POST /api/checkout');
-const shown = () => ({ overview: '/', 'page-compared': `/?view=series&kind=page&name=${checkout}&compare=1`, page: `/?view=series&kind=page&name=${checkout}`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', business: '/?view=business', self: '/?view=self',
+const shown = () => ({ overview: '/', 'page-compared': `/?view=series&kind=page&name=${checkout}&compare=1`, page: `/?view=series&kind=page&name=${encodeURIComponent('/pay')}`, error: `/?view=error&code=${code}&compare=1`, call: `/?view=series&kind=api&name=${call}&browser=Firefox`, deploys: '/?view=deploys', business: '/?view=business', apis: '/?view=apis&sort=p99', sessions: '/?view=sessions', self: '/?view=self',
   'page-german': `/?view=series&kind=page&name=${checkout}&lang=de`, 'deploys-german': '/?view=deploys&lang=de', 'self-german': '/?view=self&lang=de' });
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}, wide and at 320 px; nothing scrolls sideways`, async () => {

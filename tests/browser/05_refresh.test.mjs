@@ -44,19 +44,23 @@ test('live: what comes in is drawn without asking', async () => {
   await total(await visit(2)).waitFor();
 });
 
-test('the first screen asks once for what it shows, and for nothing else before it is there', async () => {
+test('what the first screen shows comes with the page or is asked for once, and nothing else before it is there', async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const first = await context.newPage(), asked = [];
   first.on('request', (request) => { const { pathname } = new URL(request.url()); if (pathname.startsWith('/api/')) asked.push(pathname); });
   await first.addInitScript(() => new MutationObserver((_, watch) => {
     if (!document.querySelector('#main > *')) return;
     watch.disconnect();
+    window.brought = Object.keys(JSON.parse(document.getElementById('first')?.textContent ?? '{}'));
     window.askedBefore = performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname).filter((path) => path.startsWith('/api/'));
   }).observe(document, { childList: true, subtree: true }));
+  await fetch(`${seismo.innerUrl}/api/overview?range=24h`); // a day that nobody has looked at yet is not waited for
   await first.goto(`${seismo.innerUrl}/?range=24h`);
   await first.locator('[data-testid=live-state][data-state=live]').waitFor();
-  assert.deepEqual((await first.evaluate(() => window.askedBefore)).sort(), ['/api/alerts', '/api/deploys', '/api/overview', '/api/sessions', '/api/status']);
-  assert.ok(asked.indexOf('/api/live') >= 5 && asked.indexOf('/api/clicks') >= 5, asked.join(' '));
+  const { store } = await (await fetch(`${seismo.innerUrl}/api/status`)).json(), [brought, before] = await first.evaluate(() => [window.brought, window.askedBefore]);
+  assert.deepEqual([...brought.map((name) => `/api/${name}`), ...before].sort(), ['/api/alerts', '/api/deploys', '/api/overview', '/api/sessions', '/api/status']);
+  assert.equal(brought.includes('status'), store === 'sqlite');
+  assert.ok(asked.indexOf('/api/live') >= before.length && asked.indexOf('/api/clicks') >= before.length, asked.join(' '));
   await context.close();
 });
 
@@ -85,6 +89,28 @@ for (const [by, press] of [['the key', () => page.keyboard.press('p')], ['the bu
     await badge('live').waitFor();
     assert.equal(await page.locator('[data-pause]').getAttribute('aria-pressed'), 'false');
   });
+
+test('a view that is opened while the server is away says so, one that takes long says that; both go on by themselves', async () => {
+  const opens = () => page.locator('[data-testid=pages] [data-name="/checkout"] a').click(), shown = page.locator('#main[data-view=series]:not([aria-busy]) h1', { hasText: '/checkout' });
+  await page.route('**/api/**', (route) => route.abort());
+  await opens();
+  await page.getByTestId('away').waitFor();
+  await page.unroute('**/api/**');
+  await shown.waitFor();
+  assert.equal(await page.getByTestId('away').count(), 0);
+  await page.goBack();
+  await total(opened).waitFor();
+  let answer;
+  const held = new Promise((resolve) => { answer = resolve; });
+  await page.route('**/api/series*', async (route) => { await held; await route.continue(); });
+  await opens();
+  await page.getByTestId('loading').waitFor();
+  answer();
+  await shown.waitFor();
+  await page.unroute('**/api/series*');
+  await page.goBack();
+  await total(opened).waitFor();
+});
 
 test('stale while the server does not answer, with the time since then; live when it does again', async () => {
   const was = await totals();

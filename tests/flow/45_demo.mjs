@@ -89,7 +89,7 @@ test('an application of that name is never taken for the sample', async () => {
   try {
     for (const args of [['demo'], ['demo', '--remove']]) {
       const result = await command(where, args);
-      assert.equal(result.code, 1);
+      assert.equal(result.code, 78);
       assert.match(result.stderr, /SE-4001.*sample/);
     }
   } finally {

@@ -116,3 +116,29 @@ test('numbers, plurals, lists and lookups follow the language', async () => {
   assert.equal(i18n.list(['a', 'b', 'c']), 'a, b und c');
   assert.equal(i18n.t('what has no text'), 'what has no text');
 });
+
+test('numbers and days are written as the browser would', async () => {
+  const { outputFiles } = await build({ stdin: { contents: 'export * from "./i18n/i18n"; export { dateTime, clock } from "./lib/format"; export { LANGUAGES } from "./i18n/languages";', resolveDir: src, loader: 'ts' }, bundle: true, write: false, format: 'esm' });
+  const page = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+  globalThis.localStorage ??= { getItem: () => null, setItem() {} };
+  globalThis.document ??= { documentElement: {} };
+  const numbers = [0, 1, 9, 10, 99, 100, 999, 1000, 1234, 9999, 12345, 99999, 100000, 123456, 999499, 999500, 1e6, 1234567, 9995000, 12345678, 999999999, 1e9, 1.5e9, 123456789012, 1e12, 4.56e13, 7e14, -5, -1234, -123456];
+  for (const [name, { dates, writing }] of Object.entries(page.LANGUAGES)) {
+    assert.ok(writing, `${name} says how it writes`);
+    page.chooseLanguage(name);
+    const whole = new Intl.NumberFormat(name, { maximumFractionDigits: 0 }), compact = new Intl.NumberFormat(name, { notation: 'compact', maximumSignificantDigits: 3 });
+    for (const n of numbers) assert.equal(page.count(n), (Math.abs(n) < 100000 ? whole : compact).format(n), `${name}: ${n}`);
+    for (const [least, most] of [[0, 0], [1, 1], [2, 2], [0, 1], [0, 2], [3, 3]]) {
+      const wanted = new Intl.NumberFormat(name, { minimumFractionDigits: least, maximumFractionDigits: most });
+      for (const n of [0, 0.1, 0.25, 0.5, 0.083, 1, 1.5, 9.99, 9.999, 12.34, 99.96, 1234.5, 1234567.89, -0.75, -1234.5]) assert.equal(page.decimals(n, least, most), wanted.format(n), `${name}: ${n} with ${least} to ${most} digits`);
+    }
+    const day = new Intl.DateTimeFormat(dates, { day: 'numeric', month: 'short' }), time = new Intl.DateTimeFormat(dates, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+    for (let month = 0; month < 12; month++) {
+      const at = new Date(2024, month, 3 + month, month, 7, 9);
+      assert.equal(page.dateTime(at.getTime()), `${day.format(at)} ${time.format(at).slice(0, 5)}`, name);
+      assert.equal(page.clock(at.getTime()), time.format(at), name);
+    }
+    assert.equal(page.dateTime(NaN), '–');
+    assert.equal(page.clock(Infinity), '–');
+  }
+});

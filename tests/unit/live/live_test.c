@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <jansson.h>
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,8 +25,10 @@ static struct live *live;
 static bool is_ready = true;
 static bool is_pageless; /* the listener gets no store */
 
+#define PAGE "<!doctype html>page"
+#define SCRIPT "<script src=\"/live.js\"></script>"
 static const struct live_asset assets[] = {
-    {"/", "text/html; charset=utf-8", {"<!doctype html>page", 19}},
+    {"/", "text/html; charset=utf-8", {PAGE SCRIPT, sizeof PAGE SCRIPT - 1}},
     {"/live.js", "text/javascript; charset=utf-8", {"script", 6}},
 };
 
@@ -565,7 +568,7 @@ static void addresses_and_methods(void **state)
     (void)state;
     start((struct live_options){0});
     assert_int_equal(get("/"), 200);
-    assert_string_equal(answer.body, "<!doctype html>page");
+    assert_string_equal(answer.body, PAGE SCRIPT);
     char field[128] = "", *end;
     const char *etag = strstr(answer.text, "etag: ") + 6;
     snprintf(field, sizeof field, "If-None-Match: %.*s\r\n", (int)strcspn(etag, "\r"), etag);
@@ -588,6 +591,68 @@ static void addresses_and_methods(void **state)
     assert_int_equal(get("/metrics"), 200);
     end = strstr(answer.text, "# TYPE seismo_");
     assert_non_null(end);
+}
+
+/* ---- the page with its first answers ---- */
+
+#define FIRST "<script id=\"first\" type=\"application/json\">"
+
+static const char *after(const char *text)
+{
+    const char *found = strstr(answer.text, text);
+    if (!found)
+        fail_msg("\"%s\" is not in: %s", text, answer.text);
+    return found + strlen(text);
+}
+
+static void the_page_brings_its_first_answers(void **state)
+{
+    (void)state;
+    start((struct live_options){.kind = "sqlite"});
+    put_window(&(struct window){
+        .kind = SERIES_PAGE, .name = "/</script><script>alert(1)", .after_ms = 60000, .count = 3, .value = 120});
+    assert_int_equal(get("/?service=shop&" SPAN), 200);
+    assert_says("content-type: text/html; charset=utf-8\r\n");
+    assert_says("cache-control: no-store\r\n");
+    assert_says(PAGE FIRST "{\"status\":{");
+    assert_says("\n,\"alerts\":{\"rows\":[]");
+    assert_says("\n,\"deploys\":{\"rows\":[]}");
+    assert_says("\n,\"overview\":{\"generation\":");
+    assert_says("\n,\"sessions\":{");
+    assert_says("\"name\":\"/\\u003c/script>\\u003cscript>alert(1)\"");
+    assert_string_equal(after("\n}</script>\n"), SCRIPT);
+    json_t *all = json_loads(after(FIRST), JSON_DISABLE_EOF_CHECK, NULL);
+    const json_t *rows = json_object_get(json_object_get(json_object_get(all, "overview"), "pages"), "rows");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "name")),
+                        "/</script><script>alert(1)");
+    json_decref(all);
+}
+
+static void the_page_is_plain_where_it_asks_for_itself(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/?view=alerts",     "/?id=s-1",   "/?user=u",      "/?code=E-1",
+                                        "/?kind=api&name=x", "/?range=1y", "/?service=a%00"};
+    start((struct live_options){.kind = "sqlite"});
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_int_equal(get(paths[i]), 200);
+        assert_string_equal(answer.body, PAGE SCRIPT);
+    }
+    live_stop(live, 1000);
+    start((struct live_options){.kind = "elastic"});
+    assert_int_equal(get("/"), 200);
+    assert_string_equal(answer.body, PAGE SCRIPT);
+}
+
+static void nobody_unknown_gets_answers_with_the_page(void **state)
+{
+    (void)state;
+    start((struct live_options){.kind = "sqlite", .access_token = TOKEN});
+    assert_int_equal(get("/"), 200);
+    assert_string_equal(answer.body, PAGE SCRIPT);
+    assert_int_equal(ask("/", NULL, "Authorization: Bearer " TOKEN "\r\n"), 200);
+    assert_says(FIRST);
+    assert_int_equal(ask("/", "evil.example", "Authorization: Bearer " TOKEN "\r\n"), 403);
 }
 
 /* ---- what is answered ---- */
@@ -801,9 +866,145 @@ static void an_error_is_told_with_who_met_it(void **state)
     assert_says("\"first\":\"2026-11-20T");
     assert_says("\"last\":\"2026-11-20T");
     assert_int_equal(times_said("\"session\":\"session-2\""), 1);
-    assert_says("\"pages\":[{\"value\":\"/cart\",\"count\":3}]");
+    assert_says("\"pages\":[{\"value\":\"/cart\",\"count\":3,\"all\":1,\"stands_out\":false}]");
     assert_int_equal(get("/api/errors?code=E-4K7QW2ZN&limit=1"), 200);
     assert_int_equal(times_said("\"session\":"), 1);
+}
+
+static const char *plain_view; /* of the next; NULL: none */
+
+/* Events of one kind, a second apart, of one session in one release; on: which page. */
+static void put_plain(const char *session, const char *version, enum event_kind kind, const char *page, size_t n,
+                      const char *json)
+{
+    static int made;
+    char id[32];
+    snprintf(id, sizeof id, "plain-%d", made++);
+    struct make_beacon beacon = {
+        .application = "demo", .service = "shop", .session = session, .id = id, .n = n, .received_ms = NOW_MS + 29000};
+    for (size_t i = 0; i < n; i++)
+        beacon.events[i] = (struct make_event){kind, NOW_MS + 1000 * (int64_t)(i + 1),
+                                               kind == EVENT_ERROR ? "E-4K7QW2ZN" : NULL, page};
+    struct application application = {.name = "demo"};
+    struct batch *batch = batch_new(16);
+    batch->application = &application;
+    make_fill(batch, &beacon);
+    batch->envelope.version = slice_of(version);
+    for (size_t i = 0; i < n && plain_view; i++)
+        batch->events[i].view = slice_of(plain_view);
+    for (size_t i = 0; i < n && kind == EVENT_ERROR; i++)
+        batch->events[i].message = batch->events[i].group = SLICE("boom");
+    for (size_t i = 0; i < n && json; i++)
+        batch->events[i].json = slice_of(json);
+    assert_int_equal(record_seal(batch), ERR_OK);
+    put(STORE_BEACON, batch->value);
+    batch_free(batch);
+}
+
+/* Half of all traffic is in the new release, and all of the error: the release stands out, the page that all are on
+ * does not. */
+static void what_comes_with_an_error_is_held_against_all_traffic(void **state)
+{
+    (void)state;
+    char session[32];
+    for (int i = 0; i < 24; i++) {
+        snprintf(session, sizeof session, "session-%d", i);
+        put_plain(session, i % 4 ? "old" : "new", EVENT_PAGE, "/cart", 10, NULL);
+        if (i % 4 == 0)
+            put_plain(session, "new", EVENT_ERROR, "/cart", 1, NULL);
+    }
+    start((struct live_options){0});
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN"), 200);
+    assert_says("\"looked_at\":6,\"sessions\":6,");
+    assert_says("\"releases\":[{\"value\":\"new\",\"count\":6,\"all\":0.25,");
+    assert_says(",\"stands_out\":true}],\"browsers\"");
+    assert_says("\"pages\":[{\"value\":\"/cart\",\"count\":6,\"all\":1,\"stands_out\":false}]");
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN&" SPAN), 200);
+    assert_says("\"looked_at\":6,");
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN&from=2026-11-19T22:00:00Z&to=2026-11-19T23:00:00Z"), 200);
+    assert_says("\"first\":\"2026-11-20T");
+    assert_says("\"looked_at\":0,\"sessions\":0,\"users\":0,\"releases\":[]");
+}
+
+/* All see both pages once, and one of them tells ten times as much of itself. */
+static void a_view_weighs_once_however_much_it_tells(void **state)
+{
+    (void)state;
+    char session[32], view[32];
+    for (int i = 0; i < 20; i++) {
+        snprintf(session, sizeof session, "session-%d", i);
+        plain_view = view;
+        snprintf(view, sizeof view, "view-of-home-%d", i);
+        put_plain(session, "old", EVENT_PAGE, "/", 10, NULL);
+        if (i % 2)
+            put_plain(session, "old", EVENT_ERROR, "/", 1, NULL);
+        snprintf(view, sizeof view, "view-of-search-%d", i);
+        put_plain(session, "old", EVENT_PAGE, "/search", 1, NULL);
+        if (i % 2 == 0)
+            put_plain(session, "old", EVENT_ERROR, "/search", 1, NULL);
+        plain_view = NULL;
+    }
+    start((struct live_options){0});
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN"), 200);
+    assert_says("\"pages\":[{\"value\":\"/\",\"count\":10,\"all\":0.5");
+    assert_false(says("\"stands_out\":true"));
+}
+
+/* However often one visitor meets it, it says nothing of the others. */
+static void few_sessions_make_nothing_stand_out(void **state)
+{
+    (void)state;
+    put_plain("session-1", "old", EVENT_PAGE, "/cart", 16, NULL);
+    put_plain("session-2", "new", EVENT_PAGE, "/cart", 1, NULL);
+    put_plain("session-2", "new", EVENT_ERROR, "/cart", 16, NULL);
+    start((struct live_options){0});
+    assert_int_equal(get("/api/errors?code=E-4K7QW2ZN"), 200);
+    assert_says("\"releases\":[{\"value\":\"new\",\"count\":16,\"all\":0.5,");
+    assert_false(says("\"stands_out\":true"));
+}
+
+#define LCP "{\"kind\":\"vital\",\"at\":1,\"name\":\"LCP\","
+
+static void what_lies_behind_vitals_is_told_by_element(void **state)
+{
+    (void)state;
+    put_plain("session-1", "1", EVENT_VITAL, "/cart", 3, LCP "\"value\":1000,\"target\":\"img\",\"ttfb\":100}");
+    put_plain("session-2", "1", EVENT_VITAL, "/cart", 1,
+              LCP "\"value\":4000,\"target\":\"img\",\"resource\":\"/\\\"><script>.avif\"}");
+    put_plain("session-3", "2", EVENT_VITAL, "/", 1, LCP "\"value\":50,\"target\":\"h1\"}");
+    put_plain("session-3", "2", EVENT_VITAL, "/", 1,
+              "{\"kind\":\"vital\",\"at\":1,\"name\":\"CLS\",\"value\":0.2,\"target\":\"#ad\"}");
+    start((struct live_options){0});
+    assert_int_equal(get("/api/causes?name=/cart&" SPAN), 200);
+    assert_says("\"looked_at\":4,\"more\":false,\"vitals\":[{\"name\":\"LCP\",\"count\":4,");
+    assert_says("\"parts\":[{\"name\":\"ttfb\",\"count\":3,");
+    assert_says("\"elements\":[{\"value\":\"img\",\"count\":4,");
+    assert_says("\"session\":\"session-2\"}],\"resources\":[{\"value\":\"/\\\"><script>.avif\",\"count\":1,");
+    assert_false(says("CLS"));
+    assert_int_equal(get("/api/causes?name=*&" SPAN), 200);
+    assert_says("\"looked_at\":6,");
+    assert_says("{\"name\":\"CLS\",\"count\":1,");
+    assert_int_equal(get("/api/causes?detail=CLS&release=2&" SPAN), 200);
+    assert_says("\"vitals\":[{\"name\":\"CLS\",\"count\":1,");
+    assert_int_equal(get("/api/causes?release=3&" SPAN), 200);
+    assert_says("\"vitals\":[]}");
+}
+
+/* A flood of names that come once leaves the one that comes often in its place. */
+static void many_elements_do_not_hide_the_frequent_one(void **state)
+{
+    (void)state;
+    char json[160];
+    for (int i = 0; i < 200; i++) {
+        snprintf(json, sizeof json, LCP "\"value\":10,\"target\":\"#id-%d\"}", i);
+        put_plain("session-1", "1", EVENT_VITAL, "/cart", 1, json);
+        if (i >= 100)
+            put_plain("session-1", "1", EVENT_VITAL, "/cart", 1, LCP "\"value\":10,\"target\":\"img\"}");
+    }
+    start((struct live_options){0});
+    assert_int_equal(get("/api/causes?" SPAN), 200);
+    assert_says("\"elements\":[{\"value\":\"img\",\"count\":100,");
+    assert_int_equal(times_said("\"value\":\"#id-"), 4);
 }
 
 static void a_user_is_told_over_all_sessions(void **state)
@@ -1095,6 +1296,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_LIVE(addresses_and_methods),
+        ON_LIVE(the_page_brings_its_first_answers),
+        ON_LIVE(the_page_is_plain_where_it_asks_for_itself),
+        ON_LIVE(nobody_unknown_gets_answers_with_the_page),
         ON_LIVE(host_must_be_ours),
         ON_LIVE(origin_must_be_ours),
         ON_LIVE(off_loopback_there_must_be_a_way_in),
@@ -1114,6 +1318,11 @@ int main(void)
         ON_LIVE(business_without_sessions_is_no_share),
         ON_LIVE(a_session_is_told_in_order),
         ON_LIVE(an_error_is_told_with_who_met_it),
+        ON_LIVE(what_comes_with_an_error_is_held_against_all_traffic),
+        ON_LIVE(a_view_weighs_once_however_much_it_tells),
+        ON_LIVE(few_sessions_make_nothing_stand_out),
+        ON_LIVE(what_lies_behind_vitals_is_told_by_element),
+        ON_LIVE(many_elements_do_not_hide_the_frequent_one),
         ON_LIVE(a_user_is_told_over_all_sessions),
         ON_LIVE(what_is_pasted_is_found),
         ON_LIVE(opened_timelines_are_counted_once),

@@ -1,16 +1,16 @@
 // The live page. One address, one view, one answer to show: the address is read, what it needs is fetched, it is shown.
-import "./first";
+import { isAllHere } from "./first";
 import "uplot/dist/uPlot.min.css";
 import "./live.css";
-import { chooseLanguage, startLanguage, t } from "./i18n/i18n";
+import { chooseLanguage, mark, startLanguage, t } from "./i18n/i18n";
 import { ApiError, get } from "./lib/api";
 import { asTables, forgetDetached, setMarks } from "./lib/chart";
 import { getBefore } from "./lib/compare";
 import { plain } from "./lib/dom";
 import { startFeed, type Feed } from "./lib/feed";
 import { isRemark, remark } from "./lib/remark";
-import { alertsPath, deploysPath, href, kept, overviewPath, query, read, scopeQuery, sessionsPath, STATUS_PATH, view, type State } from "./lib/state";
-import type { Alerts, Business, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
+import { alertsPath, deploysPath, href, kept, overviewPath, query, read, scopeQuery, sessionsPath, STATUS_PATH, view, type ListView, type State } from "./lib/state";
+import type { Alerts, Business, Causes, Clicks, Deploys, Detail, Diagnosis, ErrorDetail, Overview, Place, Rejects, Series, Sessions, Status, Timeline } from "./types";
 import { showAlert, showSelfAlert } from "./view/alert";
 import { showAlerts } from "./view/alerts";
 import { showBusiness } from "./view/business";
@@ -20,8 +20,9 @@ import { showError } from "./view/error";
 import { showFooter } from "./view/footer";
 import { showHeader } from "./view/header";
 import { toggleKeys } from "./view/keys";
-import { overviewWords, showOverview } from "./view/overview";
-import { alertLink, alertWords, seriesWords, trouble } from "./view/parts";
+import { overviewWords, showOverview, showOverviewTop } from "./view/overview";
+import { alertLink, alertWords, away, loading, seriesWords, trouble } from "./view/parts";
+import { showList, type ListData } from "./view/lists";
 import { showSeries } from "./view/series";
 import { showSelf, type Sample } from "./view/self";
 import { showSession } from "./view/session";
@@ -29,6 +30,7 @@ import { showSession } from "./view/session";
 const STATUS_MS = 15000;
 const SESSIONS_MS = 1500;
 const CLICKS_MS = 5000;
+const LOADING_MS = 400; // sooner it would only flicker
 const DETAILED = ["page", "route", "api"];
 
 const header = document.getElementById("header")!, main = document.getElementById("main")!, announce = document.getElementById("announce")!;
@@ -87,6 +89,9 @@ async function readSingle(of: string): Promise<void> {
   if (first && !feed.isPaused()) feed.now();
 }
 
+/* What is on the screen is seen first; then there is time for what lies below. */
+const painted = (): Promise<void> => new Promise((go) => { if ("requestIdleCallback" in window) requestIdleCallback(() => go(), { timeout: 200 }); else globalThis.setTimeout(go, 50); });
+
 function isEmpty(overview: Overview): boolean {
   const { totals } = overview;
   const seen = totals.loads + totals.routes + totals.calls + totals.clicks + totals.errors + overview.vitals.reduce((sum, item) => sum + item.count, 0);
@@ -117,20 +122,50 @@ async function refreshOverview(asked: State): Promise<void> {
     return;
   }
   title(alerts.firing ? `(${alerts.firing}) ${overviewWords(overview)}` : asked.service ?? "");
-  showOverview(main, asked, { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore, business: clicksFor === of ? business : null, businessBefore });
+  const data = { overview, alerts, sessions, before, deploys: deploys.rows, clicks: clicksFor === of ? clicks : null, clicksBefore, business: clicksFor === of ? business : null, businessBefore };
+  if (main.hasAttribute("aria-busy")) {
+    showOverviewTop(main, asked, data);
+    main.setAttribute("data-view", "overview");
+    await painted();
+    if (asked !== state) return;
+  }
+  showOverview(main, asked, data);
   void readSingle(of);
+}
+
+let list: ListData = { overview: null, sessions: null, before: null };
+const LIST_WORDS: Record<ListView, string> = { pages: mark("Pages"), apis: mark("API calls"), errors: mark("Errors"), sessions: mark("Sessions") };
+
+async function refreshList(asked: State): Promise<void> {
+  const name = view(asked) as ListView, isOfSessions = name === "sessions";
+  const [overview, found] = await Promise.all([isOfSessions ? null : get<Overview>(overviewPath(asked)), isOfSessions ? get<Sessions>(`/api/sessions?${scopeQuery(asked)}&limit=200`) : null, readAround()]);
+  const before = overview && asked.compare ? await getBefore<Overview>("/api/overview", asked, overview) : null;
+  if (asked !== state) return;
+  title(t(LIST_WORDS[name]));
+  list = { overview, sessions: found, before };
+  showList(main, asked, name, list);
+}
+
+/* While somebody types, from what is there; the address follows. */
+function narrow(q: string): void {
+  state = { ...state, q: q || undefined };
+  history.replaceState(history.state, "", href(state));
+  showList(main, state, view(state) as ListView, list);
 }
 
 async function refreshSeries(asked: State): Promise<void> {
   const { kind, name, detail } = asked;
   const { release, browser, device, country } = asked, of = { kind, name: name || "*", detail };
   const chosen = { ...of, detail: undefined, release, browser, device, country }, detailed = Boolean(kind && DETAILED.includes(kind));
-  const [series, more] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), detailed ? get<Detail>(`/api/detail?${scopeQuery(asked, chosen)}`) : null, readAround()]);
+  const vital = kind === "vital", behind = { ...chosen, kind: undefined, detail: vital ? detail : undefined };
+  const [series, more, causes] = await Promise.all([get<Series>(`/api/series?${scopeQuery(asked, of)}`), detailed ? get<Detail>(`/api/detail?${scopeQuery(asked, chosen)}`) : null,
+    vital || kind === "page" ? get<Causes>(`/api/causes?${scopeQuery(asked, behind)}`) : null, readAround()]);
   if (asked !== state) return;
-  const [before, moreBefore] = asked.compare ? await Promise.all([getBefore<Series>("/api/series", asked, series, of), detailed ? getBefore<Detail>("/api/detail", asked, series, chosen) : null]) : [null, null];
+  const [before, moreBefore, causesBefore] = asked.compare ? await Promise.all([getBefore<Series>("/api/series", asked, series, of), detailed ? getBefore<Detail>("/api/detail", asked, series, chosen) : null,
+    causes && getBefore<Causes>("/api/causes", asked, series, behind)]) : [null, null, null];
   if (asked !== state) return;
   title(seriesWords(series.kind, series.name, series.detail));
-  showSeries(main, asked, series, before, more, moreBefore);
+  showSeries(main, asked, series, before, more, moreBefore, causes, causesBefore);
 }
 
 async function refreshSession(asked: State): Promise<void> {
@@ -149,11 +184,13 @@ async function refreshUser(asked: State): Promise<void> {
 
 async function refreshError(asked: State): Promise<void> {
   const of = { kind: "error", name: "*", detail: asked.code };
-  const [detail, series] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(asked, { code: asked.code })}`), asked.compare ? get<Series>(`/api/series?${scopeQuery(asked, of)}`) : null, readAround()]);
-  const before = series && (await getBefore<Series>("/api/series", asked, series, of));
+  const ever = { ...asked, from: undefined, to: undefined }, code = { code: asked.code };
+  const [detail, series] = await Promise.all([get<ErrorDetail>(`/api/errors?${scopeQuery(ever, code)}`), asked.compare ? get<Series>(`/api/series?${scopeQuery(asked, of)}`) : null, readAround()]);
+  const during = series && { ...asked, from: String(series.from), to: String(series.to) };
+  const [before, met, metBefore] = series && during ? await Promise.all([getBefore<Series>("/api/series", asked, series, of), get<ErrorDetail>(`/api/errors?${scopeQuery(during, code)}`), getBefore<ErrorDetail>("/api/errors", asked, series, code)]) : [null, null, null];
   if (asked !== state) return;
   title(detail.message);
-  showError(main, asked, detail, series, before);
+  showError(main, asked, detail, series, before, met, metBefore);
 }
 
 /* Known before anything is drawn: marks belong to every chart. */
@@ -220,7 +257,7 @@ async function refreshAlert(asked: State): Promise<void> {
   showAlert(main, asked, alert, series, before, Date.now());
 }
 
-const VIEWS = { self: refreshSelf, deploys: refreshDeploys, business: refreshBusiness, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
+const VIEWS = { pages: refreshList, apis: refreshList, errors: refreshList, sessions: refreshList, self: refreshSelf, deploys: refreshDeploys, business: refreshBusiness, alerts: refreshAlerts, alert: refreshAlert, overview: refreshOverview, series: refreshSeries, session: refreshSession, user: refreshUser, error: refreshError };
 
 async function refresh(): Promise<boolean> {
   const asked = state;
@@ -228,25 +265,40 @@ async function refresh(): Promise<boolean> {
   try {
     marks = readMarks(asked);
     await VIEWS[view(asked)](asked);
+    if (asked !== state) return true; // somebody has gone on: what is shown is not this
     main.setAttribute("data-view", view(asked));
     main.removeAttribute("aria-busy");
     forgetDetached();
+    if (wantedY) scrollTo(0, wantedY);
+    wantedY = 0;
     return true;
   } catch (problem) {
     if (asked !== state) return false;
-    if (problem instanceof ApiError && problem.status === 401) showLocked(main);
-    else if (problem instanceof ApiError && problem.status < 500) main.replaceChildren(trouble(problem));
-    return problem instanceof ApiError && problem.status < 500;
+    const isAnswer = problem instanceof ApiError && problem.status < 500;
+    if (isAnswer && problem.status === 401) showLocked(main);
+    else if (isAnswer) main.replaceChildren(trouble(problem));
+    else if (main.hasAttribute("aria-busy")) main.replaceChildren(away(problem));
+    if (isAnswer) main.removeAttribute("aria-busy");
+    return isAnswer;
   }
 }
 
+/* Where somebody stood before going on; back leads there again, once what stood there is drawn. */
+let wantedY = 0;
+history.scrollRestoration = "manual";
+
 function go(next: State, push = true): void {
-  if (push && query(next) !== query(state)) history.pushState(null, "", href(next));
+  if (push && query(next) !== query(state)) {
+    history.replaceState({ y: scrollY }, "");
+    history.pushState(null, "", href(next));
+    wantedY = 0;
+  }
   const moved = view(next) !== view(state) || next.id !== state.id || next.user !== state.user || next.name !== state.name || next.code !== state.code;
   state = next;
   if (moved) {
     main.replaceChildren();
     main.setAttribute("aria-busy", "true");
+    setTimeout(() => { if (state === next && !main.firstChild) main.replaceChildren(loading()); }, LOADING_MS);
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
@@ -323,6 +375,7 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("input", (event) => {
+  if (event.target instanceof HTMLInputElement && event.target.hasAttribute("data-narrow")) narrow(event.target.value);
   if (!searchNote || !(event.target instanceof HTMLInputElement) || event.target.id !== "search") return;
   searchNote = "";
   rerender();
@@ -352,7 +405,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && view(state) !== "overview") go(kept({ ...state, from: undefined, to: undefined }));
 });
 
-addEventListener("popstate", () => go(read(location.search), false));
+addEventListener("popstate", ({ state: left }: { state: { y?: number } | null }) => {
+  wantedY = left?.y ?? 0;
+  go(read(location.search), false);
+});
 
 feed = startFeed(refresh, rerender);
-rerender();
+if (!isAllHere) rerender();

@@ -85,14 +85,19 @@ export interface Detail extends Span, Quantiles {
   histogram: Bar[]; phases: Phase[]; releases: Valued[]; browsers: Valued[]; devices: Valued[]; countries: Valued[]; sessions: SlowSession[];
 }
 
+export interface Cause extends Quantiles { value: string; count: number; session: string }
+export interface Behind extends Quantiles { name: string; count: number; parts: Phase[]; elements: Cause[]; resources: Cause[]; scripts: Cause[]; invokers: Cause[]; interactions: Cause[] }
+export interface Causes extends Span { looked_at: number; more: boolean; vitals: Behind[] }
+
 export interface ErrorSample {
   at: string; session?: string; user?: string; page?: string; version?: string; browser?: string; os?: string; type?: string; message?: string;
   stack?: string; resolved?: string; source?: string; file?: string; line?: number;
 }
-export interface Share { value: string; count: number }
+/* all: its share of all events of the times at which the error happened. */
+export interface Share { value: string; count: number; all: number | null; stands_out: boolean }
 export interface ErrorDetail {
   code: string; message: string; first?: string; last?: string; looked_at: number; sessions: number; users: number;
-  releases: Share[]; browsers: Share[]; pages: Share[]; rows: ErrorSample[];
+  releases: Share[]; browsers: Share[]; countries: Share[]; pages: Share[]; rows: ErrorSample[];
 }
 
 export interface Reject {

@@ -6,7 +6,7 @@
 //
 // What has no text in a language is shown in English. tests/unit/i18n.test.mjs holds the keys, the files and the code together.
 // The language is the reader's own: `lang` in the address for this visit, what was chosen before, or what the browser asks for.
-import { LANGUAGES } from "./languages";
+import { LANGUAGES, type Writing } from "./languages";
 
 export type Values = Record<string, string | number>;
 const KEPT_AS = "seismo.language";
@@ -52,15 +52,36 @@ export function language(): string { return now; }
 /* The locale of dates and times. */
 export function dateLocale(): string { return LANGUAGES[now].dates; }
 
+/** How the language writes, where its file says so. */
+export const writing = (): Writing | undefined => LANGUAGES[now].writing;
+
+function grouped(digits: string, { group, point }: Writing): string {
+  const [whole, rest] = digits.split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, group) + (rest ? point + rest : "");
+}
+
+/* Three digits that count, and a word for the zeros behind them where the language has one. */
+function shortened(n: number, how: Writing): string {
+  const three = Number(n.toPrecision(3)), [unit, word] = how.short.find(([least]) => Math.abs(three) >= least) ?? [1, ""];
+  return grouped(String(Number((three / unit).toPrecision(3))), how) + word;
+}
+
 /* A count as the language writes it. */
 export function count(n: number): string {
+  const how = writing();
+  if (how && Number.isFinite(n) && Math.abs(n) < 1e15) return Math.abs(n) < 100000 ? grouped(String(Math.round(n)), how) : shortened(n, how);
   return n < 100000 ? formatter("whole", (name) => new Intl.NumberFormat(name, { maximumFractionDigits: 0 })).format(n)
     : formatter("compact", (name) => new Intl.NumberFormat(name, { notation: "compact", maximumSignificantDigits: 3 })).format(n);
 }
 
 /* A number with a given number of digits behind its point or comma. */
 export function decimals(n: number, least: number, most = least): string {
-  return formatter(`${least} to ${most}`, (name) => new Intl.NumberFormat(name, { minimumFractionDigits: least, maximumFractionDigits: most })).format(n);
+  const how = writing();
+  if (!how || !Number.isFinite(n) || Math.abs(n) >= 1e15)
+    return formatter(`${least} to ${most}`, (name) => new Intl.NumberFormat(name, { minimumFractionDigits: least, maximumFractionDigits: most })).format(n);
+  let digits = n.toFixed(most);
+  while (most-- > least && digits.endsWith("0")) digits = digits.slice(0, -1);
+  return grouped(digits.endsWith(".") ? digits.slice(0, -1) : digits, how);
 }
 
 /* "a, b and c" */

@@ -21,8 +21,14 @@ export class ApiError extends Error {
 
 const AHEAD_MS = 3000;
 const ahead = new Map<string, Promise<Response>>();
+const given = new Map<string, unknown>();
 
 const send = (path: string, init: RequestInit): Promise<Response> => fetch(path, { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(20000), ...init });
+
+/** An answer that came with the page, for the first who asks for it. */
+export function giveAhead(path: string, answer: unknown): void {
+  given.set(path, answer);
+}
 
 /** Asks for what `get` is about to be asked for; what it is not is forgotten soon. */
 export function askAhead(paths: string[]): void {
@@ -31,7 +37,7 @@ export function askAhead(paths: string[]): void {
     answer.catch(() => {}); // who asks for it hears of it
     ahead.set(path, answer);
   }
-  setTimeout(() => ahead.clear(), AHEAD_MS);
+  setTimeout(() => { ahead.clear(); given.clear(); }, AHEAD_MS);
 }
 
 async function ask<T>(path: string, init: RequestInit): Promise<T> {
@@ -44,7 +50,10 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
 }
 
 export function get<T>(path: string): Promise<T> {
-  return ask<T>(path, {});
+  if (!given.has(path)) return ask<T>(path, {});
+  const answer = given.get(path) as T;
+  given.delete(path);
+  return Promise.resolve(answer);
 }
 
 // What changes something.

@@ -1,5 +1,5 @@
 // Numbers and times as people read them, in the page's language. Times are the reader's own; the title of a time tells it in UTC.
-import { count, decimals, formatter, t } from "../i18n/i18n";
+import { count, decimals, formatter, t, writing } from "../i18n/i18n";
 import { h } from "./dom";
 
 export { count };
@@ -38,14 +38,37 @@ function written(ms: number, name: string, options: Intl.DateTimeFormatOptions):
   return Number.isFinite(ms) ? formatter(name, (_, dates) => new Intl.DateTimeFormat(dates, options)).format(ms) : "–";
 }
 
+const two = (n: number): string => String(n).padStart(2, "0");
+
 export function clock(ms: number, seconds = true): string {
-  return written(ms, seconds ? "clock-seconds" : "clock", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
+  const date = new Date(ms);
+  if (!Number.isFinite(date.getTime())) return "–";
+  return `${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ""}`;
+}
+
+function dayOf(date: Date): string {
+  const how = writing();
+  return how ? how.day.replace("{day}", String(date.getDate())).replace("{month}", how.months[date.getMonth()]) : written(date.getTime(), "day", { day: "numeric", month: "short" });
+}
+
+/* Of a moment in a list: the clock, and the day where it is another than today. */
+export function moment(ms: number): string {
+  const day = new Date(ms).toDateString() === new Date().toDateString() ? "" : `${written(ms, "day", { day: "numeric", month: "short" })} `;
+  return day + clock(ms);
+}
+
+/* Europe/Berlin, UTC+1: whose clock all times are told by. */
+export function zone(): string {
+  const minutes = -new Date().getTimezoneOffset(), hours = Math.floor(Math.abs(minutes) / 60), rest = Math.abs(minutes) % 60;
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const offset = `UTC${minutes ? `${minutes < 0 ? "−" : "+"}${hours}${rest ? `:${String(rest).padStart(2, "0")}` : ""}` : ""}`;
+  return !name || name === "UTC" ? offset : `${name.replace(/_/g, " ")} (${offset})`;
 }
 
 export function dateTime(ms: number): string {
   const date = new Date(ms);
-  const day = date.toDateString() === new Date().toDateString() ? "" : `${written(ms, "day", { day: "numeric", month: "short" })} `;
-  return day + clock(ms, false);
+  if (!Number.isFinite(date.getTime())) return "–";
+  return `${date.toDateString() === new Date().toDateString() ? "" : `${dayOf(date)} `}${clock(ms, false)}`;
 }
 
 // Sun, 22 Nov, 20:15:03

@@ -1,6 +1,7 @@
 // The whole state of the page is its address, so that a link opens the same view for somebody else.
 //
 //   ?view=series&service=shop&kind=api&name=POST%20/api/checkout&from=…&to=…    (kind and name alone mean the same)
+//   ?view=pages, apis, errors or sessions, all that there are: sort=p95 (or -p95, least first), q=… narrows, only=trouble
 //   ?view=alerts      ?view=alert&id=A-…      ?view=deploys      ?view=business      ?view=self
 //   ?view=session&id=…      ?view=user&user=…      ?view=error&code=…      without view: the overview
 //   everywhere: application, service, environment, and range (5m, 30m, 3h, 24h) or from and to (RFC 3339 or ms); compare=1 beside the
@@ -8,8 +9,9 @@
 
 import { mark } from "../i18n/i18n";
 
-export type View = "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys" | "business" | "self";
-const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "compare", "tables", "lang"] as const;
+export type ListView = "pages" | "apis" | "errors" | "sessions";
+export type View = ListView | "overview" | "series" | "session" | "user" | "error" | "alerts" | "alert" | "deploys" | "business" | "self";
+const NAMES = ["view", "application", "service", "environment", "range", "from", "to", "kind", "name", "detail", "id", "user", "code", "release", "browser", "device", "country", "hide", "only", "sort", "q", "compare", "tables", "lang"] as const;
 type Name = (typeof NAMES)[number];
 export type State = Partial<Record<Name, string>>;
 
@@ -28,7 +30,9 @@ export function read(search: string): State {
   return state;
 }
 
+const LISTS: (string | undefined)[] = ["pages", "apis", "errors", "sessions"];
 export function view(state: State): View {
+  if (LISTS.includes(state.view)) return state.view as ListView;
   if (state.view === "alerts" || state.view === "alert" || state.view === "deploys" || state.view === "business" || state.view === "self") return state.view;
   if (state.view === "session" || (!state.view && state.id)) return "session";
   if (state.view === "user" || (!state.view && state.user)) return "user";

@@ -2,10 +2,11 @@
 import { mark, t } from "../i18n/i18n";
 import { change } from "../lib/compare";
 import { h, type Child } from "../lib/dom";
-import { clock, count, duration, share, time } from "../lib/format";
+import { count, duration, moment, share, time } from "../lib/format";
 import { icon } from "../lib/icon";
 import type { State } from "../lib/state";
-import type { Bar, Detail, Phase, Valued } from "../types";
+import type { Bar, Causes, Detail, Phase, Valued } from "../types";
+import { causesCard } from "./causes";
 import { card, column, link, nothing, toSession } from "./parts";
 
 const DIMENSIONS: [keyof Pick<Detail, "releases" | "browsers" | "devices" | "countries">, "release" | "browser" | "device" | "country", string][] = [
@@ -13,6 +14,8 @@ const DIMENSIONS: [keyof Pick<Detail, "releases" | "browsers" | "devices" | "cou
 ];
 const PHASE_WORDS: Record<string, string> = {
   redirect: mark("Redirects"), dns: mark("Name look-up"), connect: mark("Connection, TLS"), request: mark("Waiting for the answer"), response: mark("Receiving it"), dom: mark("Building the page"), load: mark("Loading the rest"),
+  ttfb: mark("First byte of the page"), load_delay: mark("Until its resource is asked for"), load_time: mark("Its resource comes"), render_delay: mark("Until it is shown"),
+  input_delay: mark("Until the page reacts"), processing: mark("The page is at work"), presentation: mark("Until the next frame"),
 };
 
 /* ---- distribution ---- */
@@ -43,14 +46,14 @@ function table(detail: Detail, before: Detail | null): Child {
 /* ---- phases ---- */
 
 /* One below the other, each beginning where the median of those before ends. */
-function fall(phases: Phase[], before: Detail | null): Child {
+export function fall(phases: Phase[], before: Phase[] | null): Child {
   const p50 = (phase: Phase): number => phase.p50 ?? 0, p75 = (phase: Phase): number => phase.p75 ?? 0;
   const starts = phases.map((_, i) => phases.slice(0, i).reduce((sum, phase) => sum + p50(phase), 0));
   const all = Math.max(1, ...phases.map((phase, i) => starts[i] + p75(phase)));
   const part = (ms: number): string => `${(ms / all) * 100}%`;
   return h("ul", { class: before ? "plain fall compared" : "plain fall" }, phases.map((phase, i) => h("li", { "data-name": phase.name, "data-key": phase.name }, h("span", null, PHASE_WORDS[phase.name] ? t(PHASE_WORDS[phase.name]) : phase.name),
     h("span", { class: "lane-of", "aria-hidden": "true" }, h("i", { css: { left: part(starts[i]), width: part(p75(phase)) } }), h("i", { class: "half", css: { left: part(starts[i]), width: part(p50(phase)) } })),
-    h("span", { class: "times" }, before && change(phase.p50, before.phases.find(({ name }) => name === phase.name)?.p50, "up", duration), " ", h("b", null, duration(phase.p50)), h("small", null, " p50"), h("span", { class: "second" }, duration(phase.p75), h("small", null, " p75"))))));
+    h("span", { class: "times" }, before && change(phase.p50, before.find(({ name }) => name === phase.name)?.p50, "up", duration), " ", h("b", null, duration(phase.p50)), h("small", null, " p50"), h("span", { class: "second" }, duration(phase.p75), h("small", null, " p75"))))));
 }
 
 /* ---- with what ---- */
@@ -75,16 +78,17 @@ export function chosen(state: State, detail: Detail): Child {
 function slowest(state: State, detail: Detail): Child {
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column(t("Session")), column(t("Times"), { class: "num medium" }), column(t("Slowest"), { class: "num" }), column(t("When"), { class: "num" }))),
     h("tbody", null, detail.sessions.map((row) => h("tr", { "data-name": row.id, "data-key": row.id }, h("th", { scope: "row" }, toSession(state, row.id, h("bdi", { class: row.user ? "" : "id" }, row.user || row.id))),
-      h("td", { class: "num medium" }, count(row.count)), h("td", { class: "num strong" }, duration(row.slowest)), h("td", { class: "num muted" }, time(row.at, clock(Date.parse(row.at)))))))));
+      h("td", { class: "num medium" }, count(row.count)), h("td", { class: "num strong" }, duration(row.slowest)), h("td", { class: "num muted" }, time(row.at, moment(Date.parse(row.at)))))))));
 }
 
-export function detailCards(state: State, detail: Detail, before: Detail | null): HTMLElement {
+export function detailCards(state: State, detail: Detail, before: Detail | null, causes: Causes | null, causesBefore: Causes | null): HTMLElement {
   const rests = detail.more ? t("the newest {n} events", { n: detail.count }) : t("{n} events", { n: detail.count });
   if (detail.count === 0)
     return h("div", { class: "detail", "data-key": "detail" }, card("spread", t("Distribution"), null, nothing(t("No single event is stored for this choice and time."))));
   return h("div", { class: "detail", "data-key": "detail" },
     h("div", { class: detail.phases.length ? "pair" : "detail" }, card("spread", t("Distribution"), rests, [before && before.count > 0 && spreadBefore(detail, before), state.tables ? table(detail, before) : bars(detail)]),
-      detail.phases.length > 0 && card("phases", t("Where the time goes"), t("solid p50, light p75"), fall(detail.phases, before))),
+      detail.phases.length > 0 && card("phases", t("Where the time goes"), t("solid p50, light p75"), fall(detail.phases, before && before.phases))),
+    causes && causesCard(state, causes, causesBefore),
     card("split", t("By what"), t("share and p75; a row filters"), h("div", { class: "split" }, split(state, detail, before))),
     card("slowest", t("Slowest sessions"), t("{n} sessions", { n: detail.sessions.length }), slowest(state, detail)));
 }

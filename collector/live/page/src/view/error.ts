@@ -1,5 +1,5 @@
 // One error: its message first, then since when and whom it hits, where it was raised, and sessions to look into.
-import { rich, t } from "../i18n/i18n";
+import { mark, rich, t } from "../i18n/i18n";
 import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, share, time } from "../lib/format";
@@ -7,7 +7,7 @@ import { icon } from "../lib/icon";
 import { kept, type State } from "../lib/state";
 import type { ErrorDetail, Series, Share } from "../types";
 import { when } from "./overview";
-import { card, column, link, toSession } from "./parts";
+import { card, chip, column, link, nothing, toSession } from "./parts";
 
 function fact(name: string, value: Child): HTMLElement {
   return h("div", { class: "stat" }, h("dt", null, name), h("dd", null, value));
@@ -27,13 +27,34 @@ function compared(state: State, { all }: Series, { all: was }: Series): HTMLElem
     h("span", null, t("{n} times", { n: all.count }), " ", change(all.count, was.count, "up", count)), h("span", null, t("{n} sessions", { n: all.sessions }), " ", change(all.sessions, was.sessions, "up", count)));
 }
 
-function sharesOf(title: string, shares: Share[], all: number): Child {
-  if (shares.length === 0) return null;
-  return h("div", { class: "share-list", "data-key": title }, h("h3", null, title), h("ul", { class: "plain" }, shares.map(({ value, count: n }) =>
-    h("li", { "data-key": value }, h("span", { class: "meter" }, h("i", { "aria-hidden": "true", css: { width: `${(n / all) * 100}%` } }), h("bdi", null, value)), h("span", { class: "muted" }, share(n / all))))));
+const SHARED: ["releases" | "browsers" | "countries" | "pages", string][] = [["releases", mark("Releases")], ["browsers", mark("Browsers")], ["countries", mark("Countries")], ["pages", mark("Pages")]];
+
+/* What comes with the error more often than with all else is where to look first. */
+function outstanding(detail: ErrorDetail): Child {
+  const out = SHARED.flatMap(([list]) => detail[list]).filter(({ stands_out }) => stands_out);
+  if (out.length === 0) return detail.sessions >= 5 && h("p", { class: "stands-out muted", "data-testid": "stands-out" }, t("It is spread as all traffic of its time is: no release, browser, country or page stands out."));
+  return h("p", { class: "stands-out", "data-testid": "stands-out" }, chip("needs-improvement", t("Stands out")), " ", out.map(({ value, count: n, all }, i) =>
+    [i > 0 && ", ", h("b", null, h("bdi", null, value)), ` (${t("{share} of the error, {all} of all", { share: share(n / detail.looked_at), all: share(all ?? 0) })})`]));
 }
 
-export function showError(root: Element, state: State, detail: ErrorDetail, series: Series | null, before: Series | null): void {
+function sharesOf(title: string, shares: Share[], of: number, before: { shares: Share[]; of: number } | null): Child {
+  if (shares.length === 0) return null;
+  return h("div", { class: "share-list", "data-key": title }, h("h3", null, title), h("ul", { class: "plain" }, shares.map(({ value, count: n, all, stands_out }) => {
+    const was = before?.shares.find((one) => one.value === value);
+    return h("li", { "data-key": value, "data-name": value, class: stands_out ? "out" : "", title: all === null ? undefined : t("{share} of the error, {all} of all", { share: share(n / of), all: share(all) }) },
+      h("span", { class: "meter" }, h("i", { "aria-hidden": "true", css: { width: `${(n / of) * 100}%` } }), all !== null && h("i", { class: "usual", "aria-hidden": "true", css: { left: `${all * 100}%` } }), h("bdi", null, value)),
+      h("span", null, stands_out ? h("b", null, share(n / of)) : share(n / of), before && change(n / of, was ? was.count / before.of : before.of ? 0 : null, "neither", share)), h("span", { class: "muted usual-share" }, all === null ? "" : t("{share} of all", { share: share(all) })));
+  })));
+}
+
+/* Of all that is stored; beside the period before, of the shown one, as what is compared must be. */
+function sharesCard(state: State, detail: ErrorDetail, met: ErrorDetail | null, before: ErrorDetail | null): Child {
+  const of = met ?? detail;
+  return card("shares", t("Where it is met"), met ? when(state) : t("beside all traffic of the same times"), outstanding(of),
+    of.looked_at === 0 ? nothing(t("nothing in this time")) : h("div", { class: "shares-grid" }, SHARED.map(([list, title]) => sharesOf(t(title), of[list], of.looked_at, before && { shares: before[list], of: before.looked_at }))));
+}
+
+export function showError(root: Element, state: State, detail: ErrorDetail, series: Series | null, before: Series | null, met: ErrorDetail | null, metBefore: ErrorDetail | null): void {
   const newest = detail.rows[0], now = Date.now();
   const place = newest && newest.file ? `${newest.file}${newest.line ? `:${newest.line}` : ""}` : "";
   // The words that a browser raised come first; the masked form stands for all that are the same error.
@@ -44,8 +65,8 @@ export function showError(root: Element, state: State, detail: ErrorDetail, seri
     h("h1", { class: "title" }, h("bdi", null, raw)),
     h("p", { class: "muted started" }, [newest?.type, place].filter(Boolean).join(" · "), detail.message && detail.message !== raw ? [newest?.type || place ? " · " : "", rich("counted as {message}", { message: h("bdi", { class: "id" }, detail.message) })] : null),
     facts(detail, now), series && before && compared(state, series, before),
-    h("section", { class: "card shares-card", "aria-label": t("Where it is met"), "data-testid": "shares" }, sharesOf(t("Releases"), detail.releases, detail.looked_at), sharesOf(t("Browsers"), detail.browsers, detail.looked_at), sharesOf(t("Pages"), detail.pages, detail.looked_at)),
-    newest?.stack ? card("stack", t("Stack of the newest"), null, [h("pre", { class: "stack" }, newest.resolved ?? newest.stack), newest.resolved ? h("details", { class: "raw-stack", "data-key": "raw" }, h("summary", null, t("As the browser wrote it")), h("pre", { class: "stack" }, newest.stack)) : null]) : null,
+    sharesCard(state, detail, met, metBefore),
+    newest?.stack ? card("stack", t("Stack of the newest"), h("button", { class: "button small", "data-copy": newest.resolved ?? newest.stack, type: "button" }, icon("copy"), t("Copy")), [h("pre", { class: "stack" }, newest.resolved ?? newest.stack), newest.resolved ? h("details", { class: "raw-stack", "data-key": "raw" }, h("summary", null, t("As the browser wrote it")), h("pre", { class: "stack" }, newest.stack)) : null]) : null,
     card("samples", t("Who met it lately"), t("{n} sessions", { n: detail.rows.length }), h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null, column(t("When")), column(t("Session")), column(t("Page")), column(t("Browser"), { class: "wide" }), column(t("Release"), { class: "wide" }))),
       h("tbody", null, detail.rows.map((row, i) => h("tr", { "data-key": `${row.at} ${i}`, "data-name": row.session ?? "" }, h("td", null, time(row.at, ago(Date.parse(row.at), now))),

@@ -5,7 +5,7 @@ import { change } from "../lib/compare";
 import { h, show, type Child } from "../lib/dom";
 import { ago, count, dateTime, duration, share, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
-import { kept, RANGES, rangeOf, type State } from "../lib/state";
+import { kept, RANGES, rangeOf, type ListView, type State } from "../lib/state";
 import type { Alert, Alerts, Business, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
 import { businessSection } from "./business";
 import { clicksSection } from "./clicks";
@@ -167,6 +167,11 @@ function table(head: Child, body: Child): HTMLElement {
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, body)));
 }
 
+/* All of it, to be sorted and narrowed. */
+function toList(state: State, name: ListView, words: string): HTMLElement {
+  return link({ ...kept(state), view: name }, { title: t("All of them, to be sorted") }, words, icon("next"));
+}
+
 /* How many there are, in words, and how many of them are shown. */
 function tableSide<T>(data: Table<T>, all: string): string {
   return data.all <= SHOWN_ROWS ? all : t("{shown} of {all}", { shown: SHOWN_ROWS, all });
@@ -183,7 +188,7 @@ function same<T extends { service: string; name: string; kind?: string }>(rows: 
 
 function pagesSection(state: State, pages: Table<PageRow>, before: Overview | null): HTMLElement {
   const rows = pages.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
-  return card("pages", t("Pages"), tableSide(pages, t("{n} pages", { n: pages.all })), rows.length === 0 ? nothing(t("No page was opened {when}.", { when: when(state) })) :
+  return card("pages", toList(state, "pages", t("Pages")), tableSide(pages, t("{n} pages", { n: pages.all })), rows.length === 0 ? nothing(t("No page was opened {when}.", { when: when(state) })) :
     table([column(t("Page")), column(t("Views"), { class: "num" }), QUANTILE_COLUMNS(), column(t("Sessions"), { class: "num wider" })],
       rows.map((row) => h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
         nameCell(state, row, { view: "series", kind: row.kind, name: row.name, service: row.service }, many),
@@ -192,7 +197,7 @@ function pagesSection(state: State, pages: Table<PageRow>, before: Overview | nu
 
 function callsSection(state: State, apis: Table<CallRow>, before: Overview | null): HTMLElement {
   const rows = apis.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
-  return card("apis", t("API calls"), tableSide(apis, t("{n} routes", { n: apis.all })), rows.length === 0 ? nothing(t("No call was made {when}.", { when: when(state) })) :
+  return card("apis", toList(state, "apis", t("API calls")), tableSide(apis, t("{n} routes", { n: apis.all })), rows.length === 0 ? nothing(t("No call was made {when}.", { when: when(state) })) :
     table([column(t("Route")), column(t("Calls"), { class: "num" }), column(t("Failed"), { class: "num" }), QUANTILE_COLUMNS()],
       rows.map((row) => {
         const space = row.name.indexOf(" "), method = space > 0 ? row.name.slice(0, space) : "";
@@ -207,7 +212,7 @@ function callsSection(state: State, apis: Table<CallRow>, before: Overview | nul
 
 function errorsSection(state: State, errors: Table<ErrorRow>, now: number, before: Overview | null): HTMLElement {
   const rows = errors.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count));
-  return card("errors", t("Errors"), errors.all ? tableSide(errors, t("{n} codes", { n: errors.all })) : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", t("none")), ` ${t("No error was met {when}.", { when: when(state) })}`) :
+  return card("errors", toList(state, "errors", t("Errors")), errors.all ? tableSide(errors, t("{n} codes", { n: errors.all })) : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", t("none")), ` ${t("No error was met {when}.", { when: when(state) })}`) :
     table([column(t("Message")), column(t("Count"), { class: "num" }), column(t("Sessions"), { class: "num" }), column(t("Last seen"), { class: "num wide" })],
       rows.map((row) => h("tr", { "data-name": row.code, "data-key": row.code },
         h("th", { scope: "row" }, link({ ...kept(state), view: "error", code: row.code, service: row.service }, { class: "name two", title: row.message },
@@ -215,7 +220,7 @@ function errorsSection(state: State, errors: Table<ErrorRow>, now: number, befor
         countCell(row.count, most, before && change(row.count, before.errors.rows.find(({ code }) => code === row.code)?.count ?? 0, "up", count)), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
 }
 
-function badges(row: Session): Child {
+export function badges(row: Session): Child {
   return [
     row.errors > 0 && h("span", { class: "chip chip-poor", title: t("{n} errors", { n: row.errors }) }, icon("error"), count(row.errors), h("span", { class: "unseen" }, t("errors"))),
     row.failed > 0 && h("span", { class: "chip chip-poor", title: t("{n} failed calls", { n: row.failed }) }, icon("api"), count(row.failed), h("span", { class: "unseen" }, t("failed calls"))),
@@ -235,21 +240,33 @@ function sessionRows(state: State, rows: Session[], now: number): HTMLElement {
 
 function sessionsSection(state: State, sessions: Sessions | null, now: number): HTMLElement {
   const rows = (sessions?.rows ?? []).slice(0, SHOWN_SESSIONS);
-  return card("sessions", t("Recent sessions"), t("newest first"), rows.length === 0 ? nothing(t("Nobody was here {when}.", { when: when(state) })) : sessionRows(state, rows, now));
+  return card("sessions", toList(state, "sessions", t("Recent sessions")), t("newest first"), rows.length === 0 ? nothing(t("Nobody was here {when}.", { when: when(state) })) : sessionRows(state, rows, now));
 }
 
 /* ---- all ---- */
 
-export function showOverview(root: Element, state: State, { overview, alerts, sessions, before, deploys, clicks, clicksBefore, business, businessBefore }: OverviewData): void {
-  const n = (overview.to - overview.from) / overview.step, factor = Math.max(1, Math.ceil(n / 300));
-  show(root, h("h1", { class: "unseen" }, t("Overview")),
-    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factor, before, clicks), deploysLine(state, overview, deploys),
-    h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before)),
+const factorOf = ({ from, to, step }: Overview): number => Math.max(1, Math.ceil((to - from) / step / 300));
+
+function top(state: State, { overview, alerts, before, deploys, clicks }: OverviewData): Child[] {
+  return [h("h1", { class: "unseen" }, t("Overview")),
+    alertsSection(state, alerts, overview.now), vitalsSection(state, overview.vitals, before), trafficSection(state, overview, factorOf(overview), before, clicks), deploysLine(state, overview, deploys),
+    h("div", { class: "pair", "data-key": "pair-1" }, pagesSection(state, overview.pages, before), callsSection(state, overview.apis, before))];
+}
+
+/** What a screen shows before anybody scrolls. */
+export function showOverviewTop(root: Element, state: State, data: OverviewData): void {
+  show(root, top(state, data));
+  drawTraffic(root, data.overview, factorOf(data.overview), data.before);
+}
+
+export function showOverview(root: Element, state: State, data: OverviewData): void {
+  const { overview, sessions, before, clicks, clicksBefore, business, businessBefore } = data;
+  show(root, top(state, data),
     h("div", { class: "pair", "data-key": "pair-2" }, errorsSection(state, overview.errors, overview.now, before), sessionsSection(state, sessions, overview.now)),
     businessSection(state, business, businessBefore),
     clicksSection(state, clicks, clicksBefore, overview.totals.clicks, overview.now),
     overview.left_out > 0 && h("p", { class: "muted" }, t("There are more series than can be shown here; the rare ones are left out.")));
-  drawTraffic(root, overview, factor, before);
+  drawTraffic(root, overview, factorOf(overview), before);
 }
 
 export function overviewWords(overview: Overview): string {

@@ -1,5 +1,6 @@
 // Small pieces that several views share.
 import { decimals, mark, t } from "../i18n/i18n";
+import { ApiError } from "../lib/api";
 import { h, type Child } from "../lib/dom";
 import { count, duration, share } from "../lib/format";
 import { icon } from "../lib/icon";
@@ -122,6 +123,17 @@ export function alertLink(state: State, alert: Alert, now: number): State {
 
 export function sessionsWords(n: number): string {
   return n >= 1 ? t("about {n} sessions", { n: Math.round(n) }) : "";
+}
+
+/* What takes long says so; it goes when there is something to show. */
+export function loading(): HTMLElement {
+  return h("p", { class: "nothing", role: "status", "data-testid": "loading", "data-key": "loading" }, t("It is being read …"));
+}
+
+export function away(problem: unknown): HTMLElement {
+  const said = problem instanceof ApiError ? problem.message : ""; // a browser's own words say less than ours
+  return h("section", { class: "card notice", role: "alert", "data-testid": "away", "data-key": "away" }, h("h2", null, t("Seismo does not answer")),
+    h("p", null, said && `${said} `, t("It is asked again every few seconds; this page goes on by itself once it answers.")));
 }
 
 export function trouble(problem: unknown): HTMLElement {

@@ -3,9 +3,10 @@ import { draw, joined, type ChartData } from "../lib/chart";
 import { change } from "../lib/compare";
 import { mark, t } from "../i18n/i18n";
 import { h, show, type Child } from "../lib/dom";
-import { clock, count, duration, share, time, vital } from "../lib/format";
+import { count, duration, moment, share, time, vital } from "../lib/format";
 import { kept, type State } from "../lib/state";
-import type { Detail, Series } from "../types";
+import type { Causes, Detail, Series } from "../types";
+import { causesCard } from "./causes";
 import { chosen, detailCards } from "./detail";
 import { card, chip, column, link, nothing, seriesWords, toSession } from "./parts";
 
@@ -34,7 +35,7 @@ function samples(state: State, { samples: all, ...rest }: Series, most: number):
   const api = series.kind === "api";
   return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, column(t("When")), column(series.kind === "vital" ? t("Value") : t("Took"), { class: "num" }), api && column(t("Status")), column(t("Session")))),
     h("tbody", null, series.samples.map((sample) => h("tr", { "data-name": sample.session },
-      h("td", null, time(sample.at, clock(Date.parse(sample.at)))), h("td", { class: "num strong" }, worded(series, sample.value)),
+      h("td", null, time(sample.at, moment(Date.parse(sample.at)))), h("td", { class: "num strong" }, worded(series, sample.value)),
       api && h("td", null, sample.failed ? chip("poor", sample.status ? String(sample.status) : t("no answer")) : chip("good", String(sample.status ?? t("ok")))),
       h("td", null, toSession(state, sample.session, h("bdi", { class: "id" }, sample.session))))))));
 }
@@ -60,7 +61,7 @@ function key(compared: boolean): HTMLElement {
   return h("span", { class: "key" }, ["p95", "p75", "p50"].map((name) => h("span", { class: `key-${name}` }, name)), compared && h("span", { class: "key-before" }, t("p75 before")));
 }
 
-export function showSeries(root: Element, state: State, series: Series, before: Series | null, detail: Detail | null, detailBefore: Detail | null): void {
+export function showSeries(root: Element, state: State, series: Series, before: Series | null, detail: Detail | null, detailBefore: Detail | null, causes: Causes | null, causesBefore: Causes | null): void {
   const timed = series.kind !== "click" && series.kind !== "error", most = detail?.count ? 6 : 20;
   show(root, h("div", { class: "crumbs" }, link(kept({ ...state, from: undefined, to: undefined }), { class: "back" }, t("Overview")), h("span", { class: "muted" }, KIND_WORDS[series.kind] ? t(KIND_WORDS[series.kind]) : series.kind), state.service && h("span", { class: "tag" }, state.service)),
     h("h1", { class: "title" }, h("bdi", null, seriesWords(series.kind, series.name, series.detail))),
@@ -68,7 +69,7 @@ export function showSeries(root: Element, state: State, series: Series, before: 
     stats(series, before),
     timed && card("values", series.kind === "vital" ? t("Value over time") : t("Time taken"), key(before !== null), h("div", { class: "chart", "data-keep": true, "data-chart": "values" })),
     card("counts", t("How often"), null, h("div", { class: "chart", "data-keep": true, "data-chart": "counts" })),
-    detail && detailCards(state, detail, detailBefore),
+    detail ? detailCards(state, detail, detailBefore, causes, causesBefore) : causes && causesCard(state, causes, causesBefore),
     card("samples", series.kind === "api" ? t("Failed and slowest") : timed ? t("Slowest") : t("Newest"), t("{n} examples", { n: Math.min(most, series.samples.length) }), samples(state, series, most)));
   for (const [name, data] of Object.entries(charts(series, before))) {
     const holder = root.querySelector<HTMLElement>(`[data-chart=${name}]`);

@@ -46,6 +46,11 @@ function sentence(rows: Moment[], ofUser: boolean): string {
   return said.join(" ");
 }
 
+/* What somebody who asks "what went wrong?" wants to see. */
+function isTrouble(moment: Moment): boolean {
+  return moment.kind === "error" || failed(moment) || (moment.kind === "click" && flagsOf(moment).length > 0) || (moment.kind === "vital" && moment.rating === "poor");
+}
+
 /* What pages name themselves. */
 function pairs(members: Record<string, unknown>): string {
   return Object.entries(members).map(([name, value]) => `${name}: ${String(value)}`).join(" · ");
@@ -106,7 +111,7 @@ function moments(state: State, rows: Moment[], hidden: Set<string>, ofUser: bool
     const session = ofUser ? moment.session : undefined, isNext = ofUser && (i === 0 || session !== before);
     before = session;
     if (!starts.has(session)) starts.set(session, Date.parse(moment.at));
-    return [isNext && border(state, moment), hidden.has(moment.kind) ? null : item(state, moment, starts.get(session)!, most, i)];
+    return [isNext && border(state, moment), hidden.has(moment.kind) || (state.only && !isTrouble(moment)) ? null : item(state, moment, starts.get(session)!, most, i)];
   });
 }
 
@@ -133,7 +138,9 @@ function about(state: State, { about }: Timeline, ofUser: boolean): HTMLElement 
 function filters(state: State, rows: Moment[], hidden: Set<string>): HTMLElement {
   const order = Object.keys(KIND_WORDS), place = (kind: string): number => (order.includes(kind) ? order.indexOf(kind) : order.length);
   const kinds = [...new Set(rows.map((moment) => moment.kind))].sort((a, b) => place(a) - place(b));
-  return h("div", { class: "filters", role: "group", "aria-label": t("Which kinds are shown") }, kinds.map((kind) => {
+  const bad = rows.filter(isTrouble).length;
+  return h("div", { class: "filters", role: "group", "aria-label": t("Which kinds are shown") }, (bad > 0 || state.only) && link({ ...state, only: state.only ? undefined : "trouble" }, { class: `filter trouble${state.only ? " on" : ""}`, role: "switch", "aria-checked": state.only ? "true" : "false", "data-key": "trouble" },
+    icon("alert"), t("Only what went wrong"), h("b", null, count(bad))), kinds.map((kind) => {
     const others = new Set(hidden);
     if (!others.delete(kind)) others.add(kind);
     return link({ ...state, hide: [...others].join(",") || undefined }, { class: `filter${hidden.has(kind) ? " off" : ""}`, role: "switch", "aria-checked": hidden.has(kind) ? "false" : "true", "data-key": kind },
