@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Pictures of every view of the live page: light and dark, wide, narrow and at 200 % zoom, in var/screenshots/views; with --docs also those
-// that stand in docs/images. node tests/tools/screenshots.mjs [--docs] [VIEW...]
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+// that stand in docs/images, all of them: one that is not of a view any more is told. Fails when a view is too wide or has an error.
+// node tests/tools/screenshots.mjs [--docs] [VIEW...]
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser } from '../lib/browser.mjs';
 import { smaller } from '../lib/png.mjs';
@@ -11,7 +12,13 @@ const given = process.argv.slice(2), forDocs = given.includes('--docs'), only = 
 const folder = join(root, 'var/screenshots/views'), images = join(root, 'docs/images');
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 320, height: 800 }, zoom: { width: 720, height: 450, deviceScaleFactor: 2 } };
 const TALLEST = { wide: 1000, narrow: 1100 }; // of a picture in docs
-const NOT_IN_DOCS = ['compared', 'vital', 'missing', 'compared-error', 'compared-alert', 'compared-self']; // they look like others
+const NOT_IN_DOCS = ['compared', 'missing', 'compared-error', 'compared-alert', 'compared-self']; // they look like others
+
+const written = new Set();
+function wrong(words) {
+  console.error(words);
+  process.exitCode = 1;
+}
 
 const embedded = { SEISMO_BUS_KIND: 'sqlite', SEISMO_STORE_KIND: 'sqlite' };
 
@@ -27,9 +34,13 @@ function visit(seismo, at, duration) {
 async function filled(where) {
   const { code, stderr } = await command(where, ['demo']);
   if (code !== 0) throw new Error(stderr);
-  const seismo = await start(where, { within: 60000 }), now = Date.now();
+  // Nothing counts while it comes in: what is minutes old would be late as soon as something newer has been counted.
+  let seismo = await start(where, { args: ['--roles', 'ingest'], within: 60000 });
+  const now = Date.now();
   for (let at = now - 420000; at < now - 60000; at += 5000) await visit(seismo, at, 80);
   for (let at = now - 60000; at < now; at += 5000) await visit(seismo, at, 1500);
+  await seismo.stop();
+  seismo = await start(where, { within: 60000 });
   await post(seismo.publicUrl, { id: id('b'), service: 'shop', session: 'session-of-nobody', sent: Date.now(), events: [] }, { key: 'no-such-key' });
   return seismo;
 }
@@ -47,6 +58,7 @@ async function named(seismo) {
     overview: `/?${sample}`, compared: `/?${sample.replace('24h', '3h')}&compare=1`, 'compared-page': `/?${called('page', pages)}&${sample.replace('24h', '3h')}&compare=1`, tables: `/?${sample}&tables=1`, page: `/?${called('page', pages)}&${sample}`, route: `/?${called('route', pages)}&${sample}`, api: `/?${called('api', apis)}&${sample}`,
     vital: `/?view=series&kind=vital&name=*&detail=LCP&${sample}`, errors: `/?view=series&kind=error&name=*&${sample}`, error: `/?view=error&code=${errors.rows[0].code}&${sample}`,
     'compared-error': `/?view=error&code=${errors.rows[0].code}&${sample.replace('24h', '3h')}&compare=1`, 'compared-alert': `/?view=alert&id=${alert.id}&compare=1`, 'compared-self': '/?view=self&compare=1',
+    lists: `/?view=apis&sort=p95&${sample}`, sessions: `/?view=sessions&only=trouble&${sample}`,
     session: `/?view=session&id=${told.id}`, user: `/?view=user&user=${encodeURIComponent(told.user ?? '')}`,
     alerts: '/?view=alerts', alert: `/?view=alert&id=${alert.id}`, clicks: `/?${sample}#h-clicks`, deploys: `/?view=deploys&${sample}`, business: `/?view=business&${sample.replace('24h', '3h')}&compare=1`, self: '/?view=self', keys: `/?${sample}`, missing: '/?view=session&id=nobody',
   };
@@ -57,21 +69,23 @@ async function picture(browser, url, name, { colorScheme, size }) {
   const context = await browser.newContext({ viewport, deviceScaleFactor, colorScheme, reducedMotion: 'reduce', locale: 'en-GB' });
   const page = await context.newPage();
   page.setDefaultTimeout(60000);
-  page.on('pageerror', (error) => console.error(`${name}: ${error.message}`));
+  page.on('pageerror', (error) => wrong(`${name}: ${error.message}`));
   await page.goto(url);
   await page.locator('#main:not([aria-busy]) > *').first().waitFor();
-  if (url.includes('#h-clicks')) await page.locator('[data-testid=clicks]').scrollIntoViewIfNeeded({ timeout: 10000 }).catch(() => console.error(`${name}: no clicks`));
+  if (url.includes('#h-clicks')) await page.locator('[data-testid=clicks]').scrollIntoViewIfNeeded({ timeout: 10000 }).catch(() => wrong(`${name}: no clicks`));
   if (name === 'overview' || name === 'clicks') await page.locator('[data-testid=clicks]').waitFor({ timeout: 5000 }).catch(() => null);
   if (name === 'keys') await page.keyboard.press('?');
   const fullPage = name !== 'keys' && name !== 'clicks';
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  if (over > 0) console.error(`${name} ${size}: ${over} px too wide`);
+  if (over > 0) wrong(`${name} ${size}: ${over} px too wide`);
   const png = await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size}.png`), fullPage });
   if (forDocs && TALLEST[size] && !NOT_IN_DOCS.includes(name)) {
     const height = Math.min(TALLEST[size], fullPage ? await page.evaluate(() => document.documentElement.scrollHeight) : viewport.height);
     const cut = fullPage ? await page.screenshot({ fullPage, clip: { x: 0, y: 0, width: viewport.width, height } }) : png;
     const blank = await context.newPage();
-    writeFileSync(join(images, `${name}-${size}-${colorScheme}.png`), await smaller(blank, cut));
+    const file = `${name}-${size}-${colorScheme}.png`;
+    written.add(file);
+    writeFileSync(join(images, file), await smaller(blank, cut));
   }
   await context.close();
 }
@@ -97,6 +111,7 @@ try {
     await pictures(browser, { [name]: '/' }, bare.innerUrl.replace(/\?.*$/, ''));
     await bare.stop();
   }
+  if (forDocs && only.length === 0) for (const file of readdirSync(images).filter((name) => name.endsWith('.png') && !written.has(name))) wrong(`docs/images/${file}: no view is called so`);
 } finally {
   await browser.close();
   for (const where of [filledPlace, emptyPlace, lockedPlace]) where.remove();
