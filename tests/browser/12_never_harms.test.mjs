@@ -20,7 +20,10 @@ const frames = `<!doctype html><html lang="en"><title>Frames</title><body style=
   async function open(names, withAgent, key) {
     tagged = withAgent;
     awaited = names.length;
-    const all = new Promise((resolve) => (arrived = resolve));
+    const all = new Promise((resolve, reject) => {
+      arrived = resolve;
+      setTimeout(() => reject(new Error('after a minute there is no end in: ' + names.filter((name) => !worlds[name]).join(', '))), 60000);
+    });
     names.forEach((name, i) => {
       const frame = document.createElement('iframe');
       frame.style = 'position:absolute;border:0;width:${SIDE_PX}px;height:${SIDE_PX}px;top:0;left:' + i * ${SIDE_PX} + 'px';
@@ -112,9 +115,7 @@ test('and after the agent has stopped it is as it was, with the patches that oth
 
 test('and tells of it wherever anything can be told', async () => {
   const silent = [];
-  for (const name of names.filter((one) => !mute.includes(one))) {
-    await stage.own(`k ${name}`, 'probe').catch(() => silent.push(name));
-  }
+  await Promise.all(names.filter((one) => !mute.includes(one)).map((name) => stage.own(`k ${name}`, 'probe').catch(() => silent.push(name))));
   if (silent.length) assert.fail(silent.join('\n'));
   await stage.event('k untouched', (one) => one.kind === 'click');
 });

@@ -42,9 +42,13 @@ suite() {
   note_findings "$1" "$code"
 }
 
-# Out of a log: who failed, and the line that says where.
+# Out of a log: who failed, and the lines that say where; of a text of several lines the first few.
 findings_of() {
-  grep -aE '^(  [|] *|first time: )*(not ok|.*\[  (ERROR|FAILED)  +\]|.*\[   LINE   \]|.*(ERROR|WARNING|SUMMARY): [A-Za-z]+Sanitizer|.*runtime error:|.*Assertion .* failed| *error: | *(expected|actual): |.*\*\*\*(Failed|Timeout|Exception))' "$1" | cut -c1-240 | head -n 60
+  awk '
+    { line = substr($0, 1, 240); tells = line ~ /^(  [|] *|first time: )*(not ok|.*\[  (ERROR|FAILED)  +\]|.*\[   LINE   \]|.*(ERROR|WARNING|SUMMARY): [A-Za-z]+Sanitizer|.*runtime error:|.*Assertion .* failed| *error: | *(expected|actual): |.*\*\*\*(Failed|Timeout|Exception))/ }
+    tells || more-- > 0 { print line }
+    tells { more = line ~ /(error|expected|actual): \|-$/ ? 8 : 0 }
+  ' "$1" | head -n 80
 }
 note_findings() {
   local line
@@ -271,7 +275,12 @@ browser_file_once() {
   fi
   printf '%s\n' "$text" "$ended ${1##*/} ($((SECONDS - began)) s)"
 }
-one_browser_file() { timeout --kill-after=15 300 node --test "$1" </dev/null; }
+one_browser_file() {
+  local code=0
+  timeout --kill-after=15 300 node --test "$1" </dev/null || code=$?
+  [ "$code" != 124 ] || echo "not ok ${1##*/} was ended after 300 s, in the test after the last that is told above"
+  return "$code"
+}
 
 daily_steps() {
   check 'format' check_format
