@@ -123,7 +123,7 @@ test('the session\'s timeline tells what this visitor went through', async () =>
   await live.goto(seismo.innerUrl);
 });
 
-test('a slow checkout is told to Slack, and its end too', { timeout: 300000 }, async () => {
+test('a slow checkout is told to Slack, and its end too', { timeout: 500000 }, async () => {
   await page.bringToFront();
   await page.goto(`${shop.url}/`);
   await page.locator('#robots').check({ force: true });
@@ -151,7 +151,7 @@ test('a slow checkout is told to Slack, and its end too', { timeout: 300000 }, a
   await page.bringToFront();
   await page.locator('#slow-switch').uncheck({ force: true });
   const over = Date.now();
-  const resolved = await until('the message that it is over', () => fake.messages[1], { within: 120000 });
+  const resolved = await until('the message that it is over', () => fake.messages[1], { within: 240000 });
   console.log(`# over told after ${resolved.at - over} ms: ${resolved.text}`);
   assert.equal(fake.messages.length, 2);
   assert.deepEqual(fake.problems, [], 'Slack would have refused');

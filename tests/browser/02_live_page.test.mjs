@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { accessible, screenshots } from '../lib/axe.mjs';
-import { openBrowser } from '../lib/browser.mjs';
+import { openBrowser, reads } from '../lib/browser.mjs';
 import { place, start, until } from '../lib/seismo.mjs';
 
 const hostile = '"><img src=x onerror="document.title=1">\u202e';
@@ -94,7 +94,7 @@ test('a user is told over all sessions, each a way into it', async () => {
   const page = await open('/?view=user&user=user-0');
   const timeline = page.locator('[data-testid=timeline]');
   await timeline.waitFor();
-  assert.match(await page.locator('h1').innerText(), /^In 2 sessions over .* this user opened 12 pages, clicked 12 times, made 12 calls \(4 failed\) and met 6 errors/);
+  await reads(page.locator('h1'), /^In 2 sessions over .* this user opened 12 pages, clicked 12 times, made 12 calls \(4 failed\) and met 6 errors/);
   assert.equal(await timeline.locator('.visit').count(), 2);
   assert.equal(await timeline.locator('[data-kind=click] .moment-title', { hasText: '"><img src=x' }).count(), 12, 'hostile text stays text');
   assert.equal(await page.locator('#main img').count(), 0);
@@ -118,7 +118,7 @@ test('key x compares with the period before, t shows charts as tables, and the a
   await row.locator('.delta').first().waitFor();
   const slower = row.locator('.delta-worse');
   await slower.waitFor();
-  assert.match(await slower.innerText(), /up by|100 %|9\d %/);
+  await reads(slower, /up by|100 %|9\d %/);
   await page.screenshot({ path: join(screenshots, 'compare.png'), fullPage: true });
   await page.keyboard.press('t');
   const table = page.locator('[data-chart=calls] table');
@@ -136,7 +136,7 @@ test('key x compares with the period before, t shows charts as tables, and the a
   assert.match(await page.locator('[data-testid=samples] caption').textContent(), /^Failed and slowest: \d+ rows?\. .*Session session-/);
   await page.goto(`${seismo.innerUrl}/?view=error&code=${code}&range=5m&compare=1`);
   await page.locator('[data-testid=error-before] .delta').first().waitFor();
-  assert.match(await page.locator('[data-testid=error-before]').innerText(), /in the last 5 minutes:\s+\d+ times/);
+  await reads(page.locator('[data-testid=error-before]'), /in the last 5 minutes:\s+\d+ times/);
   await page.goto(`${seismo.innerUrl}/?view=self&compare=1`);
   for (const card of ['figures', 'intake', 'lag', 'reasons']) await page.locator(`[data-testid=${card}] .delta`, { hasText: 'no data before' }).waitFor();
   await again.context().close();
@@ -212,7 +212,7 @@ test('the page speaks the browser\'s language, can be told another, and remember
   await page.goto(`${seismo.innerUrl}/?view=user&user=user-0`);
   await page.locator('#main:not([aria-busy]) > *').first().waitFor();
   assert.equal(await page.locator('html').getAttribute('lang'), 'de');
-  assert.match(await page.locator('h1').innerText(), /^In 2 Sitzungen über .* hat dieser Benutzer 12 Seiten geöffnet, 12-mal geklickt, 12 Aufrufe ausgelöst \(4 fehlgeschlagen\) und 6 Fehler erlebt\./);
+  await reads(page.locator('h1'), /^In 2 Sitzungen über .* hat dieser Benutzer 12 Seiten geöffnet, 12-mal geklickt, 12 Aufrufe ausgelöst \(4 fehlgeschlagen\) und 6 Fehler erlebt\./);
   await page.screenshot({ path: join(screenshots, 'user-german.png'), fullPage: true });
   await page.goto(`${seismo.innerUrl}/`);
   await page.locator('[data-testid=vitals] .vital-value', { hasText: '1,80' }).waitFor();

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { slack } from '../fakes/slack.mjs';
 import { accessible, screenshots } from '../lib/axe.mjs';
-import { openBrowser } from '../lib/browser.mjs';
+import { openBrowser, reads } from '../lib/browser.mjs';
 import { id, place, post, start, until } from '../lib/seismo.mjs';
 
 const hostile = '<img src=x onerror="document.title=1">\u202e';
@@ -73,7 +73,7 @@ test('an alert says what is observed against what is expected, with the series a
   await page.locator(`[data-testid=alerts] [data-name="POST ${SLOW}"] a`).click();
   await page.waitForURL((url) => url.searchParams.get('view') === 'alert' && url.searchParams.get('id') === alert.id);
   await page.locator('[data-chart=why] canvas').waitFor();
-  assert.match(await page.locator('h1').innerText(), /POST \/api\/checkout is slower than usual/);
+  await reads(page.locator('h1'), /POST \/api\/checkout is slower than usual/);
   const figures = await page.locator('.stats').innerText();
   assert.match(figures, /observed\s+1\.\d+ s/);
   assert.match(figures, /expected\s+\d+ ms/);
@@ -113,8 +113,8 @@ test('it is acknowledged and silenced on the page, and both are there for others
   const again = await open('/?view=alerts');
   await again.locator(`[data-testid=open-alerts] [data-name="POST ${SLOW}"]`, { hasText: 'silenced' }).waitFor();
   const silence = again.locator('[data-testid=silences] .silence');
-  assert.match(await silence.innerText(), /POST \/api\/checkout.*by Ada: known: <img/s);
-  assert.match(await silence.innerText(), /[67] h \d+ min left/);
+  await reads(silence, /POST \/api\/checkout.*by Ada: known: <img/s);
+  await reads(silence, /[67] h \d+ min left/);
   assert.equal((await alerts()).rows[0].acknowledged.by, hostile);
   await again.context().close();
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessible, nothingSerious, screenshots } from '../lib/axe.mjs';
-import { openBrowser } from '../lib/browser.mjs';
+import { openBrowser, reads } from '../lib/browser.mjs';
 import { command, id, place, post, start, until } from '../lib/seismo.mjs';
 
 const hostile = '<img src=x onerror="document.title=1">\u202e';
@@ -80,7 +80,7 @@ test('a new release is marked when it is first seen, and people mark what they l
   assert.equal((await command(where, ['mark', 'deploy'])).code, 64);
   await page.goto(`${seismo.innerUrl}/?tables=1`);
   await page.locator('[data-chart=views] table', { hasText: 'deploy from the command line' }).waitFor();
-  assert.match(await page.locator('[data-testid=deploys-line]').innerText(), /4 deploys in the last 30 minutes/);
+  await reads(page.locator('[data-testid=deploys-line]'), /4 deploys in the last 30 minutes/);
   await seismo.stop();
   seismo = await start(where, { within: 60000 });
   assert.equal((await ask('/api/deploys')).rows.length, 4, 'kept over a restart, and not seen again');
@@ -96,7 +96,7 @@ test('a page is told by distribution, phases, release and browser, and its slowe
   assert.equal(counts.reduce((a, b) => a + b), 40, 'every load stands in one bar');
   assert.equal(counts[counts.length - 1], 10, 'the slow ones stand apart');
   assert.deepEqual(await page.locator('.fall li').evaluateAll((all) => all.map((li) => li.dataset.name)), ['dns', 'connect', 'request', 'response', 'dom', 'load']);
-  assert.match(await page.locator('.fall [data-name=request]').innerText(), /1[12]\d ms.*9\d\d ms|1[12]\d ms.*1[12]\d ms/s);
+  await reads(page.locator('.fall [data-name=request]'), /1[12]\d ms.*9\d\d ms|1[12]\d ms.*1[12]\d ms/s);
   assert.equal(await page.locator('[data-testid=slowest] tbody tr').first().getAttribute('data-name'), 'session-of-visitor-3');
   await page.locator('[data-testid=releases]', { hasText: '<img src=x' }).waitFor();
   assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
@@ -134,7 +134,7 @@ test('clicks that went wrong are counted, and the elements that frustrate most n
   const page = await open('/');
   const shown = page.locator('[data-testid=clicks]');
   await shown.locator('[data-name=Pay]', { hasText: 'rage clicks 5' }).waitFor();
-  assert.match(await shown.innerText(), /8 of 12 clicks \(67 ?%\)/);
+  await reads(shown, /8 of 12 clicks \(67 ?%\)/);
   assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
   await shown.locator('[data-name=Pay] a').click();
   await page.locator('[data-testid=timeline]').waitFor();
@@ -153,14 +153,14 @@ test('business events stand on the overview and in a view of their own, by name,
   const page = await open('/');
   const card = page.locator('[data-testid=business]');
   await card.locator('tbody tr').waitFor();
-  assert.match(await card.innerText(), /1 of \d+ sessions \(/);
+  await reads(card, /1 of \d+ sessions \(/);
   await card.locator('h2 a').click();
   await page.locator('#main[data-view=business]:not([aria-busy])').waitFor();
   const row = page.locator('[data-testid=business] tbody tr');
   assert.equal(await row.count(), 1);
-  assert.match(await row.innerText(), /<img src=x[^]*49\.90/, 'its name as it was sent, its worth');
+  await reads(row, /<img src=x[^]*49\.90/, 'its name as it was sent, its worth');
   assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
-  assert.match(await page.locator('[data-name=Conversion]').innerText(), /\d %/);
+  await reads(page.locator('[data-name=Conversion]'), /\d %/);
   await page.keyboard.press('x');
   await page.waitForURL(/compare=1/);
   await row.locator('.delta', { hasText: 'new' }).first().waitFor();
@@ -181,8 +181,8 @@ test('Seismo itself: what it takes in, refuses and why, is behind with, and whet
   assert.equal(await page.locator('h1').innerText(), 'Something needs a look', 'every part works, and yet a page uses a key that nobody knows');
   assert.ok((await page.locator('[data-testid=parts] [data-ready=true]').count()) >= 4);
   await page.locator('[data-testid=reasons] tbody tr').first().waitFor();
-  assert.match(await page.locator('[data-testid=figures] [data-name=Memory]').innerText(), /[1-9]\d* MB/);
-  assert.match(await page.locator('[data-testid=figures] [data-name=Series]').innerText(), /of [\d,]+ an application/);
+  await reads(page.locator('[data-testid=figures] [data-name=Memory]'), /[1-9]\d* MB/);
+  await reads(page.locator('[data-testid=figures] [data-name=Series]'), /of [\d,]+ an application/);
   assert.ok((await page.locator('[data-testid=lag] tbody tr').count()) >= 1);
   await page.locator('[data-testid=rejects]').waitFor();
   await page.context().close();
@@ -213,14 +213,14 @@ test('an error says with what it comes more often than all traffic does, and a p
   const page = await open(`/?view=error&code=${code}`), shares = page.locator('[data-testid=shares]');
   const asShown = '<img src=x onerror="document.title=1">';
   await shares.locator('[data-testid=stands-out]', { hasText: asShown }).waitFor();
-  assert.match(await shares.locator('.out').innerText(), /100 %[^]*\d+ % of all/, 'the release, and nothing but it');
+  await reads(shares.locator('.out'), /100 %[^]*\d+ % of all/, 'the release, and nothing but it');
   await page.keyboard.press('x');
   await shares.locator('.delta').first().waitFor();
   await page.goto(`${seismo.innerUrl}/?view=series&kind=page&name=${encodeURIComponent('/pay')}`);
   const lcp = page.locator('[data-testid=behind-LCP]');
   await lcp.locator('.fall [data-name=load_time]', { hasText: '600 ms' }).waitFor();
   assert.deepEqual(await lcp.locator('[data-testid=elements] li').evaluateAll((all) => all.map((li) => li.textContent.replace(/\s+/g, ' '))), ['main > img67 %1.00 s', `${asShown}\ufffd33 %4.00 s`]);
-  assert.match(await lcp.locator('[data-testid=resources] li').innerText(), /^hero\.avif\s+cdn\.test/);
+  await reads(lcp.locator('[data-testid=resources] li'), /^hero\.avif\s+cdn\.test/);
   assert.equal(await page.locator('#main img').count(), 0, 'hostile text stays text');
   await page.keyboard.press('x');
   await lcp.locator('h3 .delta').waitFor();
@@ -253,6 +253,7 @@ test('all pages, calls, errors and sessions are lists that a head sorts and a bo
   await page.locator(`[data-testid=list] [data-name="${code}"]`, { hasText: 'payment is undefined' }).waitFor();
   await page.setViewportSize({ width: 1280, height: 320 });
   await page.goto(`${seismo.innerUrl}/?view=sessions`);
+  await page.locator('#main[data-view=sessions]:not([aria-busy])').waitFor();
   const all = (await names()).length;
   await page.getByRole('switch', { name: 'Only with trouble' }).click();
   await page.locator('[data-testid=list] h2', { hasText: ` of ${all} sessions` }).waitFor();
@@ -269,7 +270,7 @@ test('all pages, calls, errors and sessions are lists that a head sorts and a bo
   await page.goBack();
   await page.goBack();
   await page.waitForFunction((y) => Math.abs(scrollY - y) < 3, stood);
-  assert.match(await page.getByTestId('zone').innerText(), /^Times are those of \S/);
+  await reads(page.getByTestId('zone'), /^Times are those of \S/);
   await page.context().close();
 });
 
@@ -303,7 +304,7 @@ test('who is not known yet reads the locked page, the link\'s page and its refus
       await page.goto(link);
       await page.getByRole('button', { name: words.open, exact: true }).click();
       await page.getByRole('heading', { name: words.spent }).waitFor();
-      assert.match(await page.locator('main').innerText(), /SE-1306/);
+      await reads(page.locator('main'), /SE-1306/);
       await nothingSerious(page, `refused ${locale}`);
       await context.close();
     }

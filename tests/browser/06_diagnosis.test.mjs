@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, request as ask } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openBrowser } from '../lib/browser.mjs';
+import { openBrowser, reads } from '../lib/browser.mjs';
 import { place, root, start, until } from '../lib/seismo.mjs';
 
 const screenshots = join(root, 'var/screenshots');
@@ -77,7 +77,7 @@ async function shown(cause, words) {
     await page.goto(`${seismo.innerUrl}/?view=self&lang=${language}`);
     const item = page.locator(`[data-testid=diagnosis] [data-cause=${cause}]`).first();
     await item.waitFor({ timeout: 60000 });
-    assert.match(await item.innerText(), text);
+    await reads(item, text);
     assert.equal(await page.locator('h1').innerText(), language === 'en' ? 'Something needs a look' : 'Etwas braucht einen Blick');
     await page.screenshot({ path: join(screenshots, `diagnosis-${cause}-${language}.png`) });
     await context.close();
@@ -141,7 +141,7 @@ test('nobody has asked for the script: the empty page says so with the tag to pa
   await page.goto(`${seismo.innerUrl}/?lang=en`);
   const item = page.locator('[data-testid=empty] [data-cause=nothing]');
   await item.waitFor({ timeout: 60000 });
-  assert.match(await item.innerText(), /Content-Security-Policy/);
+  await reads(item, /Content-Security-Policy/);
   assert.equal(await page.locator('[data-testid=empty] code').first().innerText(), `<script async crossorigin src="${seismo.publicUrl}/seismo.js" data-key="demo" data-service="shop"></script>`);
   await page.screenshot({ path: join(screenshots, 'diagnosis-nothing-en.png') });
   const healthy = await site(tag());
@@ -167,7 +167,7 @@ test('where another process takes beacons in, that is said, and where to ask', a
     await page.goto(`${seismo.innerUrl}/?view=self&lang=${language}`);
     const card = page.locator('[data-testid=diagnosis]');
     await card.getByText('/api/diagnosis').waitFor({ timeout: 60000 });
-    assert.match(await card.innerText(), text);
+    await reads(card, text);
     assert.equal(await card.locator('[data-cause]').count(), 0);
   }
   await page.context().close();

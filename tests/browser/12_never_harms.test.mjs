@@ -22,7 +22,7 @@ const frames = `<!doctype html><html lang="en"><title>Frames</title><body style=
     awaited = names.length;
     const all = new Promise((resolve, reject) => {
       arrived = resolve;
-      setTimeout(() => reject(new Error('after a minute there is no end in: ' + names.filter((name) => !worlds[name]).join(', '))), 60000);
+      setTimeout(() => reject(new Error('there is no end in: ' + names.filter((name) => !worlds[name]).join(', '))), 200000);
     });
     names.forEach((name, i) => {
       const frame = document.createElement('iframe');
