@@ -113,7 +113,7 @@ export function openScene(end: () => void): void {
     batch.add(sent as BeaconEvent, id, key && key + view);
     cancel ??= later(send, settings.flush);
   };
-  listen(window, "visibilitychange", () => document.visibilityState === "hidden" && exit());
+  listen(window, "visibilitychange", () => document.hidden && exit());
   listen(window, "pagehide", exit);
   listen(window, "online", sender.hurry);
   takeRest().forEach(sender.push);

@@ -320,7 +320,7 @@ for (const way of ["tab hidden", "navigation"]) {
       await page.goto("about:blank");
     } else {
       await page.evaluate(() => {
-        Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+        Object.defineProperty(document, "hidden", { value: true, configurable: true });
         document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
       });
     }

@@ -13,7 +13,7 @@ const LISTEN = `${library}
   window.clicks = 0;
   new PerformanceObserver((list) => list.getEntries().forEach(({ name, duration }) => (clicks += name === "click" && duration >= 40))).observe({ type: "event", durationThreshold: 16 });
   window.hide = (state = "hidden") => {
-    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    Object.defineProperties(document, { visibilityState: { value: state, configurable: true }, hidden: { value: state === "hidden", configurable: true } });
     document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
   };`;
 const SLOW = "for (const t = Date.now(); Date.now() - t < 90;);";
@@ -96,7 +96,7 @@ test("vitals: a page that comes back from the back/forward cache begins anew", a
 });
 
 test("vitals: what is painted in a hidden page does not count", async () => {
-  const page = await visit(stage, { body: BODY, init: `Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });${LISTEN}` });
+  const page = await visit(stage, { body: BODY, init: `Object.defineProperties(document, { visibilityState: { value: "hidden", configurable: true }, hidden: { value: true, configurable: true } });${LISTEN}` });
   await pause(500);
   await page.evaluate(() => window.hide());
   const ours = await compare(page);

@@ -141,7 +141,7 @@ test('what the Content Security Policy has stopped, and what the Reporting API t
 const LEAVING = {
   navigation: (visitor) => visitor.goto(`${stage.site}/away`),
   'tab hidden': (visitor) => visitor.evaluate(() => {
-    Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
     document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
   }),
   'tab closed': (visitor) => Promise.all([visitor.waitForEvent('close'), visitor.close({ runBeforeUnload: true })]),

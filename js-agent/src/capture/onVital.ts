@@ -234,7 +234,7 @@ function soundNavigation(): Navigation | undefined {
 
 /** A page that is hidden when the agent starts counts as always hidden. */
 function hiddenNow(): number {
-  return document.visibilityState === "hidden" ? 0 : Infinity;
+  return document.hidden ? 0 : Infinity;
 }
 
 function selectorFor(node: unknown): string | undefined {

@@ -33,7 +33,7 @@ var harm = { worlds: {} };
     Performance.prototype.getEntriesByType PerformanceObserver.supportedEntryTypes PerformanceObserver.prototype.observe MutationObserver.prototype.observe
     Storage.prototype.getItem Storage.prototype.setItem TextEncoder.prototype.encode XMLHttpRequest.prototype.open XMLHttpRequest.prototype.send
     EventTarget.prototype.addEventListener Element.prototype.closest Element.prototype.getAttribute Event.prototype.composedPath Document.prototype.referrer
-    Document.prototype.title Document.prototype.visibilityState Document.prototype.currentScript Node.prototype.baseURI CSS.escape Array.from Object.entries
+    Document.prototype.title Document.prototype.hidden Document.prototype.currentScript Node.prototype.baseURI CSS.escape Array.from Object.entries
     Object.assign JSON.stringify JSON.parse Math.random Date.now`.split(/\s+/);
   /* Without these no event can be made, or none be handed over by a frame that is taken away. */
   const MUTE = /^(?:performance|Performance\.prototype\.now|Math\.random|JSON\.stringify|URL|TextEncoder|TextEncoder\.prototype\.encode|Date\.now|Array\.from|Object\.assign|Object\.entries|navigator|fetch|EventTarget\.prototype\.addEventListener|Element\.prototype\.getAttribute|Document\.prototype\.currentScript)$/;
