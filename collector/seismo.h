@@ -41,6 +41,7 @@ struct seismo {
     struct bus_marks *marks;
     struct index *index;
     atomic_bool index_is_paused;
+    atomic_bool index_is_halted, windows_are_halted; /* by what a newer release wrote */
     struct rollup_stage *rollup;
     struct window_sink *detect;
     struct alerts *alerts;
@@ -92,6 +93,8 @@ void add_parts(void *ctx, struct buf *buf);
 void set_live(struct seismo *seismo, struct live *live); /* NULL: it is told no more */
 void documents_were_stored(void *ctx, unsigned long documents);
 void indexing_pauses(void *ctx, bool paused);
+void indexing_halts(void *ctx);
+void windows_halt(void *ctx);
 void alerts_have_changed(void *ctx);
 void alerts_were_remarked(void *ctx);
 void open_windows(void *ctx, int32_t width_s, void (*each)(void *, const struct rollup *), void *each_ctx);

@@ -11,16 +11,23 @@ static bool windows_wait(struct seismo *seismo)
     return seismo->roles & NEED_PARTITIONS && !atomic_load(&seismo->windows_run);
 }
 
+static bool is_halted(const struct seismo *seismo)
+{
+    return atomic_load(&seismo->index_is_halted) || atomic_load(&seismo->windows_are_halted);
+}
+
 bool all_is_ready(void *ctx)
 {
     struct seismo *seismo = ctx;
     return (!seismo->bus || bus_is_ready(seismo->bus)) && (!seismo->store || store_is_ready(seismo->store)) &&
-           !atomic_load(&seismo->index_is_paused) && !windows_wait(seismo);
+           !atomic_load(&seismo->index_is_paused) && !windows_wait(seismo) && !is_halted(seismo);
 }
 
 static const char store_is_away[] = "the store has not answered for ten seconds, or refuses the credentials (SE-3104)";
 static const char windows_are_away[] = "it waits for kafka to say how many partitions there are (SE-3001)";
 static const char index_pauses[] = "indexing pauses, since most of the last documents were refused (SE-3105)";
+static const char newer_has_come[] =
+    "what a newer release wrote has come; it waits, unharmed, for this instance to be upgraded (SE-3201)";
 
 const char *why_not_ready(void *ctx)
 {
@@ -31,6 +38,8 @@ const char *why_not_ready(void *ctx)
         return windows_are_away;
     if (seismo->store && !store_is_ready(seismo->store))
         return store_is_away;
+    if (is_halted(seismo))
+        return newer_has_come;
     return atomic_load(&seismo->index_is_paused) ? index_pauses : "not ready yet";
 }
 
@@ -58,13 +67,18 @@ void add_parts(void *ctx, struct buf *buf)
         add_part(buf, "store", is_ready, is_ready ? NULL : store_is_away);
     }
     if (seismo->roles & ROLE_INDEX) {
-        bool is_paused = atomic_load(&seismo->index_is_paused);
-        add_part(buf, "index", !is_paused, is_paused ? index_pauses : NULL);
+        const char *trouble = atomic_load(&seismo->index_is_halted)   ? newer_has_come
+                              : atomic_load(&seismo->index_is_paused) ? index_pauses
+                                                                      : NULL;
+        add_part(buf, "index", !trouble, trouble);
     }
+    const char *trouble = atomic_load(&seismo->windows_are_halted) ? newer_has_come
+                          : windows_wait(seismo)                   ? windows_are_away
+                                                                   : NULL;
     if (seismo->roles & ROLE_ROLLUP)
-        add_part(buf, "rollup", !windows_wait(seismo), windows_wait(seismo) ? windows_are_away : NULL);
+        add_part(buf, "rollup", !trouble, trouble);
     if (seismo->roles & ROLE_DETECT)
-        add_part(buf, "detect", !windows_wait(seismo), windows_wait(seismo) ? windows_are_away : NULL);
+        add_part(buf, "detect", !trouble, trouble);
     buf_char(buf, '}');
 }
 
@@ -94,6 +108,16 @@ void indexing_pauses(void *ctx, bool paused)
     atomic_store(&((struct seismo *)ctx)->index_is_paused, paused);
 }
 
+void indexing_halts(void *ctx)
+{
+    atomic_store(&((struct seismo *)ctx)->index_is_halted, true);
+}
+
+void windows_halt(void *ctx)
+{
+    atomic_store(&((struct seismo *)ctx)->windows_are_halted, true);
+}
+
 void alerts_have_changed(void *ctx)
 {
     tell_live(ctx);
@@ -116,5 +140,6 @@ void alerts_were_remarked(void *ctx)
 bool store_takes_nothing(void *ctx)
 {
     const struct seismo *seismo = ctx;
-    return (seismo->store && !store_is_ready(seismo->store)) || atomic_load(&seismo->index_is_paused);
+    return (seismo->store && !store_is_ready(seismo->store)) || atomic_load(&seismo->index_is_paused) ||
+           is_halted(seismo);
 }

@@ -116,6 +116,7 @@ enum err start_rollup(struct seismo *seismo, struct err_text *text)
         .store = seismo->store,
         .windows = seismo->detect,
         .taken = seismo->detect ? series_are_ours : NULL,
+        .halted = windows_halt,
         .ctx = seismo,
         .history_ms = config_int(c, SETTING_DETECT_HISTORY_MS),
         .flush_ms = (int)config_int(c, SETTING_ROLLUP_FLUSH_MS),
@@ -135,6 +136,7 @@ enum err start_index(struct seismo *seismo, struct err_text *text)
         .batch_records = (int)config_int(seismo->config, SETTING_INDEX_BATCH_RECORDS),
         .stored = documents_were_stored,
         .paused = indexing_pauses,
+        .halted = indexing_halts,
         .ctx = seismo,
     };
     return index_start(&seismo->index, &options, text);

@@ -217,6 +217,7 @@ static enum err decode_all(struct index *index)
             log_error("index", err, "%s/%d at %lld: %s; this release cannot read on, start the newer one",
                       topic_name(source->topic), (int)source->partition, (long long)source->position,
                       err_sentence(err));
+            index->is_halted = true;
             return err;
         }
         note_position(index, source);
@@ -398,6 +399,18 @@ static void expire(struct index *index)
     index->looked_mono_ms = mono_ms;
 }
 
+/* Who can read on takes over. */
+static void leave(struct index *index)
+{
+    pthread_mutex_lock(&index->mutex);
+    struct bus_cursor *cursor = index->cursor;
+    index->cursor = NULL;
+    pthread_mutex_unlock(&index->mutex);
+    bus_unsubscribe(cursor);
+    if (index->options.halted)
+        index->options.halted(index->options.ctx);
+}
+
 static void *run(void *arg)
 {
     struct index *index = arg;
@@ -408,6 +421,8 @@ static void *run(void *arg)
     if (index->n_owed)
         commit(index);
     clear(index);
+    if (index->is_halted)
+        leave(index);
     return NULL;
 }
 
@@ -487,8 +502,9 @@ void index_halt(struct index *index)
     pthread_mutex_lock(&index->mutex);
     index->stopping = true;
     pthread_cond_signal(&index->stop);
+    if (index->cursor)
+        bus_wake(index->cursor);
     pthread_mutex_unlock(&index->mutex);
-    bus_wake(index->cursor);
 }
 
 void index_stop(struct index *index)

@@ -1,7 +1,8 @@
 /* Bus to store: what was acknowledged becomes documents; the position is committed after them, or with them.
  *
  * One thread a cursor. What can't be decoded or is refused by the store goes to TOPIC_REJECTS and the store's rejects,
- * with its reason and count, and never blocks what follows; a burst of refusals pauses and tells. The thread also has
+ * with its reason and count, and never blocks what follows; a burst of refusals pauses and tells. What a newer release
+ * wrote is left for it, uncommitted, with all that follows. The thread also has
  * the store drop what is older than the retention, every ten minutes. */
 #ifndef SEISMO_INDEX_INDEX_H
 #define SEISMO_INDEX_INDEX_H
@@ -22,6 +23,9 @@ struct index_options {
     void (*stored)(void *ctx, unsigned long documents);
     /* Told, on index's thread, when a burst of refusals makes it pause, and when that is over. May be NULL. */
     void (*paused)(void *ctx, bool paused);
+    /* Told once, on index's thread, when a record of a newer release has come, which ends it: the group has been left,
+     * so that an instance that can read on does. May be NULL. */
+    void (*halted)(void *ctx);
     void *ctx;
 };
 

@@ -73,7 +73,7 @@ bool forgetting_has(const struct forgetting *forgetting, const struct record *re
 
 struct index {
     struct index_options options;
-    struct bus_cursor *cursor;
+    struct bus_cursor *cursor; /* NULL once it has left */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t stop;
@@ -94,7 +94,8 @@ struct index {
     struct burst burst;
     struct releases releases;
     struct forgetting forgetting;
-    bool paused; /* by a burst */
+    bool paused;    /* by a burst */
+    bool is_halted; /* by a record of a newer release */
     struct metric *is_paused;
     struct metric *stored;
     int64_t looked_wall_ms, looked_mono_ms; /* for what is older than the retention */

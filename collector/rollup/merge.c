@@ -296,14 +296,19 @@ static enum err join(struct merge *merge, struct err_text *text)
     return bus_subscribe(merge->stage->options.bus, TOPIC_ROLLUPS, GROUP_MERGE, &owner, &merge->cursor, text);
 }
 
-static void join_again(struct merge *merge)
+static void leave(struct merge *merge)
 {
-    struct err_text text;
-    log_warn("rollup", ERR_FENCED, "another instance has merged; joining the group again");
     while (merge->n_parts)
         drop_part(merge, merge->parts[0]);
     bus_unsubscribe(merge->cursor);
     merge->cursor = NULL;
+}
+
+static void join_again(struct merge *merge)
+{
+    struct err_text text;
+    log_warn("rollup", ERR_FENCED, "another instance has merged; joining the group again");
+    leave(merge);
     while (!atomic_load(&merge->stage->stopping) && join(merge, &text) != ERR_OK) {
         log_warn("rollup", ERR_BUS_READ, "%s", text.at);
         stage_pause(merge->stage, PAUSE_MS);
@@ -340,11 +345,8 @@ static void *run(void *ctx)
     struct merge *merge = ctx;
     believed_look(&merge->believed, 0);
     merge->decayed_ms = merge->looked_ms = merge->calm_ms = clock_mono_ms();
-    while (!atomic_load(&merge->stage->stopping) && merge->cursor) {
-        if (merge->halted)
-            stage_pause(merge->stage, PAUSE_MS);
-        else
-            take_records(merge);
+    while (!atomic_load(&merge->stage->stopping) && merge->cursor && !merge->halted) {
+        take_records(merge);
         merge_mind_calm(merge);
         if (!merge->halted && !merge_close(merge))
             join_again(merge);
@@ -352,6 +354,10 @@ static void *run(void *ctx)
             series_decay(merge->series);
             merge->decayed_ms = clock_mono_ms();
         }
+    }
+    if (merge->halted) { /* who can read on takes over */
+        leave(merge);
+        stage_halted(merge->stage);
     }
     return NULL;
 }

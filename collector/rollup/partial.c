@@ -461,15 +461,20 @@ static enum err join(struct partial *partial, struct err_text *text)
     return bus_subscribe(partial->stage->options.bus, TOPIC_EVENTS, GROUP_PARTIAL, &owner, &partial->cursor, text);
 }
 
+static void leave(struct partial *partial)
+{
+    forget_all(partial);
+    bus_unsubscribe(partial->cursor);
+    partial->cursor = NULL;
+    partial->fenced = false;
+}
+
 /* Another instance owns a partition by now: nothing of what is in memory may be published. */
 static void join_again(struct partial *partial)
 {
     struct err_text text;
     log_warn("rollup", ERR_FENCED, "joining the group again from what was committed");
-    forget_all(partial);
-    bus_unsubscribe(partial->cursor);
-    partial->cursor = NULL;
-    partial->fenced = false;
+    leave(partial);
     while (!atomic_load(&partial->stage->stopping) && join(partial, &text) != ERR_OK) {
         log_warn("rollup", ERR_BUS_READ, "%s", text.at);
         stage_pause(partial->stage, 1000);
@@ -497,12 +502,9 @@ static void *run(void *ctx)
 {
     struct partial *partial = ctx;
     struct rollup_stage *stage = partial->stage;
-    while (!atomic_load(&stage->stopping) && partial->cursor) {
+    while (!atomic_load(&stage->stopping) && partial->cursor && !partial->halted) {
         int64_t left_ms = partial->flushed_ms + stage->options.flush_ms - clock_mono_ms();
-        if (partial->halted)
-            stage_pause(stage, stage->options.flush_ms);
-        else
-            take_records(partial, left_ms < 1 ? 1 : left_ms < 1000 ? (int)left_ms : 1000);
+        take_records(partial, left_ms < 1 ? 1 : left_ms < 1000 ? (int)left_ms : 1000);
         if (clock_mono_ms() - partial->flushed_ms >= stage->options.flush_ms || is_full(partial))
             flush(partial);
         if (partial->fenced)
@@ -510,6 +512,10 @@ static void *run(void *ctx)
     }
     if (partial->cursor)
         flush(partial);
+    if (partial->halted) { /* who can read on takes over */
+        leave(partial);
+        stage_halted(stage);
+    }
     return NULL;
 }
 

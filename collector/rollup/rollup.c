@@ -21,6 +21,12 @@ void stage_pause(const struct rollup_stage *stage, int ms)
     }
 }
 
+void stage_halted(const struct rollup_stage *stage)
+{
+    if (stage->options.halted)
+        stage->options.halted(stage->options.ctx);
+}
+
 enum err rollup_start(struct rollup_stage **ret_stage, const struct rollup_options *options, struct err_text *text)
 {
     struct rollup_stage *stage = calloc(1, sizeof *stage);

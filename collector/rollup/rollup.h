@@ -38,6 +38,9 @@ struct rollup_options {
      * decided meanwhile is to be learnt here, and made known that this process decides now. False: not possible now,
      * will be asked again. May be NULL. */
     bool (*taken)(void *ctx, const struct ownership *taken, size_t n);
+    /* Told once a stage, on its thread, when what a newer release wrote has come, which ends the stage: its group has
+     * been left, so that an instance that can read on does. May be NULL. */
+    void (*halted)(void *ctx);
     void *ctx;
     int64_t history_ms; /* how much is read back from the store at a start, for windows->window(…, true); 0: 30 min */
 };

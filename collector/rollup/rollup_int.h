@@ -192,6 +192,7 @@ enum err merge_start(struct merge **ret_merge, struct rollup_stage *stage, struc
 void merge_stop(struct merge *merge); /* as above */
 void merge_open_windows(struct merge *merge, int32_t width_s, void (*each)(void *ctx, const struct rollup *rollup),
                         void *ctx);
+void stage_halted(const struct rollup_stage *stage);
 /* How long a new time has to last: a third of close_wait_ms. */
 int stage_trial_ms(const struct rollup_stage *stage);
 /* Call before records are taken. Where the bus is of this process, so that records bear the same clock, waits until it

@@ -3,6 +3,7 @@
 // Places in which an operator can put a collector: stopped and continued, its folder gone, taken twice or read-only, no file left to open.
 // What is acknowledged stays true, and what is not possible is said.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -32,6 +33,37 @@ test('SIGSTOP for six seconds, then SIGCONT', { timeout: 60000 }, async (t) => {
   await load.stop();
   await settled(where, seismo, load);
   await seismo.stop();
+});
+
+test('what a newer release wrote waits for it with all that follows, and /readyz says why', { timeout: 60000 }, async (t) => {
+  const where = place(), events = async () => (await exported(where)).length;
+  t.after(() => where.remove());
+  const before = await start(where);
+  assert.equal((await post(before.publicUrl, beacon())).status, 202);
+  await until('stored', async () => (await events()) === 3);
+  await before.stop();
+  const bus = (sql) => execFileSync('sqlite3', [join(where.folder, 'bus.db'), sql], { encoding: 'utf8' }).trim();
+  const [table] = bus("SELECT name FROM sqlite_master WHERE name LIKE 'events%'").split('\n').filter((name) => Number(bus(`SELECT count(*) FROM "${name}"`)));
+  bus(`INSERT INTO "${table}" SELECT position + 1, published_ms, bytes, CAST(substr(value, 1, 2) || x'63' || substr(value, 4) AS BLOB) FROM "${table}" ORDER BY position DESC LIMIT 1`);
+
+  const older = await start(where);
+  t.after(() => older.kill());
+  const told = await until('it says so', async () => {
+    const answer = await fetch(`${older.innerUrl}/readyz`), parts = (await answer.json()).parts;
+    return answer.status === 503 && !parts.index.ready && !parts.rollup.ready && parts;
+  });
+  assert.match(`${told.index.reason} ${told.rollup.reason}`, /newer release.*SE-3201.*SE-3201/);
+  assert.equal((await fetch(`${older.publicUrl}/readyz`)).status, 200, 'what comes in is still kept');
+  assert.equal((await post(older.publicUrl, beacon())).status, 202);
+  await sleep(1500);
+  assert.equal(await events(), 3, 'nothing is stepped over');
+  await older.stop();
+
+  bus(`UPDATE "${table}" SET value = CAST(substr(value, 1, 2) || x'01' || substr(value, 4) AS BLOB) WHERE substr(value, 3, 1) = x'63'`); // as if it could be read
+  const newer = await start(where);
+  t.after(() => newer.kill());
+  await until('all of it', async () => (await events()) === 6, { within: 15000 });
+  await newer.stop();
 });
 
 test('the data folder is removed: no beacon is acknowledged into nowhere', { timeout: 60000 }, async (t) => {

@@ -214,9 +214,17 @@ static void note_paused(void *ctx, bool paused)
     atomic_store(&is_paused, paused);
 }
 
+static atomic_int times_halted;
+
+static void note_halted(void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&times_halted, 1);
+}
+
 static void start(int batch_records)
 {
-    struct index_options options = {bus, &store, batch_records, note_stored, note_paused, NULL};
+    struct index_options options = {bus, &store, batch_records, note_stored, note_paused, note_halted, NULL};
     struct err_text text = {""};
     if (index_start(&index_, &options, &text))
         fail_msg("%s", text.at);
@@ -569,10 +577,19 @@ static void test_newer_record_stops(void **state)
     char newer[64] = "SR\x63";
     publish_bytes(newer, sizeof newer);
     publish_beacon("b", 1, "/");
-    nap_ms(500);
+    for (int ms = 0; ms < MAX_MS && !atomic_load(&times_halted); ms += 10)
+        nap_ms(10);
+    assert_int_equal(atomic_load(&times_halted), 1);
+    index_halt(index_); /* there is nothing to wake any more */
     stop();
     assert_int_equal(count_of(&store.n_ids), 1);
     assert_int_equal(count_rejects(), 0);
+    start(8); /* nothing was lost: it is met again */
+    for (int ms = 0; ms < MAX_MS && atomic_load(&times_halted) < 2; ms += 10)
+        nap_ms(10);
+    assert_int_equal(atomic_load(&times_halted), 2);
+    stop();
+    assert_int_equal(count_of(&store.n_ids), 1);
 }
 
 static void test_burst_pauses(void **state)
