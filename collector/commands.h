@@ -9,6 +9,7 @@
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 int command_setup(const struct config *config, int argc, char **argv); /* commands_setup.c */
+int command_drain(const struct config *config, int argc, char **argv); /* commands_drain.c */
 int command_export(const struct config *config, int argc, char **argv);
 int command_mark(const struct config *config, int argc, char **argv);         /* commands_mark.c */
 int command_demo(const struct config *config, int argc, char **argv);         /* commands_demo.c */

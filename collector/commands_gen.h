@@ -9,6 +9,7 @@
     X("setup", command_setup, "[--strict] [--kibana URL] [--space ID]: make what the bus and the store need: topics, templates, tables; import the dashboards; may be repeated") \
     X("check-config", command_check_config, "[--print]: check the configuration and stop") \
     X("health", command_health, "ask the instance of this configuration whether it is ready; 0 when it is") \
+    X("drain", command_drain, "bring to Kafka what an instance that is no more has left in its folder, and stop") \
     X("export", command_export, "[--service S] [--session ID] [--since TIME] [--windows 10|60]: stored documents, one a line") \
     X("mark", command_mark, "deploy NAME [--application A] [--service S] [--environment E]: a mark on every chart") \
     X("demo", command_demo, "[--remove] [--sessions N]: fill the stopped store with 24 hours of marked sample data, or take it out again") \

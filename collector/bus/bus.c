@@ -151,6 +151,13 @@ uint64_t bus_spool_bytes(struct bus *bus)
     return bus->ops->spool_bytes(bus);
 }
 
+void bus_left(struct bus *bus, struct bus_left *ret_left)
+{
+    *ret_left = (struct bus_left){0};
+    if (bus->ops->left)
+        bus->ops->left(bus, ret_left);
+}
+
 bool bus_is_shared(const struct bus *bus)
 {
     return bus->ops->is_shared;

@@ -73,6 +73,13 @@ size_t bus_max_message(const struct bus *bus); /* bytes */
 bool bus_is_ready(struct bus *bus);
 /* Bytes of accepted records not yet passed on or consumed by every group (seismo_spool_bytes). */
 uint64_t bus_spool_bytes(struct bus *bus);
+/* What was accepted with this folder and is not yet on the bus: our own records, and files of processes that are no
+ * more (adopt_ms), or that share the folder. Nothing on a bus that is its own file. Any thread. */
+struct bus_left {
+    int64_t records;
+    int files;
+};
+void bus_left(struct bus *bus, struct bus_left *ret_left);
 /* When the oldest record was published that is accepted and that no reader of the bus can see yet, in ms since the
  * epoch; 0: there is none. What reads a time from the bus holds it back to this. Any thread. */
 int64_t bus_oldest_waiting_ms(struct bus *bus);

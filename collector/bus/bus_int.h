@@ -8,8 +8,8 @@ struct metric;
 
 #define BUS_GROUP_BYTES 64 /* longest name of a group, NUL included */
 
-/* Every member but hurry, differences and is_known is required. Contracts are those of bus.h; what the front adds is
- * said here.
+/* Every member but hurry, differences, left and is_known is required. Contracts are those of bus.h; what the front adds
+ * is said here.
  */
 struct bus_ops {
     const char *name;
@@ -24,6 +24,7 @@ struct bus_ops {
     size_t (*max_message)(const struct bus *bus);
     bool (*is_ready)(struct bus *bus);
     uint64_t (*spool_bytes)(struct bus *bus);
+    void (*left)(struct bus *bus, struct bus_left *ret_left); /* NULL: never any; *ret_left is zero before */
     int64_t (*oldest_waiting_ms)(struct bus *bus);
     int (*partitions)(struct bus *bus, enum topic topic);
     bool (*is_known)(struct bus *bus); /* NULL: always */

@@ -315,6 +315,7 @@ const struct bus_ops bus_kafka_ops = {
     .max_message = max_message,
     .is_ready = kafka_is_ready,
     .spool_bytes = kafka_spool_bytes,
+    .left = kafka_left,
     .oldest_waiting_ms = kafka_oldest_waiting_ms,
     .partitions = partitions,
     .is_known = is_known,

@@ -212,6 +212,7 @@ void kafka_spool_renew_mark(struct slice *value, char room[MARK_BYTES]);
 void kafka_spool_refuse(const struct bus_record *record, enum err why); /* counts and logs what nothing will take */
 void kafka_spool_show(struct kafka_bus *bus);                           /* its figures */
 uint64_t kafka_spool_bytes(struct bus *bus);
+void kafka_left(struct bus *bus, struct bus_left *ret_left);
 
 /* ---- bus_kafka_known.c: what was known of the cluster when it was last there; kept in the spool's file ---- */
 bool kafka_known_read(struct kafka_bus *bus); /* false: nothing */

@@ -238,14 +238,31 @@ uint64_t kafka_spool_bytes(struct bus *front)
     return atomic_load(&bus->pending_bytes) + (bus->spool ? bus_spool_bytes(bus->spool) : 0);
 }
 
+static int64_t records_in(const struct kafka_bus *bus)
+{
+    int64_t records = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        records += bus->lanes[t].cursor->ops->lag(bus->lanes[t].cursor);
+    return records;
+}
+
+void kafka_left(struct bus *front, struct bus_left *ret_left)
+{
+    struct kafka_bus *bus = (struct kafka_bus *)front;
+    char path[KAFKA_SPOOL_PATH_BYTES];
+    for (int i = 0; bus->spool && i < KAFKA_SPOOLS; i++) {
+        kafka_spool_name(bus, i, path);
+        ret_left->files += strcmp(path, bus->spool_path) != 0 && access(path, F_OK) == 0;
+    }
+    ret_left->records = bus->spool ? records_in(bus) : 0; /* after the files: what leaves them may go to our own */
+}
+
 void kafka_spool_show(struct kafka_bus *bus)
 {
     metric_set(bus->spool_bytes, (int64_t)kafka_spool_bytes(&bus->bus));
     if (!bus->spool)
         return;
-    int64_t records = 0, oldest_ms = kafka_oldest_waiting_ms(&bus->bus), now_ms = clock_wall_ms();
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        records += bus->lanes[t].cursor->ops->lag(bus->lanes[t].cursor);
-    metric_set(bus->spool_records, records);
+    int64_t oldest_ms = kafka_oldest_waiting_ms(&bus->bus), now_ms = clock_wall_ms();
+    metric_set(bus->spool_records, records_in(bus));
     metric_set(bus->spool_age, oldest_ms && now_ms > oldest_ms ? (now_ms - oldest_ms) / 1000 : 0);
 }

@@ -2,7 +2,7 @@
 _seismo() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words='' files=''
   if [ "$COMP_CWORD" = 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run setup check-config health export mark demo forget access reset-access sourcemap code version help' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run setup check-config health drain export mark demo forget access reset-access sourcemap code version help' -- "$word")
     return
   fi
   case $before in
@@ -16,6 +16,7 @@ _seismo() {
     setup) words='--strict --kibana --space --config' ;;
     check-config) words='--print --config' ;;
     health) words='--config' ;;
+    drain) words='--config' ;;
     export) words='--service --session --since --windows --config' ;;
     mark) words='deploy --application --service --environment --config' ;;
     demo) words='--remove --sessions --config' ;;

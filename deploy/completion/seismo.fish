@@ -13,6 +13,8 @@ complete -c seismo -n '__fish_seen_subcommand_from check-config' -l print -d 'Pr
 complete -c seismo -n '__fish_seen_subcommand_from check-config' -l config -r -F -d 'The configuration; without it the built-in defaults and the environment hold.'
 complete -c seismo -n __fish_use_subcommand -a health -d 'ask the instance of this configuration whether it is ready; 0 when it is'
 complete -c seismo -n '__fish_seen_subcommand_from health' -l config -r -F -d 'The configuration; without it the built-in defaults and the environment hold.'
+complete -c seismo -n __fish_use_subcommand -a drain -d 'bring to Kafka what an instance that is no more has left in its folder, and stop'
+complete -c seismo -n '__fish_seen_subcommand_from drain' -l config -r -F -d 'The configuration; without it the built-in defaults and the environment hold.'
 complete -c seismo -n __fish_use_subcommand -a export -d 'stored documents, one a line'
 complete -c seismo -n '__fish_seen_subcommand_from export' -l service -x -d 'Only of this service.'
 complete -c seismo -n '__fish_seen_subcommand_from export' -l session -x -d 'Only of this session.'

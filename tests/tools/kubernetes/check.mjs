@@ -51,6 +51,8 @@ function names() {
     const volumes = [...(pod.volumes ?? []), ...(spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata)].map(({ name }) => name);
     assert.deepEqual(container.volumeMounts.map(({ name }) => name).filter((name) => !volumes.includes(name)), [], `${metadata.name}: its mounts are volumes`);
     for (const { configMap } of pod.volumes) if (configMap) assert.ok([...of('ConfigMap').map((one) => one.metadata.name), ...MADE_BY_HAND].includes(configMap.name), configMap.name);
+    for (const { persistentVolumeClaim: claim } of pod.volumes)
+      if (claim) assert.ok(of('StatefulSet').some((one) => one.spec.volumeClaimTemplates.some((each) => new RegExp(`^${each.metadata.name}-${one.metadata.name}-\\d+$`).test(claim.claimName))), claim.claimName);
     for (const { secretRef } of container.envFrom) assert.ok(of('Secret').some((one) => one.metadata.name === secretRef.name), secretRef.name);
     const ports = (container.ports ?? []).map(({ name }) => name);
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) if (container[probe]) assert.ok(ports.includes(container[probe].httpGet.port), `${metadata.name}: ${probe}`);
@@ -80,7 +82,7 @@ function againstTheProgram() {
       const environment = { ...of('Secret')[0].stringData, SEISMO_DATA_DIR: place, ...(roles && { SEISMO_ROLES: role }) };
       const said = execFileSync(program, ['check-config', '--config', file], { env: environment, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
       assert.match(said, /the configuration is right/, metadata.name);
-      assert.ok(command === 'setup' || (command === 'run' && roles === '--roles' && role === metadata.name), `${metadata.name} runs ${args.join(' ')}`);
+      assert.ok(['setup', 'drain'].includes(command) || (command === 'run' && roles === '--roles' && role === metadata.name), `${metadata.name} runs ${args.join(' ')}`);
       for (const { name, containerPort } of ports) assert.equal(settings.listen[name], `0.0.0.0:${containerPort}`, `${metadata.name}: ${name}`);
       const { grace_ms: grace, deadline_ms: deadline = 10000 } = settings.drain;
       if (command === 'run') assert.ok(pod.terminationGracePeriodSeconds * 1000 >= grace + deadline + AFTER_DRAIN_MS, `${metadata.name} has the time to end`);

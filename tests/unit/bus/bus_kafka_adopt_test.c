@@ -67,12 +67,20 @@ static void test_left_spool_arrives(void **state)
     leave_a_spool(0, 300);
     assert_true(is_there(1));
     close(fd);
-    set_brokers(true);
     adopt_ms = ADOPT_MS;
     struct bus *bus = open_with_spool();
+    struct bus_left left;
+    publish_numbered(bus, 300, 310);
+    bus_left(bus, &left);
+    assert_int_equal(left.records, 10 * PARTITIONS);
+    assert_int_equal(left.files, 1);
+    set_brokers(true);
     await_mode(bus, KAFKA_DIRECT);
-    publish_numbered(bus, 300, 320); /* live ones go beside them */
+    publish_numbered(bus, 310, 320); /* live ones go beside them */
     await_gone(1);
+    bus_left(bus, &left);
+    assert_int_equal(left.records, 0);
+    assert_int_equal(left.files, 0);
     read_all(320, false, &read);
     bus_close(bus, 5000);
 }
