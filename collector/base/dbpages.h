@@ -16,6 +16,16 @@
 
 struct dbpages;
 
+/* What SQLite calls damaged may be a disk that does not answer (it says the same of EIO): then nothing is to be judged
+ * yet, as what can be read for the moment is not what is there. */
+enum dbpages_disk {
+    DISK_ANSWERS, /* every byte of the file and its WAL can be read, or could not for half a minute: it is damaged */
+    DISK_FAILS,   /* wait, ask again */
+    DISK_IS_BACK, /* it failed and does no more: open the file again */
+};
+/* *since_ms, 0 at first, is from when on it fails. Reads all of both. */
+enum dbpages_disk dbpages_ask_disk(const char *path, _Atomic int64_t *since_ms);
+
 enum dbpage { DBPAGE_OTHER = 0, DBPAGE_INDEX = 2, DBPAGE_TABLE = 5, DBPAGE_INDEX_LEAF = 10, DBPAGE_TABLE_LEAF = 13 };
 
 enum dbvalue_kind { DBVALUE_NULL, DBVALUE_INTEGER, DBVALUE_REAL, DBVALUE_TEXT, DBVALUE_BLOB };

@@ -94,8 +94,9 @@ struct sqlite_bus {
     pthread_rwlock_t file_lock; /* for reading: cursors while they read; for writing: the file is replaced */
     unsigned epoch;             /* under file_lock: moves when it was */
     atomic_bool damaged;
-    atomic_size_t used_bytes; /* of the file without what is free in it, and of its WAL */
-    atomic_bool failing;      /* the last write did not succeed */
+    _Atomic int64_t disk_fails_since_ms; /* the writer's own; 0: it does not */
+    atomic_size_t used_bytes;            /* of the file without what is free in it, and of its WAL */
+    atomic_bool failing;                 /* the last write did not succeed */
     struct sqlite_checkpointer *checkpointer;
 
     /* the writer's own */

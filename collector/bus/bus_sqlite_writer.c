@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/dbpages.h"
 #include "base/log.h"
 #include "bus/bus_sqlite_int.h"
 
@@ -233,7 +234,8 @@ static enum err open_again(struct sqlite_bus *bus, struct err_text *text)
     return err;
 }
 
-/* Puts a new file in the place of the damaged one. Cursors wait meanwhile, and open it again after. */
+/* Puts a new file in the place of the damaged one, once its disk can be read. Cursors wait meanwhile, and open it again
+ * after. */
 static enum err replace(struct sqlite_bus *bus)
 {
     struct err_text text = {""};
@@ -243,7 +245,10 @@ static enum err replace(struct sqlite_bus *bus)
         sqlite3_db_config(bus->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(bus->db);
     bus->db = NULL;
-    enum err err = sqlite_salvage(bus->path, bus->n_partitions, &text);
+    enum dbpages_disk disk = dbpages_ask_disk(bus->path, &bus->disk_fails_since_ms);
+    enum err err = disk == DISK_FAILS     ? err_set(&text, ERR_BUS_READ, "%s cannot be read from the disk", bus->path)
+                   : disk == DISK_IS_BACK ? ERR_OK
+                                          : sqlite_salvage(bus->path, bus->n_partitions, &text);
     if (!err)
         err = open_again(bus, &text);
     bus->epoch++;

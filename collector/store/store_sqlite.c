@@ -78,6 +78,7 @@ static enum err sqlite_open(struct store **ret_store, const struct store_options
         err = file_open(sqlite, &sqlite->main, MAIN_DAY, OPEN_OR_MAKE, text);
     if (err == ERR_OK)
         err = check_days(sqlite, text);
+    sqlite->started = true;
     if (err == ERR_OK)
         *ret_store = &sqlite->store;
     else

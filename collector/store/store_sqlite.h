@@ -86,7 +86,9 @@ struct sqlite {
     int64_t seen_data_version;
     _Atomic uint64_t generation;
     atomic_bool ready;
-    _Atomic uint64_t epoch; /* moves when a file is dropped or set aside */
+    bool started;                        /* sqlite_open has opened what there is */
+    _Atomic int64_t disk_fails_since_ms; /* of a file that cannot be read; 0: none */
+    _Atomic uint64_t epoch;              /* moves when a file is dropped or set aside */
     pthread_mutex_t reader_mutex;
     struct file readers[IDLE_READERS];
 };
@@ -130,7 +132,9 @@ size_t days_list(const struct sqlite *sqlite, int64_t *ret_days, size_t max);
 bool day_exists(const struct sqlite *sqlite, int64_t day);
 enum err sqlite_expire(struct store *store, int64_t now_ms);
 /* Moves a damaged file out of the way; ERR_CORRUPT when another process has the folder open. */
-enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside);
+enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside, struct err_text *text);
+/* When no other could be made of it. */
+void file_put_back(const char *path, const char *aside);
 /* A reading connection from the pool or a new one; give it back in any case when it was ERR_OK. */
 enum err reader_take(struct sqlite *sqlite, int64_t day, struct file *ret_file);
 void reader_give(struct sqlite *sqlite, struct file *file);
@@ -139,7 +143,7 @@ void readers_close(struct sqlite *sqlite, int64_t day);
 
 /* ---- store_sqlite_salvage.c ---- */
 /* Copies what can be read of the file set aside into the open, fresh one; logs how much that was. */
-void file_salvage(struct file *fresh, const char *aside);
+enum err file_salvage(struct file *fresh, const char *aside, struct err_text *text);
 
 /* ---- store_sqlite_write.c ---- */
 bool day_begin(struct file *file);

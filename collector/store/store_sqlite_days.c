@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,25 +163,40 @@ enum err sqlite_expire(struct store *store, int64_t now_ms)
 
 /* ---- damaged files ---- */
 
-enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside)
+enum err file_set_aside(struct sqlite *sqlite, const char *path, char *ret_aside, struct err_text *text)
 {
     char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
     /* Another process would go on writing into the file that we rename. */
     if (flock(sqlite->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return ERR_CORRUPT;
+        return err_set(text, ERR_CORRUPT, "%s is damaged, and another process has the folder open", path);
     int n = snprintf(ret_aside, PATH_BYTES, "%s.corrupt-%" PRId64, path, clock_wall_ms());
     assert(n > 0 && n < PATH_BYTES);
     snprintf(from, sizeof from, "%s-shm", path);
     unlink(from);
     snprintf(from, sizeof from, "%s-wal", path);
     snprintf(to, sizeof to, "%s-wal", ret_aside); /* SQLite looks for it under this name */
-    rename(from, to);
-    bool moved = rename(path, ret_aside) == 0;
+    bool moved = (rename(from, to) == 0 || errno == ENOENT) && rename(path, ret_aside) == 0;
+    int why = errno;
+    if (!moved)
+        rename(to, from);
     flock(sqlite->lock_fd, LOCK_SH);
     if (!moved)
-        return ERR_CORRUPT;
+        return err_set(text, ERR_CORRUPT, "%s is damaged and cannot be set aside: %s", path, strerror(why));
     log_error("store", ERR_CORRUPT, "%s is damaged and was set aside as %s; a fresh one is begun", path, ret_aside);
     return ERR_OK;
+}
+
+void file_put_back(const char *path, const char *aside)
+{
+    static const char *const sides[] = {"-shm", "-wal", ""};
+    char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        snprintf(from, sizeof from, "%s%s", aside, sides[i]);
+        snprintf(to, sizeof to, "%s%s", path, sides[i]);
+        unlink(to);
+        rename(from, to);
+    }
+    log_warn("store", ERR_CORRUPT, "%s is back in its place; it is tried again", path);
 }
 
 /* ---- connections for reading ---- */

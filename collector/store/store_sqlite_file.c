@@ -5,8 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dbpages.h"
 #include "base/log.h"
 
 #define BUSY_MS 5000
@@ -235,7 +237,8 @@ bool file_sync(struct file *file)
 void file_roll_back(struct file *file)
 {
     if (file->begun) {
-        execute(file, "ROLLBACK"); /* fails when SQLite has rolled back by itself, which is as well */
+        if (!sqlite3_get_autocommit(file->db)) /* else SQLite has rolled back by itself, and tells why */
+            execute(file, "ROLLBACK");
         tail_forget(file);
     }
     file->begun = false;
@@ -406,6 +409,17 @@ static enum err open_once(struct file *file, enum open_mode mode, struct err_tex
     return err;
 }
 
+/* At a start nobody would ask again: it is waited for. */
+static enum dbpages_disk ask_disk(struct sqlite *sqlite, const char *path)
+{
+    enum dbpages_disk disk = dbpages_ask_disk(path, &sqlite->disk_fails_since_ms);
+    while (disk == DISK_FAILS && !sqlite->started) {
+        usleep(250000);
+        disk = dbpages_ask_disk(path, &sqlite->disk_fails_since_ms);
+    }
+    return disk;
+}
+
 enum err file_replace(struct sqlite *sqlite, struct file *file, struct err_text *text)
 {
     char aside[PATH_BYTES];
@@ -413,13 +427,24 @@ enum err file_replace(struct sqlite *sqlite, struct file *file, struct err_text 
     file_close(file);
     *file = (struct file){.day = day};
     file_path(sqlite, day, file->path);
-    enum err err = file_set_aside(sqlite, file->path, aside);
+    enum dbpages_disk disk = ask_disk(sqlite, file->path);
+    if (disk == DISK_FAILS)
+        return err_set(text, ERR_STORE_READ, "%s cannot be read from the disk", file->path);
+    if (disk == DISK_IS_BACK)
+        return open_once(file, OPEN_OR_MAKE, text);
+    enum err err = file_set_aside(sqlite, file->path, aside, text);
     if (err != ERR_OK)
-        return err_set(text, err, "%s is damaged, and another process has the folder open", file->path);
+        return err;
     readers_close(sqlite, day);
     err = open_once(file, OPEN_OR_MAKE, text);
     if (err == ERR_OK)
-        file_salvage(file, aside);
+        err = file_salvage(file, aside, text);
+    if (err == ERR_OK)
+        return err;
+    file_close(file);
+    *file = (struct file){.day = day};
+    file_path(sqlite, day, file->path);
+    file_put_back(file->path, aside);
     return err;
 }
 

@@ -152,7 +152,7 @@ static int64_t find_rollups(struct file *fresh, const char *aside)
     return rows;
 }
 
-void file_salvage(struct file *fresh, const char *aside)
+static int64_t save_all(sqlite3 *from, struct file *fresh, const char *aside)
 {
     static const struct {
         const char *name, *order, *backwards;
@@ -161,24 +161,32 @@ void file_salvage(struct file *fresh, const char *aside)
                   {"alerts", "rowid", "rowid DESC"},
                   {"rollups", "width_s, start_ms, id", "width_s DESC, start_ms DESC, id DESC"},
                   {"rejects", "rowid", "rowid DESC"}};
+    int64_t rows = 0;
+    if (fresh->day != MAIN_DAY)
+        return save_beacons(from, fresh, aside);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        rows += copy_table(from, fresh, tables[i].name, tables[i].order);
+        rows += copy_table(from, fresh, tables[i].name, tables[i].backwards);
+    }
+    return rows + find_rollups(fresh, aside);
+}
+
+enum err file_salvage(struct file *fresh, const char *aside, struct err_text *text)
+{
     sqlite3 *from = NULL;
     int64_t rows = 0;
-    if (sqlite3_open_v2(aside, &from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-        (fresh->day == MAIN_DAY ? file_begin(fresh) : day_begin(fresh))) {
-        if (fresh->day != MAIN_DAY)
-            rows += save_beacons(from, fresh, aside);
-        for (size_t i = 0; fresh->day == MAIN_DAY && i < sizeof tables / sizeof *tables; i++) {
-            rows += copy_table(from, fresh, tables[i].name, tables[i].order);
-            rows += copy_table(from, fresh, tables[i].name, tables[i].backwards);
-        }
-        if (fresh->day == MAIN_DAY)
-            rows += find_rollups(fresh, aside);
-        if (!file_commit(fresh)) {
-            file_roll_back(fresh);
-            rows = 0;
-        }
-    }
+    bool ok = fresh->day == MAIN_DAY ? file_begin(fresh) : day_begin(fresh);
+    if (ok && sqlite3_open_v2(aside, &from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+        rows = save_all(from, fresh, aside);
     sqlite3_close(from);
+    ok = ok && file_commit(fresh); /* without room SQLite has ended the transaction by itself, and this fails */
+    if (!ok) {
+        enum err err = file_error_of(fresh->db, ERR_STORE_WRITE);
+        err_set(text, err, "%s: %s", fresh->path, sqlite3_errmsg(fresh->db));
+        file_roll_back(fresh);
+        return err;
+    }
     METRIC_ADD("seismo_store_salvaged_total", "rows of damaged files that could be read and were kept", rows);
     log_error("store", ERR_CORRUPT, "%" PRId64 " rows of %s could still be read and are kept", rows, aside);
+    return ERR_OK;
 }

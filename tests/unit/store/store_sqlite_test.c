@@ -925,6 +925,39 @@ static void damaged_day_is_set_aside_and_its_rows_saved(void **state)
     store_close(store);
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A file that cannot be made anew for want of room stays where it is until there is some. */
+static void damaged_day_waits_for_room(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    fill(store, 0, 60);
+    store_close(store);
+    overwrite("events-2026-11-20.db", -3 * 16384, 4096);
+    store = open_store();
+    struct refused refused = {0};
+    struct slice value = make_simple("new", NOW_MS, 1);
+    struct store_item item = make_item(STORE_BEACON, value);
+    limit_files(65536);
+    enum err err = store_write(store, &item, 1, NULL, NULL, 0, count_refused, &refused);
+    limit_files(RLIM_INFINITY);
+    make_free(value);
+    assert_true(err != ERR_OK);
+    assert_int_equal(files_like("events-2026-11-20.db.corrupt-"), 0);
+    assert_int_equal(write_one(store, STORE_BEACON, make_simple("new", NOW_MS, 1)), 1);
+    assert_int_equal(files_like("events-2026-11-20.db.corrupt-"), 1);
+    assert_true(read_all(store, (struct store_event_query){0}) > 100);
+    store_close(store);
+}
+
 /* Where in a day's file the beacons' tree begins, and how many pages there are. */
 static int64_t ask_day(const char *sql)
 {
@@ -1197,6 +1230,7 @@ int main(void)
         TEST(many_old_days_are_dropped),
         TEST(newer_files_are_not_opened),
         TEST(damaged_day_is_set_aside_and_its_rows_saved),
+        TEST(damaged_day_waits_for_room),
         TEST(beacons_below_a_damaged_page_are_saved),
         TEST(beacons_on_whole_pages_are_saved),
         TEST(a_file_that_is_no_database_is_set_aside),
