@@ -397,8 +397,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.metaKey || event.ctrlKey || event.altKey || event.target instanceof HTMLSelectElement) return;
-  if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); }
+  if (event.key === " " && event.target instanceof HTMLElement && event.target.getAttribute("role") === "switch") { event.preventDefault(); event.target.click(); }
   if (event.key === "?") toggleKeys();
+  if (document.querySelector("dialog[open]")) return; // Escape closes it, and the rest is for what lies behind
+  if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); }
   if (event.key === "t") go({ ...state, tables: state.tables ? undefined : "1" });
   if (event.key === "x") go({ ...state, compare: state.compare ? undefined : "1" });
   if (event.key === "p") feed.pause(!feed.isPaused());

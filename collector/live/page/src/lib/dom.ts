@@ -65,13 +65,21 @@ export function patch(now: Element, wanted: Element): void {
   const keyed = new Map<string, Element>();
   for (const child of now.children) {
     const key = child.getAttribute("data-key");
-    if (key !== null) keyed.set(key, child);
+    if (key !== null && !keyed.has(key)) keyed.set(key, child);
   }
+  const held = document.activeElement;
   let place = now.firstChild;
   for (const next of [...wanted.childNodes]) {
     const key = next instanceof Element ? next.getAttribute("data-key") : null;
     const match = key !== null ? keyed.get(key) : place && sameNode(place, next) ? place : null;
+    if (key !== null) keyed.delete(key);
     if (match && sameNode(match, next)) {
+      // What is moved loses the focus: around who has it, the others are moved.
+      while (place && place !== match && match.contains(held)) {
+        const other = place;
+        place = place.nextSibling;
+        now.append(other);
+      }
       if (match === place) place = place.nextSibling;
       else now.insertBefore(match, place);
       if (match instanceof Element) patch(match, next as Element);

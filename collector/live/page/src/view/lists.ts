@@ -7,7 +7,7 @@ import { ago, count, duration, share, span, time } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, type ListView, type State } from "../lib/state";
 import type { CallRow, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions } from "../types";
-import { badges, when } from "./overview";
+import { badges, rowKey, when } from "./overview";
 import { figure, link, nothing } from "./parts";
 
 type Row = PageRow | CallRow | ErrorRow | Session;
@@ -19,13 +19,13 @@ const quantiles = <T extends Quantiles>(): Column<T>[] => (["p50", "p75", "p95",
 const plainCount = <T>(name: string, head: string, of: (row: T) => number, wide = false): Column<T> => ({ name, head, wide, figure: of, cell: (row, was) => [count(of(row)), was !== undefined && change(of(row), was ? of(was) : 0, "neither", count)] });
 
 const pages: List<PageRow> = {
-  title: mark("Pages"), all: (n) => t("{n} pages", { n }), first: "count", words: (row: PageRow) => `${row.name} ${row.service}`, key: (row: PageRow) => `${row.service} ${row.kind} ${row.name}`,
+  title: mark("Pages"), all: (n) => t("{n} pages", { n }), first: "count", words: (row: PageRow) => `${row.name} ${row.service}`, key: rowKey,
   to: (row: PageRow) => ({ view: "series", kind: row.kind, name: row.name, service: row.service }), name: (row: PageRow) => h("bdi", null, row.name),
   columns: [plainCount<PageRow>("count", mark("Views"), (row) => row.count), ...quantiles<PageRow>(), plainCount<PageRow>("sessions", mark("Sessions"), (row) => row.sessions, true)],
 };
 
 const apis: List<CallRow> = {
-  title: mark("API calls"), all: (n) => t("{n} routes", { n }), first: "count", words: (row: CallRow) => `${row.name} ${row.service}`, key: (row: CallRow) => `${row.service} ${row.name}`,
+  title: mark("API calls"), all: (n) => t("{n} routes", { n }), first: "count", words: (row: CallRow) => `${row.name} ${row.service}`, key: rowKey,
   to: (row: CallRow) => ({ view: "series", kind: "api", name: row.name, service: row.service }), name: (row: CallRow) => h("bdi", null, row.name),
   columns: [plainCount<CallRow>("count", mark("Calls"), (row) => row.count),
     { name: "failed", head: mark("Failed"), figure: (row) => row.failed_share, cell: (row) => (row.failed > 0 ? h("span", { class: "bad-text", title: t("{n} failed calls", { n: row.failed }) }, share(row.failed_share ?? 0)) : h("span", { class: "muted" }, "0 %")) },
@@ -33,7 +33,7 @@ const apis: List<CallRow> = {
 };
 
 const errors: List<ErrorRow> = {
-  title: mark("Errors"), all: (n) => t("{n} codes", { n }), first: "count", words: (row: ErrorRow) => `${row.message} ${row.code} ${row.service}`, key: (row: ErrorRow) => row.code,
+  title: mark("Errors"), all: (n) => t("{n} codes", { n }), first: "count", words: (row: ErrorRow) => `${row.message} ${row.code} ${row.service}`, key: rowKey,
   to: (row: ErrorRow) => ({ view: "error", code: row.code, service: row.service }), name: (row: ErrorRow) => [h("bdi", { class: "message" }, row.message || t("(its message is on the way)")), h("code", null, row.code)],
   columns: [plainCount<ErrorRow>("count", mark("Count"), (row) => row.count), plainCount<ErrorRow>("sessions", mark("Sessions"), (row) => row.sessions),
     { name: "last", head: mark("Last seen"), wide: true, figure: (row) => Date.parse(row.last), cell: (row) => time(row.last, ago(Date.parse(row.last), Date.now())) }],

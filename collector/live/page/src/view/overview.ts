@@ -177,20 +177,25 @@ function tableSide<T>(data: Table<T>, all: string): string {
   return data.all <= SHOWN_ROWS ? all : t("{shown} of {all}", { shown: SHOWN_ROWS, all });
 }
 
+/* What is one row: two applications may have a service, a page or an error of one name. */
+export function rowKey(row: { application: string; service: string; name?: string; code?: string }): string {
+  return `${row.application} ${row.service} ${row.code ?? row.name}`;
+}
+
 function several(rows: { service: string }[]): boolean {
   return rows.some((row) => row.service !== rows[0].service);
 }
 
 /* The same row of the period before: a page's by kind too, since loads and route changes are not alike. */
-function same<T extends { service: string; name: string; kind?: string }>(rows: T[] | undefined, row: T): T | undefined {
-  return rows?.find((other) => other.service === row.service && other.name === row.name && other.kind === row.kind);
+function same<T extends { application: string; service: string; name: string; kind?: string }>(rows: T[] | undefined, row: T): T | undefined {
+  return rows?.find((other) => rowKey(other) === rowKey(row) && other.kind === row.kind);
 }
 
 function pagesSection(state: State, pages: Table<PageRow>, before: Overview | null): HTMLElement {
   const rows = pages.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count)), many = several(rows);
   return card("pages", toList(state, "pages", t("Pages")), tableSide(pages, t("{n} pages", { n: pages.all })), rows.length === 0 ? nothing(t("No page was opened {when}.", { when: when(state) })) :
     table([column(t("Page")), column(t("Views"), { class: "num" }), QUANTILE_COLUMNS(), column(t("Sessions"), { class: "num wider" })],
-      rows.map((row) => h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
+      rows.map((row) => h("tr", { "data-name": row.name, "data-key": rowKey(row) },
         nameCell(state, row, { view: "series", kind: row.kind, name: row.name, service: row.service }, many),
         countCell(row.count, most, before && change(row.count, same(before.pages.rows, row)?.count ?? 0, "neither", count)), quantileCells(row, same(before?.pages.rows, row)), h("td", { class: "num wider" }, count(row.sessions))))));
 }
@@ -201,7 +206,7 @@ function callsSection(state: State, apis: Table<CallRow>, before: Overview | nul
     table([column(t("Route")), column(t("Calls"), { class: "num" }), column(t("Failed"), { class: "num" }), QUANTILE_COLUMNS()],
       rows.map((row) => {
         const space = row.name.indexOf(" "), method = space > 0 ? row.name.slice(0, space) : "";
-        return h("tr", { "data-name": row.name, "data-key": `${row.service} ${row.name}` },
+        return h("tr", { "data-name": row.name, "data-key": rowKey(row) },
           h("th", { scope: "row" }, link({ ...kept(state), view: "series", kind: "api", name: row.name, service: row.service }, { class: "name", title: row.name },
             method && h("span", { class: "method" }, method, " "), h("bdi", null, method ? row.name.slice(space + 1) : row.name)), many && h("span", { class: "tag" }, row.service)),
           countCell(row.count, most, before && change(row.count, same(before.apis.rows, row)?.count ?? 0, "neither", count)),
@@ -214,10 +219,10 @@ function errorsSection(state: State, errors: Table<ErrorRow>, now: number, befor
   const rows = errors.rows.slice(0, SHOWN_ROWS), most = Math.max(0, ...rows.map((row) => row.count));
   return card("errors", toList(state, "errors", t("Errors")), errors.all ? tableSide(errors, t("{n} codes", { n: errors.all })) : null, rows.length === 0 ? h("p", { class: "nothing" }, chip("good", t("none")), ` ${t("No error was met {when}.", { when: when(state) })}`) :
     table([column(t("Message")), column(t("Count"), { class: "num" }), column(t("Sessions"), { class: "num" }), column(t("Last seen"), { class: "num wide" })],
-      rows.map((row) => h("tr", { "data-name": row.code, "data-key": row.code },
+      rows.map((row) => h("tr", { "data-name": row.code, "data-key": rowKey(row) },
         h("th", { scope: "row" }, link({ ...kept(state), view: "error", code: row.code, service: row.service }, { class: "name two", title: row.message },
           h("bdi", { class: "message" }, row.message || t("(its message is on the way)")), h("code", null, row.code))),
-        countCell(row.count, most, before && change(row.count, before.errors.rows.find(({ code }) => code === row.code)?.count ?? 0, "up", count)), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
+        countCell(row.count, most, before && change(row.count, before.errors.rows.find((other) => rowKey(other) === rowKey(row))?.count ?? 0, "up", count)), h("td", { class: "num" }, count(row.sessions)), h("td", { class: "num wide muted" }, time(row.last, ago(Date.parse(row.last), now)))))));
 }
 
 export function badges(row: Session): Child {
