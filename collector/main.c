@@ -1,6 +1,5 @@
 /* Seismo: what runs, and in which order it starts and stops. The parts are in seismo_parts.c, one function each; every
  * one of them is a room with a header. */
-#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -161,17 +160,45 @@ static void say_addresses(const struct seismo *seismo)
     notify("READY=1");
 }
 
+/* Tells the manager's watchdog that the listeners' loops come round, and, being who tells, that this thread does. What
+ * waits for Kafka or the store is no hang: the watch tells of that, and beginning anew would help nobody. */
+static void feed_watchdog(const struct seismo *seismo, bool *was_well)
+{
+    int64_t public_ms = ingest_quiet_ms(seismo->ingest), inner_ms = live_quiet_ms(seismo->live);
+    int64_t quiet_ms = public_ms > inner_ms ? public_ms : inner_ms;
+    bool is_well = notify_alive(quiet_ms);
+    if (!is_well && *was_well)
+        log_error("main", ERR_TIMED_OUT,
+                  "a loop of the %s listener has not come round for %lld ms: the watchdog will end this",
+                  public_ms > inner_ms ? "public" : "inner", (long long)quiet_ms);
+    *was_well = is_well;
+}
+
+/* The next signal; meanwhile the watchdog is fed, if there is one. */
+static int await_signal(const sigset_t *set, const struct seismo *seismo)
+{
+    int64_t every_ms = notify_watchdog_ms() / 4;
+    struct timespec every = {every_ms / 1000, every_ms % 1000 * 1000000};
+    bool is_well = true;
+    for (;;) {
+        if (every_ms)
+            feed_watchdog(seismo, &is_well);
+        int signal_number = every_ms ? sigtimedwait(set, NULL, &every) : sigwaitinfo(set, NULL);
+        if (signal_number > 0)
+            return signal_number;
+    }
+}
+
 static void wait_for_the_end(const struct seismo *seismo)
 {
     sigset_t set;
-    int signal_number = SIGHUP;
+    int signal_number;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    while (sigwait(&set, &signal_number) == EINTR || signal_number == SIGHUP)
-        if (signal_number == SIGHUP)
-            reload(seismo->config, config_file, seismo->ingest);
+    while ((signal_number = await_signal(&set, seismo)) == SIGHUP)
+        reload(seismo->config, config_file, seismo->ingest);
     log_info("main", "signal %d: draining", signal_number);
 }
 

@@ -38,9 +38,30 @@ bool notify(const char *state)
     return sent == (ssize_t)n;
 }
 
+int64_t notify_watchdog_ms(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    if (!usec || (pid && strtoll(pid, NULL, 10) != getpid())) /* meant for a process that has begun this one */
+        return 0;
+    long long ms = strtoll(usec, NULL, 10) / 1000;
+    return ms > 0 ? ms : 0;
+}
+
+bool notify_alive(int64_t quiet_ms)
+{
+    int64_t watchdog_ms = notify_watchdog_ms();
+    if (watchdog_ms && quiet_ms > watchdog_ms / 2)
+        return false;
+    if (watchdog_ms)
+        notify("WATCHDOG=1");
+    return true;
+}
+
 bool notify_stopping(int within_ms)
 {
     char state[NOTIFY_MAX_BYTES];
-    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", within_ms * 1000LL);
+    int n = snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", within_ms * 1000LL);
+    if (notify_watchdog_ms()) /* who feeds it is busy with the end */
+        snprintf(state + n, sizeof state - (size_t)n, "\nWATCHDOG_USEC=%lld\nWATCHDOG=1", within_ms * 1000LL);
     return notify(state);
 }

@@ -265,6 +265,11 @@ int ingest_port(const struct ingest *ingest)
     return serve_port(ingest->serve);
 }
 
+int64_t ingest_quiet_ms(const struct ingest *ingest)
+{
+    return ingest ? serve_quiet_ms(ingest->serve) : 0;
+}
+
 void ingest_stop(struct ingest *ingest, int grace_ms, int deadline_ms)
 {
     if (!ingest)

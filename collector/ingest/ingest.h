@@ -57,6 +57,7 @@ enum err ingest_start(struct ingest **ret_ingest, const struct ingest_options *o
  * stays as it is and the new rules are still the caller's. One thread at a time. */
 enum err ingest_reload(struct ingest *ingest, const struct ingest_rules *rules, struct err_text *text);
 int ingest_port(const struct ingest *ingest);
+int64_t ingest_quiet_ms(const struct ingest *ingest); /* serve_quiet_ms of its listener; takes NULL: 0 */
 /* Readiness turns bad at once; after grace_ms no new connection is taken; open requests and pending 202s end within
  * deadline_ms. Frees. Takes NULL. */
 void ingest_stop(struct ingest *ingest, int grace_ms, int deadline_ms);

@@ -425,6 +425,11 @@ int live_port(const struct live *live)
     return serve_port(live->serve);
 }
 
+int64_t live_quiet_ms(const struct live *live)
+{
+    return serve_quiet_ms(live->serve);
+}
+
 bool live_needs_link(const struct live *live)
 {
     const struct live_access *access = &live->access;

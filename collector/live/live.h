@@ -65,6 +65,7 @@ struct live_options {
 
 enum err live_start(struct live **ret_live, const struct live_options *options, struct err_text *text);
 int live_port(const struct live *live);
+int64_t live_quiet_ms(const struct live *live); /* serve_quiet_ms of its listener */
 bool live_needs_link(const struct live *live);  /* nothing but a one-time link opens the page */
 bool live_is_loopback(const struct live *live); /* listens where only this machine reaches it */
 void live_changed(

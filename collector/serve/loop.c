@@ -229,6 +229,7 @@ void *loop_run(void *arg)
         int every_ms = loop->stop_ms ? STOP_SWEEP_MS : SWEEP_MS;
         wait_and_work(loop, every_ms);
         now_ms = serve_mono_ms();
+        atomic_store_explicit(&loop->round_ms, now_ms, memory_order_relaxed);
         if (now_ms - loop->swept_ms >= every_ms)
             sweep(loop, now_ms);
     }

@@ -200,8 +200,10 @@ static bool start_threads(struct serve *serve)
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGABRT);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < serve->n_loops && ok; i++)
+    for (int i = 0; i < serve->n_loops && ok; i++) {
+        atomic_init(&serve->loops[i].round_ms, serve_mono_ms());
         ok = serve->loops[i].started = pthread_create(&serve->loops[i].thread, NULL, loop_run, &serve->loops[i]) == 0;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;
 }
@@ -233,6 +235,16 @@ enum err serve_start(struct serve **ret_serve, const struct serve_options *optio
     serve_stop(serve, 0);
     *ret_serve = NULL;
     return err_set(text, ERR_NO_MEMORY, "no thread could be started for %s", options->address);
+}
+
+int64_t serve_quiet_ms(const struct serve *serve)
+{
+    int64_t now_ms = serve_mono_ms(), most_ms = 0;
+    for (int i = 0; i < serve->n_loops; i++) {
+        int64_t ms = now_ms - atomic_load_explicit(&serve->loops[i].round_ms, memory_order_relaxed);
+        most_ms = ms > most_ms ? ms : most_ms;
+    }
+    return most_ms;
 }
 
 int serve_port(const struct serve *serve)

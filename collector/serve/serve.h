@@ -44,6 +44,8 @@ struct serve_options {
 enum err serve_start(struct serve **ret_serve, const struct serve_options *options, serve_handler_fn *handler,
                      void *ctx, struct err_text *text);
 int serve_port(const struct serve *serve); /* the port taken, also for port 0 */
+/* For how long the slowest of its loops has not come round, ms; they do at least twice a second. Any thread. */
+int64_t serve_quiet_ms(const struct serve *serve);
 /* For connections that come from now on; any thread. On an error, ERR_TLS, the old certificate stays. Only for a server
  * that began with one. */
 enum err serve_set_tls(struct serve *serve, const char *certificate, const char *key, struct err_text *text);

@@ -84,6 +84,7 @@ struct loop {
     struct serve_ticket *spare_tickets; /* kept for the next requests */
     int n_lingers, n_spare_tickets;
     int64_t swept_ms, stop_ms; /* monotonic; stop_ms is when the deadline ends */
+    _Atomic int64_t round_ms;  /* monotonic: when it last came round */
 };
 
 enum phase { PHASE_RUN, PHASE_DRAIN, PHASE_STOP };

@@ -54,6 +54,38 @@ static void is_heard_at_a_path_and_at_an_abstract_name(void **state)
     close(fd);
 }
 
+/* The watchdog hears of a process that is well, no more of one that is not, and never of another's. */
+static void the_watchdog_is_fed(void **state)
+{
+    char name[64], pid[32];
+    (void)state;
+    snprintf(name, sizeof name, "@seismo-watchdog-%d", (int)getpid());
+    int fd = listen_at(name);
+    unsetenv("WATCHDOG_USEC");
+    assert_int_equal(notify_watchdog_ms(), 0);
+    assert_true(notify_alive(1000000));
+    assert_int_equal(recv(fd, pid, sizeof pid, 0), -1);
+    setenv("WATCHDOG_USEC", "30000000", 1);
+    assert_int_equal(notify_watchdog_ms(), 30000);
+    assert_true(notify_alive(15000));
+    assert_heard(fd, "WATCHDOG=1");
+    assert_false(notify_alive(15001));
+    assert_int_equal(recv(fd, pid, sizeof pid, 0), -1);
+    assert_true(notify_stopping(60000));
+    assert_heard(fd, "STOPPING=1\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG_USEC=60000000\nWATCHDOG=1");
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(notify_watchdog_ms(), 30000);
+    setenv("WATCHDOG_PID", "1", 1);
+    assert_int_equal(notify_watchdog_ms(), 0);
+    unsetenv("WATCHDOG_PID");
+    setenv("WATCHDOG_USEC", "soon", 1);
+    assert_int_equal(notify_watchdog_ms(), 0);
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("NOTIFY_SOCKET");
+    close(fd);
+}
+
 static void nobody_listening_stops_nothing(void **state)
 {
     char far[200] = "/", state_text[NOTIFY_MAX_BYTES + 2];
@@ -93,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_heard_at_a_path_and_at_an_abstract_name),
+        cmocka_unit_test(the_watchdog_is_fed),
         cmocka_unit_test(nobody_listening_stops_nothing),
         cmocka_unit_test(a_full_socket_stops_nothing),
     };

@@ -21,6 +21,8 @@ static struct serve_stream *_Atomic stream;
 static char *big;
 #define BIG_BYTES (8u << 20)
 
+static atomic_bool hangs;
+
 static void hold(struct serve_ticket *ticket)
 {
     pthread_mutex_lock(&mutex);
@@ -53,6 +55,10 @@ static void handle(void *ctx, struct serve_request *request)
     } else if (slice_is(path, "/events")) {
         struct serve_field type = {"content-type", SLICE("text/event-stream")};
         stream = serve_stream_open(request, &type, 1, 65536);
+    } else if (slice_is(path, "/hang")) {
+        for (hangs = true; hangs;)
+            usleep(1000);
+        serve_reply(request, 204, NULL, 0, SLICE(""));
     } else if (slice_is(path, "/empty")) {
         serve_reply(request, 204, NULL, 0, SLICE(""));
     } else if (slice_is(path, "/split")) {
@@ -158,6 +164,39 @@ static void test_requests(void **state)
             assert_non_null(talk_field(&answer, "content-length"));
         assert_null(talk_field(&answer, "server"));
     }
+}
+
+static void *ask_to_hang(void *arg)
+{
+    (void)arg;
+    talk(serve_port(serve), "GET /hang HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    return NULL;
+}
+
+static void await_quiet(int64_t from_ms, int64_t to_ms)
+{
+    int64_t quiet_ms = 0;
+    for (int i = 0; i < 30000; i++) {
+        quiet_ms = serve_quiet_ms(serve);
+        if (quiet_ms >= from_ms && quiet_ms < to_ms)
+            return;
+        usleep(1000);
+    }
+    fail_msg("quiet for %lld ms", (long long)quiet_ms);
+}
+
+/* One loop of two that hangs is seen, and that it goes on. */
+static void test_a_loop_that_hangs(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    await_quiet(0, 600);
+    assert_int_equal(pthread_create(&thread, NULL, ask_to_hang, NULL), 0);
+    await_quiet(1500, INT64_MAX); /* idle ones come round each 500 ms */
+    assert_true(hangs);
+    hangs = false;
+    pthread_join(thread, NULL);
+    await_quiet(0, 600);
 }
 
 static void test_head_has_the_length_of_get(void **state)
@@ -617,6 +656,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_requests, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_loop_that_hangs, start, stop),
         cmocka_unit_test_setup_teardown(test_head_has_the_length_of_get, start, stop),
         cmocka_unit_test_setup_teardown(test_header_cannot_be_split, start, stop),
         cmocka_unit_test_setup_teardown(test_one_connection_many_requests, start, stop),
