@@ -37,6 +37,8 @@ void buf_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_int(struct buf *buf, int64_t value);
 void buf_number(struct buf *buf, double value); /* shortest JSON number that reads back the same; null if not finite */
+/* Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 if there is none; left >= 1. */
+size_t utf8_length(const unsigned char *p, size_t left);
 void buf_json_string(struct buf *buf,
                      struct slice text); /* quoted and escaped; bytes that are not UTF-8 become U+FFFD */
 void buf_json_field(struct buf *buf, const char *name,

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // only: stack
-// Prometheus' rules and Grafana's dashboard ask for nothing that /metrics does not have: each name that they use stands in a scrape of
-// an instance with all roles that has just begun; rules do what they are to by promtool; panels have units.
+// Prometheus' rules and Grafana's dashboard ask for nothing that /metrics does not have: each name and label that they use stands in a scrape
+// of an instance with all roles that has just begun, and what is taken of it fits its type; the scrape is as the text format wants it; rules
+// do what they are to by promtool; panels have units.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { blocksOf } from '../lib/docs.mjs';
+import { readMetrics } from '../lib/prometheus.mjs';
 import { beacon, metric, place, post, root, start, until } from '../lib/seismo.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
@@ -20,8 +22,25 @@ const dashboard = JSON.parse(read('deploy/grafana/seismo.json'));
 const panels = dashboard.panels.filter(({ type }) => type !== 'row');
 const namesIn = (text) => [...text.matchAll(/(?<![\w:])(?:seismo|process)_[a-z_]+(?![\w:])/g)].map(([name]) => name);
 
+// What an expression takes of a metric that does not fit its type, and labels that it does not have.
+function misfits(expr, families) {
+  const found = [];
+  const own = namesIn(expr).filter((name) => families.has(name)), labels = new Set(['job', 'instance', ...own.flatMap((name) => families.get(name).labels)]);
+  for (const [, fn, name] of expr.matchAll(/\b(i?rate|increase|resets|i?delta|deriv|predict_linear)\(\s*((?:seismo|process)_[a-z_]+)/g)) {
+    const wanted = /rate|increase|resets/.test(fn) ? 'counter' : 'gauge';
+    if (families.get(name)?.type !== wanted) found.push(`${fn}(${name}) wants a ${wanted}`);
+  }
+  for (const [, name, matchers] of expr.matchAll(/((?:seismo|process)_[a-z_]+)\{([^}]*)\}/g))
+    for (const [, label] of matchers.matchAll(/([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)/g))
+      if (!['job', 'instance', ...(families.get(name)?.labels ?? [])].includes(label)) found.push(`${name} has no label ${label}`);
+  for (const [, list] of own.length ? expr.matchAll(/\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g) : [])
+    for (const label of list.split(',').map((each) => each.trim()).filter(Boolean)) if (!labels.has(label)) found.push(`no label ${label} in: ${expr.trim()}`);
+  return found;
+}
+
 test('every metric that is asked for is there', { timeout: 120000 }, async (t) => {
-  const where = place({ environment: { SEISMO_SLACK_WEBHOOK: 'http://127.0.0.1:9/', SEISMO_WATCH_HEARTBEAT_URL: 'http://127.0.0.1:9/' } });
+  const named = 'shop "one" \\ two\t€';
+  const where = place({ applications: [{ name: named, keys: ['demo'], services: ['shop'], origins: ['http://shop.test'], server_clients: true }], environment: { SEISMO_SLACK_WEBHOOK: 'http://127.0.0.1:9/', SEISMO_WATCH_HEARTBEAT_URL: 'http://127.0.0.1:9/' } });
   const seismo = await start(where);
   t.after(async () => {
     await seismo.kill();
@@ -29,13 +48,24 @@ test('every metric that is asked for is there', { timeout: 120000 }, async (t) =
   });
   assert.equal((await post(seismo.publicUrl, beacon())).status, 202);
   await until('it is stored and in a series', async () => (await metric(seismo.innerUrl, 'seismo_series')) > 0 && (await metric(seismo.innerUrl, 'seismo_events_stored_total')) > 0, { within: 60000 });
-  const scrape = await (await fetch(`${seismo.innerUrl}/metrics`)).text();
-  const known = new Set([...scrape.matchAll(/^([a-z_]+)[ {]/gm)].map(([, name]) => name));
+  const answer = await fetch(`${seismo.innerUrl}/metrics`), scrape = await answer.text();
+  assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const families = readMetrics(scrape), known = new Set(families.keys());
+  assert.deepEqual(families.get('seismo_series').samples.map(({ labels }) => labels), [{ application: named }]);
   const exprs = [...rules.matchAll(/^ +expr: ?((?:.*\n)(?: {10,}.*\n)*)/gm)].map(([, expr]) => expr);
   assert.ok(exprs.length > 15 && panels.length > 15, `${exprs.length} expressions, ${panels.length} panels`);
   const asked = new Set([...exprs, ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), ...dashboard.templating.list.map(({ definition = '' }) => definition)].flatMap(namesIn));
   assert.ok(asked.size > 20, `${asked.size} names`);
   assert.deepEqual([...asked].filter((name) => !known.has(name)), [], 'not in the scrape');
+  assert.deepEqual([...exprs, ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))].flatMap((expr) => misfits(expr, families)), []);
+  assert.equal((await post(seismo.publicUrl, '{', {})).status, 400);
+  assert.equal((await post(seismo.publicUrl, beacon(), { key: 'other' })).status, 403);
+  const later = readMetrics(await (await fetch(`${seismo.innerUrl}/metrics`)).text());
+  for (const [name, { type, samples }] of families)
+    for (const { labels, value } of type === 'counter' ? samples : []) {
+      const now = later.get(name)?.samples.find((one) => JSON.stringify(one.labels) === JSON.stringify(labels));
+      assert.ok(now?.value >= value, `${name} ${JSON.stringify(labels)}: ${value}, then ${now?.value}`);
+    }
   promtool(['check', 'metrics'], scrape); // the text is well formed, and names are as Prometheus wants them
   await seismo.stop();
 });

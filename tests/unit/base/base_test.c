@@ -106,6 +106,27 @@ static void metrics_are_found_again_and_written(void **state)
     buf_done(&buf);
 }
 
+/* Prometheus knows three escapes and refuses a whole scrape for any other, and for what is no UTF-8. */
+static void a_label_is_escaped_as_prometheus_reads_it(void **state)
+{
+    (void)state;
+    char longest[103] = "";
+    struct buf buf;
+    memset(longest, 'x', 99);
+    memcpy(longest + 99, "\xe2\x82\xac", 4);
+    metric_get(METRIC_GAUGE, "test_escapes", "name", "a\tb\x01\xc2\x85\\ \"c\"\nd\xff\xc3\xbc", "help");
+    metric_get(METRIC_GAUGE, "test_escapes", "name", longest, "help");
+    buf_init(&buf, 10000);
+    metrics_write(&buf);
+    assert_non_null(
+        strstr(buf.at, "\ntest_escapes{name=\"a\tb\x01\xc2\x85\\\\ \\\"c\\\"\\nd\xef\xbf\xbd\xc3\xbc\"} 0\n"));
+    longest[99] = '\0'; /* a character is not cut in two */
+    char expected[200];
+    snprintf(expected, sizeof expected, "\ntest_escapes{name=\"%s\"} 0\n", longest);
+    assert_non_null(strstr(buf.at, expected));
+    buf_done(&buf);
+}
+
 static void a_flood_of_labels_is_bounded(void **state)
 {
     (void)state;
@@ -152,10 +173,15 @@ static void the_log_escapes_and_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_error_has_its_own_number), cmocka_unit_test(an_arena_stops_at_its_bound),
-        cmocka_unit_test(times_are_written_and_read),     cmocka_unit_test(the_fake_clock_stands_still),
-        cmocka_unit_test(hashes_keep_their_values),       cmocka_unit_test(metrics_are_found_again_and_written),
-        cmocka_unit_test(a_flood_of_labels_is_bounded),   cmocka_unit_test(the_log_escapes_and_limits),
+        cmocka_unit_test(every_error_has_its_own_number),
+        cmocka_unit_test(an_arena_stops_at_its_bound),
+        cmocka_unit_test(times_are_written_and_read),
+        cmocka_unit_test(the_fake_clock_stands_still),
+        cmocka_unit_test(hashes_keep_their_values),
+        cmocka_unit_test(metrics_are_found_again_and_written),
+        cmocka_unit_test(a_label_is_escaped_as_prometheus_reads_it),
+        cmocka_unit_test(a_flood_of_labels_is_bounded),
+        cmocka_unit_test(the_log_escapes_and_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
