@@ -46,3 +46,19 @@ test('every attribute that the agent reads is documented', () => {
   assert.deepEqual([...attributesOfAgent].filter((name) => !names(attributes).includes(name)), []);
   for (const { name } of attributes) assert.ok(page.includes(`\`${name}\``), name);
 });
+
+/* What npm shows is this file alone: the sources are not beside it. */
+test('the page of the package stands by itself, and names what there is', () => {
+  const shown = read('js-agent/README.md'), about = JSON.parse(read('js-agent/package.json'));
+  assert.deepEqual([...shown.matchAll(/\]\((?!https:)[^)]*\)/g)].map(([link]) => link), [], 'links that lead nowhere there');
+  const told = [...shown.matchAll(/seismo\("(\w+)"/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(told)].sort(), names(commands).sort());
+  const rows = [...shown.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, row]) => [...row.matchAll(/\w+/g)].map(([name]) => name));
+  assert.ok(rows.length > 7);
+  assert.deepEqual(rows.filter((name) => !names(settings).includes(name)), []);
+  const [started] = /start\((\{.*?\})\)/.exec(shown).slice(1);
+  assert.deepEqual([...started.matchAll(/(\w+): /g)].map(([, name]) => name).filter((name) => !names(settings).includes(name)), []);
+  assert.ok(about.description.length > 40 && about.keywords.length > 4 && about.license === 'Apache-2.0');
+  assert.match(read('js-agent/LICENSE'), /Apache License\s+Version 2\.0/);
+  for (const absent of ['homepage', 'repository', 'bugs']) assert.ok(!(absent in about), `${absent}: there is no public address`);
+});
