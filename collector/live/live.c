@@ -178,7 +178,7 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
         return;
     }
     if (!live->options.store) {
-        live_reply_error(request, 404, ERR_NOT_FOUND, "this instance has no live page: role live has");
+        live_refuse(request, LIVE_PAGELESS);
         return;
     }
     if (slice_is(path, "/api/live")) {
@@ -198,7 +198,7 @@ static void reply_guarded(struct live *live, struct serve_request *request, stru
     if (fn)
         answer(live, request, fn);
     else
-        live_reply_error(request, 404, ERR_NOT_FOUND, NULL);
+        live_refuse(request, LIVE_NOWHERE);
 }
 
 static bool is_json(struct slice type)
@@ -259,8 +259,7 @@ static bool is_let_in(struct live *live, struct serve_request *request)
 static void refuse(struct serve_request *request)
 {
     METRIC_ADD("seismo_live_refused_total", "requests refused by Host, Origin, method or token", 1);
-    live_reply_error(request, 401, ERR_FORBIDDEN,
-                     "who are you? Open a one-time link (seismo access prints one), or send inner.token as Bearer");
+    live_refuse(request, LIVE_UNKNOWN);
 }
 
 static void reply_known(struct live *live, struct serve_request *request)

@@ -1,4 +1,5 @@
-/* How a session begins: POST /enter with a one-time link's secret, or /?token=TOKEN.
+/* How a session begins: POST /enter with a one-time link's secret, or /?token=TOKEN; and what a browser shows of a
+ * refusal, where programs get JSON.
  *
  * Without a script the page cannot choose its language, so it is chosen here, by what the browser asks for.
  *
@@ -25,7 +26,8 @@ static const char head[] =
 static const char tail[] = "</section></main></html>\n";
 
 struct words {
-    const char *language, *once, *open, *spent, *spent_why, *later, *how;
+    const char *language, *once, *open, *spent, *spent_why, *later, *how, *page;
+    const char *nowhere, *pageless, *unknown, *wrong_token;
 };
 
 static const struct words english = {
@@ -37,6 +39,11 @@ static const struct words english = {
     .how =
         "Whoever runs Seismo gets a new link by <code>seismo access</code>, on the machine or in the container where "
         "it runs.",
+    .page = "To the live page",
+    .nowhere = "There is nothing at this address",
+    .pageless = "This instance has no live page; one with role live has",
+    .unknown = "This is only for those who have come in",
+    .wrong_token = "This is not the token that is set here",
 };
 
 static const struct words german = {
@@ -49,6 +56,11 @@ static const struct words german = {
     .how =
         "Wer Seismo betreibt, bekommt mit <code>seismo access</code> einen neuen Link, auf dem Rechner oder im "
         "Container, in dem es läuft.",
+    .page = "Zur Live-Seite",
+    .nowhere = "Unter dieser Adresse gibt es nichts",
+    .pageless = "Diese Instanz hat keine Live-Seite; eine mit der Rolle live hat sie",
+    .unknown = "Das ist nur für die, die sich ausgewiesen haben",
+    .wrong_token = "Das ist nicht das Token, das hier gilt",
 };
 
 /* "de-AT;q=0.8" of Accept-Language: how much of it is wanted, 0 when it is not that language. */
@@ -124,6 +136,42 @@ static void refuse_link(struct serve_request *request, int status, enum err err)
     snprintf(body, sizeof body, "<h1>%s</h1><p><b>%s</b>: %s.</p><p>%s</p>", is_spent ? words->spent : words->later,
              err_code(err), why, words->how);
     reply_page(request, status, words, slice_of(body));
+}
+
+/* What is not of the API is opened by people, whose browsers ask for HTML. */
+static bool is_for_people(const struct serve_request *request)
+{
+    struct slice accept = serve_header(request, "accept");
+    return accept.len && memmem(accept.at, accept.len, "text/html", 9) && !slice_starts(serve_path(request), "/api/");
+}
+
+void live_refuse(struct serve_request *request, enum live_refusal why)
+{
+    static const struct {
+        int status;
+        enum err err;
+        const char *what;
+    } all[] = {
+        [LIVE_NOWHERE] = {404, ERR_NOT_FOUND, NULL},
+        [LIVE_PAGELESS] = {404, ERR_NOT_FOUND, "this instance has no live page: role live has"},
+        [LIVE_UNKNOWN] =
+            {401, ERR_FORBIDDEN,
+             "who are you? Open a one-time link (seismo access prints one), or send inner.token as Bearer"},
+        [LIVE_WRONG_TOKEN] = {401, ERR_FORBIDDEN, "the token in the address is not the one that is set here"},
+    };
+    char body[1024];
+    if (!is_for_people(request)) {
+        live_reply_error(request, all[why].status, all[why].err, all[why].what);
+        return;
+    }
+    const struct words *words = words_for(request);
+    const char *said[] = {words->nowhere, words->pageless, words->unknown, words->wrong_token};
+    const char *how = all[why].status == 401 ? words->how : "";
+    int n = snprintf(body, sizeof body, "<h1>%s</h1><p><b>%s</b> %s</p>", said[why], err_code(all[why].err), how);
+    if (why != LIVE_PAGELESS)
+        snprintf(body + n, sizeof body - (size_t)n, "<p><a class=\"button primary\" href=\"/\">%s</a></p>",
+                 words->page);
+    reply_page(request, all[why].status, words, slice_of(body));
 }
 
 /* ---- the answer ---- */
@@ -234,7 +282,7 @@ void live_token_redirect(struct live *live, struct serve_request *request, struc
 {
     char session[ACCESS_SECRET_BYTES];
     if (!live_secret_equal(token, live->access.token)) {
-        live_reply_error(request, 401, ERR_FORBIDDEN, "the token in the address is not the one that is set here");
+        live_refuse(request, LIVE_WRONG_TOKEN);
         return;
     }
     access_secret(session);

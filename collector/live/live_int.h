@@ -123,6 +123,10 @@ void live_doors_ask(struct live_doors *doors, struct serve_request *request, str
                     live_door_fn *resume);
 /* /enter: GET shows a button, POST consumes the link. False: it is another address. */
 bool live_enter(struct live *live, struct serve_request *request, struct slice path);
+
+/* JSON for programs; a page with a way on for people's browsers. */
+enum live_refusal { LIVE_NOWHERE, LIVE_PAGELESS, LIVE_UNKNOWN, LIVE_WRONG_TOKEN };
+void live_refuse(struct serve_request *request, enum live_refusal why);
 /* Where a token in the address becomes a session. */
 void live_token_redirect(struct live *live, struct serve_request *request, struct slice token);
 

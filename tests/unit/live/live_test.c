@@ -575,6 +575,19 @@ static void addresses_and_methods(void **state)
     assert_int_equal(ask("/", NULL, field), 304);
     assert_int_equal(get("/api/nothing"), 404);
     assert_says("SE-1301");
+    static const char browser[] = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    assert_int_equal(ask("/nothing", NULL, browser), 404);
+    assert_says("text/html; charset=utf-8");
+    assert_says("There is nothing at this address</h1><p><b>SE-1301</b>");
+    assert_says("href=\"/\"");
+    assert_int_equal(ask("/nothing", NULL, "Accept: text/html\r\nAccept-Language: de\r\n"), 404);
+    assert_says("Unter dieser Adresse gibt es nichts");
+    assert_int_equal(ask("/nothing", NULL, "Accept: */*\r\n"), 404);
+    assert_string_equal(
+        answer.body,
+        "{\"code\":\"SE-1301\",\"error\":\"there is nothing at this address\",\"help\":\"docs/codes/SE-1301.md\"}\n");
+    assert_int_equal(ask("/api/nothing", NULL, browser), 404);
+    assert_says("application/json");
     int fd = send_request("POST", "/api/status", NULL, "Content-Length: 0\r\n");
     read_answer(fd, 5000);
     close(fd);

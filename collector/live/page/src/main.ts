@@ -275,7 +275,10 @@ async function refresh(): Promise<boolean> {
   } catch (problem) {
     if (asked !== state) return false;
     const isAnswer = problem instanceof ApiError && problem.status < 500;
-    if (isAnswer && problem.status === 401) showLocked(main);
+    if (isAnswer && problem.status === 401) {
+      title(t("Who are you?"));
+      showLocked(main, status !== null);
+    }
     else if (isAnswer) main.replaceChildren(trouble(problem));
     else if (main.hasAttribute("aria-busy")) main.replaceChildren(away(problem));
     if (isAnswer) main.removeAttribute("aria-busy");

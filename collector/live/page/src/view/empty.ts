@@ -36,8 +36,9 @@ export function showEmpty(root: Element, status: Status, diagnosis: Diagnosis): 
     h("p", { class: "muted" }, `Seismo ${status.version} · ${t("{accepted} taken in, {refused} refused", { accepted: status.accepted, refused: status.rejected })}`)));
 }
 
-export function showLocked(root: Element): void {
-  show(root, h("section", { class: "card empty", "data-testid": "locked" }, h("h1", null, t("Who are you?")),
+export function showLocked(root: Element, wasIn: boolean): void {
+  show(root, h("section", { class: "card empty", "data-testid": "locked", role: "alert" }, h("h1", null, wasIn ? t("Your access has ended") : t("Who are you?")),
+    wasIn && h("p", null, t("It was ended for all, its time is over, or the token is another one now. Once this browser is let in again, in any tab, this page goes on by itself.")),
     h("p", null, rich("This page is open to other machines, so it asks who you are. {command}, where Seismo runs, prints a link that opens it in this browser.", { command: h("code", null, "seismo access") })),
     h("p", null, rich("Or give the token that stands in the configuration as {setting}:", { setting: h("code", null, "inner.token") })),
     h("div", { class: "tag-box" }, h("input", { type: "password", id: "token", "aria-label": t("Token"), autocomplete: "current-password" }), h("button", { type: "button", class: "button primary", "data-unlock": true }, t("Open")))));
