@@ -6,12 +6,41 @@
 #include "base/log.h"
 #include "bus/bus_kafka_compare.h"
 
-static enum err client_of(struct kafka_bus *bus, rd_kafka_t **ret_client, struct err_text *text)
+/* Why the brokers do not let us in: each call itself only says that time is over. */
+struct kept_out {
+    char reason[256]; /* empty: they do */
+};
+
+static void note_kept_out(rd_kafka_t *client, int code, const char *reason, void *kept_out)
 {
-    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, kafka_conf(bus, NULL, text), text);
+    (void)client;
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
+        snprintf(((struct kept_out *)kept_out)->reason, sizeof((struct kept_out *)kept_out)->reason, "%s", reason);
+}
+
+/* *kept_out outlives the client. */
+static enum err client_of(struct kafka_bus *bus, struct kept_out *kept_out, rd_kafka_t **ret_client,
+                          struct err_text *text)
+{
+    rd_kafka_conf_t *conf = kafka_conf(bus, NULL, text);
+    if (conf) {
+        rd_kafka_conf_set_error_cb(conf, note_kept_out);
+        rd_kafka_conf_set_opaque(conf, kept_out);
+    }
+    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, text);
     if (client)
         *ret_client = client;
     return client ? ERR_OK : ERR_BUS_OPEN;
+}
+
+/* Ends the client. */
+static enum err leave(rd_kafka_t *client, const struct kept_out *kept_out, enum err err, struct err_text *text)
+{
+    if (!client)
+        return err;
+    rd_kafka_poll(client, 0);
+    rd_kafka_destroy(client);
+    return err && kept_out->reason[0] ? err_set(text, ERR_BUS_AUTH, "bus: kafka: %s", kept_out->reason) : err;
 }
 
 /* ---- making ---- */
@@ -95,11 +124,11 @@ enum err kafka_setup(const struct bus_options *options, struct err_text *text)
 {
     struct kafka_bus *bus = kafka_bus_new(options);
     rd_kafka_t *client = NULL;
-    enum err err = client_of(bus, &client, text);
+    struct kept_out kept_out = {""};
+    enum err err = client_of(bus, &kept_out, &client, text);
     if (!err)
         err = create(bus, client, options, text);
-    if (client)
-        rd_kafka_destroy(client);
+    err = leave(client, &kept_out, err, text);
     if (!err)
         err = kafka_look_up(bus, text);
     kafka_bus_free(bus);
@@ -179,12 +208,11 @@ static void look_up_max(struct kafka_bus *bus, rd_kafka_t *client)
 enum err kafka_look_up(struct kafka_bus *bus, struct err_text *text)
 {
     rd_kafka_t *client = NULL;
-    enum err err = client_of(bus, &client, text);
+    struct kept_out kept_out = {""};
+    enum err err = client_of(bus, &kept_out, &client, text);
     for (int t = 0; t < TOPIC_COUNT && !err; t++)
         err = look_up_topic(bus, client, (enum topic)t, text);
     if (!err && !is_max_given(bus))
         look_up_max(bus, client);
-    if (client)
-        rd_kafka_destroy(client);
-    return err;
+    return leave(client, &kept_out, err, text);
 }

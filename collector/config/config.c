@@ -32,6 +32,17 @@ enum setting config_find(struct slice key)
     return setting;
 }
 
+/* A list as YAML writes it, in one line or one entry a line; else it is entries joined by commas. */
+static bool is_yaml_list(enum setting setting, struct slice text)
+{
+    while (text.len && isspace((unsigned char)*text.at)) {
+        text.at++;
+        text.len--;
+    }
+    return setting_rows[setting].type == TYPE_LIST && text.len &&
+           (*text.at == '[' || (text.len > 1 && memcmp(text.at, "- ", 2) == 0));
+}
+
 static enum err read_file(const char *path, struct buf *buf, struct err_text *error)
 {
     FILE *file = fopen(path, "re");
@@ -60,7 +71,8 @@ enum err config_set_from_file(struct config *config, enum setting setting, const
         struct slice text = buf_slice(&buf);
         if (text.len && text.at[text.len - 1] == '\n')
             text.len--;
-        err = config_set(config, setting, text, place, error);
+        err = is_yaml_list(setting, text) ? config_read_yaml(config, text, path, (int)setting, error)
+                                          : config_set(config, setting, text, place, error);
     }
     buf_done(&buf);
     return err;
@@ -79,7 +91,7 @@ static enum err set_from_environment(struct config *config, enum setting setting
                                      struct err_text *error)
 {
     struct place place = {config_copy(config, slice_of(name))};
-    if (setting_rows[setting].type == TYPE_LIST && text[strspn(text, " ")] == '[')
+    if (is_yaml_list(setting, slice_of(text)))
         return config_read_yaml(config, slice_of(text), name, (int)setting, error);
     return config_set(config, setting, slice_of(text), place, error);
 }
