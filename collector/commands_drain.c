@@ -18,19 +18,33 @@
 #define SAY_EVERY 50 /* looks */
 #define CLOSE_MS 10000
 
+/* SQLite's own files beside another. */
+static bool is_side_file(const char *name)
+{
+    const char *end = strrchr(name, '-');
+    return end && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0);
+}
+
+static int count_files(const char *folder, const char *begin)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        n += strncmp(entry->d_name, begin, strlen(begin)) == 0 && !is_side_file(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
 /* A folder that was never an instance's has nothing to bring either, and says nothing about the one that was meant. */
 static enum err find_spool(const struct config *config, struct err_text *text)
 {
-    bool is_there = false;
     const char *folder = config_text(config, SETTING_DATA_DIR);
     if (strcmp(config_text(config, SETTING_BUS_KIND), "kafka") != 0)
         return err_set(text, ERR_CONFIG, "bus.kind is not kafka: only instances on Kafka have a spool");
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && !is_there && (entry = readdir(dir));)
-        is_there = strncmp(entry->d_name, "spool.db", 8) == 0;
-    if (dir)
-        closedir(dir);
-    return is_there ? ERR_OK : err_set(text, ERR_MISSING, "no instance on Kafka has kept its spool in %s", folder);
+    return count_files(folder, "spool.db")
+               ? ERR_OK
+               : err_set(text, ERR_MISSING, "no instance on Kafka has kept its spool in %s", folder);
 }
 
 static enum err open_spool(const struct config *config, struct bus **ret_bus, struct err_text *text)
@@ -86,6 +100,14 @@ static int say_end(const struct config *config, bool is_empty, const struct bus_
         err_set(&text, ERR_AGAIN, "%lld records and %d spools of processes that are no more still wait",
                 (long long)left->records, left->files);
         return complain("drain", ERR_AGAIN, &text);
+    }
+    int damaged = count_files(config_text(config, SETTING_DATA_DIR), "spool.db.corrupt-");
+    if (damaged) {
+        err_set(&text, ERR_CORRUPT,
+                "%d spools of this folder were put aside as spool.db.corrupt-…; what could not be read of them was not "
+                "brought",
+                damaged);
+        return complain("drain", ERR_CORRUPT, &text);
     }
     if (!refused)
         return EXIT_OK;

@@ -5,14 +5,14 @@
 // docs/deploy.md says, brings all of them, each once, and then says that the folder may go. Before, and in other folders, it says that it may not.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { broker } from '../lib/away.mjs';
 import { startLoad } from '../lib/load.mjs';
 import { binary, command, exported, metric, place, sleep, start, until } from '../lib/seismo.mjs';
 import { settled } from '../lib/settled.mjs';
 
-test('the spool of an instance that is no more', { timeout: 200000 }, async (t) => {
+test('the spool of an instance that is no more', { timeout: 300000 }, async (t) => {
   assert.ok(process.env.ELASTIC_URL, 'ELASTIC_URL names a real Elasticsearch');
   const kafka = await broker(), where = place();
   const running = [];
@@ -67,7 +67,7 @@ test('the spool of an instance that is no more', { timeout: 200000 }, async (t) 
   await until('the one that stays has nothing to bring any more', async () => (await metric(stays.innerUrl, 'seismo_spool_records')) === 0, { within: 60000 }).catch((error) => assert.fail(`${error.message}\n${stays.log()}`));
   await load.stop();
   const acknowledged = load.list('acknowledged').reduce((sum, entry) => sum + entry.accepted, 0);
-  await until('lag is back at 0', async () => (await metric(rest.innerUrl, 'seismo_bus_lag', 'group="index"', NaN)) === 0, { within: 60000 });
+  await until('lag is back at 0', async () => (await metric(rest.innerUrl, 'seismo_bus_lag', 'group="index"', NaN)) === 0, { within: 120000, every: 200 }).catch((error) => assert.fail(`${error.message}\n${rest.log()}`));
   const before = await exported(where);
   assert.ok(before.length < acknowledged, `${before.length} documents, ${acknowledged} events acknowledged: none were left behind`);
 
@@ -86,6 +86,14 @@ test('the spool of an instance that is no more', { timeout: 200000 }, async (t) 
     assert.match(other.stderr, /SE-3203 .* no instance on Kafka has kept its spool in/);
   }
   assert.deepEqual(readdirSync(where.folder).filter((name) => name === 'no-such'), [], 'nothing is made where a name is wrong');
+  // What is damaged is no empty spool: neither when it is found, nor later.
+  mkdirSync(`${where.folder}/damaged`);
+  writeFileSync(`${where.folder}/damaged/spool.db`, 'no database '.repeat(1000));
+  for (let i = 0; i < 2; i++) {
+    const damaged = await drain('damaged');
+    assert.equal(damaged.code, 1, damaged.stdout);
+    assert.match(damaged.stderr, /^seismo drain: SE-3202 .* 1 spools of this folder were put aside/m);
+  }
   const embedded = await command(where, ['drain'], { environment: { ...at('goes'), SEISMO_BUS_KIND: 'sqlite' } });
   assert.equal(embedded.code, 78, embedded.stderr);
   await stays.stop();
