@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands.h"
@@ -81,19 +82,21 @@ static enum err add_link(struct store *store, const struct config *config, const
 
 void access_say(const struct config *config, struct store *store, const char *name, int port, bool is_loopback)
 {
-    char where[ACCESS_WHERE_BYTES], secret[ACCESS_SECRET_BYTES];
+    char where[ACCESS_WHERE_BYTES], secret[ACCESS_SECRET_BYTES], host[ADDRESS_HOST_BYTES];
     enum err err = ERR_OK;
     find_where(config, port, where);
     if (store)
         err = add_link(store, config, where, false, secret);
     if (err)
         log_warn("main", err, "no one-time link could be made; `seismo access` makes one when the store is there");
-    if (store && !err)
+    if (store && !err) {
         log_say("%s %s/enter?once=%s", name, where, secret);
-    else if (is_loopback)
-        log_say("%s http://127.0.0.1:%d/", name, port);
-    else
+    } else if (is_loopback) {
+        address_to_reach(config_text(config, SETTING_LISTEN_INNER), host);
+        log_say("%s http://%s:%d/", name, host, port);
+    } else {
         log_say("%s %s/", name, where);
+    }
     if (!is_loopback && !store)
         log_say("which asks for inner.token, or for what a trusted proxy says; `seismo access` prints a link");
 }

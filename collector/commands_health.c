@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "commands.h"
 #include "http/http.h"
 
@@ -12,16 +13,11 @@
 /* The inner listener's address; one on every interface answers on loopback as well. */
 static void find_url(const struct config *config, char ret_url[URL_BYTES])
 {
-    const char *address = config_text(config, SETTING_LISTEN_INNER), *colon = strrchr(address, ':');
-    size_t n = colon ? (size_t)(colon - address) : strlen(address);
-    bool is_six = n && address[0] == '[';
-    bool is_every = !n || (n == 1 && *address == '*') || (n == 7 && memcmp(address, "0.0.0.0", n) == 0) ||
-                    (n == 4 && memcmp(address, "[::]", n) == 0);
-    if (is_every) {
-        address = is_six ? "[::1]" : "127.0.0.1";
-        n = strlen(address);
-    }
-    snprintf(ret_url, URL_BYTES, "http://%.*s%s/readyz", (int)n, address, colon ? colon : ":8081");
+    const char *address = config_text(config, SETTING_LISTEN_INNER), *bracket = strrchr(address, ']');
+    const char *colon = strrchr(bracket ? bracket : address, ':');
+    char host[ADDRESS_HOST_BYTES];
+    address_to_reach(address, host);
+    snprintf(ret_url, URL_BYTES, "http://%s%s/readyz", host, colon ? colon : ":8081");
 }
 
 static int ask(const char *url)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -148,8 +149,10 @@ static bool stop(struct seismo *seismo, int code)
 static void say_addresses(const struct seismo *seismo)
 {
     if (seismo->ingest) {
+        char host[ADDRESS_HOST_BYTES];
+        address_to_reach(config_text(seismo->config, SETTING_LISTEN_PUBLIC), host);
         if (!isatty(STDOUT_FILENO)) /* a person is shown one address: the page's; the tag has the other */
-            log_say("listening public %s://127.0.0.1:%d/", scheme(seismo), ingest_port(seismo->ingest));
+            log_say("listening public %s://%s:%d/", scheme(seismo), host, ingest_port(seismo->ingest));
         log_say("tag <script async crossorigin src=\"%s/seismo.js\" data-key=\"%s\" data-service=\"%s\"></script>",
                 public_url(seismo), seismo->applications[0].keys[0], first_service(seismo));
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assets.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "commands.h"
 #include "seismo.h"
@@ -15,11 +16,13 @@ const char *scheme(const struct seismo *seismo)
 /* Where browsers reach the public listener, for the tag that is shown: as configured, else this machine. */
 const char *public_url(const struct seismo *seismo)
 {
-    static char url[64];
+    static char url[ADDRESS_HOST_BYTES + 16];
+    char host[ADDRESS_HOST_BYTES];
     const char *configured = config_text(seismo->config, SETTING_LISTEN_PUBLIC_URL);
     if (*configured || !seismo->ingest)
         return configured;
-    snprintf(url, sizeof url, "%s://127.0.0.1:%d", scheme(seismo), ingest_port(seismo->ingest));
+    address_to_reach(config_text(seismo->config, SETTING_LISTEN_PUBLIC), host);
+    snprintf(url, sizeof url, "%s://%s:%d", scheme(seismo), host, ingest_port(seismo->ingest));
     return url;
 }
 

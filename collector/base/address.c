@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -154,4 +155,20 @@ bool network_has(const struct network *network, const struct address *address)
     if (memcmp(network->base.bytes, address->bytes, (size_t)whole) != 0)
         return false;
     return rest == 0 || ((network->base.bytes[whole] ^ address->bytes[whole]) & (0xff << (8 - rest)) & 0xff) == 0;
+}
+
+void address_to_reach(const char *listen, char ret_host[ADDRESS_HOST_BYTES])
+{
+    static const char *const everywhere[] = {"", "*", "0.0.0.0", "[::]"};
+    const char *bracket = strrchr(listen, ']'), *colon = strrchr(bracket ? bracket : listen, ':');
+    struct slice host = {listen, colon ? (size_t)(colon - listen) : strlen(listen)};
+    if (!colon && is_port(host.at, host.len))
+        host.len = 0;
+    for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++) {
+        if (slice_is(host, everywhere[i])) {
+            snprintf(ret_host, ADDRESS_HOST_BYTES, "%s", i == 3 ? "[::1]" : "127.0.0.1");
+            return;
+        }
+    }
+    snprintf(ret_host, ADDRESS_HOST_BYTES, "%.*s", (int)host.len, host.at);
 }

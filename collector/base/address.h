@@ -32,4 +32,11 @@ void address_cut(struct address *address, int v4_bits, int v6_bits);
 bool network_parse(struct slice text, struct network *ret_network);
 bool network_has(const struct network *network, const struct address *address);
 
+#define ADDRESS_HOST_BYTES 256
+/* The host by which this machine reaches a listener, as it stands in a URL: that of "192.0.2.1:8080",
+ * "[2001:db8::1]:8080" or "name:8080", and loopback of its kind for one on every interface ("8080", ":8080", "*:8080",
+ * "0.0.0.0:8080",
+ * "[::]:8080"). One that is too long is cut. */
+void address_to_reach(const char *listen, char ret_host[ADDRESS_HOST_BYTES]);
+
 #endif

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { command, place, root, start } from '../lib/seismo.mjs';
+import { beacon, command, place, post, root, start } from '../lib/seismo.mjs';
 
 const where = place();
 const check = (yaml, environment = {}) => {
@@ -134,4 +134,16 @@ test('codes: one line in, exactly one out, whatever the bytes', async () => {
   for (const line of lines) assert.match(line, /^E-[0-9A-HJKMNP-TV-Z]{8}$/);
   assert.equal(lines[0], lines[1]);
   assert.equal((await command({ environment: {} }, ['code'], { input })).stdout, result.stdout);
+});
+
+test('listeners on IPv6: the addresses that it prints answer', { timeout: 60000 }, async () => {
+  const six = place({ environment: { SEISMO_LISTEN_PUBLIC: '[::1]:0', SEISMO_LISTEN_INNER: '[::1]:0' } }), seismo = await start(six);
+  try {
+    assert.match(`${seismo.publicUrl} ${seismo.innerUrl}`, /^http:\/\/\[::1\]:\d+ http:\/\/\[::1\]:\d+$/);
+    assert.equal((await post(seismo.publicUrl, beacon())).status, 202);
+    assert.equal((await fetch(`${seismo.innerUrl}/readyz`)).status, 200);
+  } finally {
+    await seismo.stop();
+    six.remove();
+  }
 });

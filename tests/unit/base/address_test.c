@@ -50,6 +50,30 @@ static void test_addresses(void **state)
     }
 }
 
+static void test_to_reach(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"127.0.0.1:8080", "127.0.0.1"},
+        {"192.0.2.1:0", "192.0.2.1"},
+        {"[::1]:8080", "[::1]"},
+        {"[2001:db8::1]:1", "[2001:db8::1]"},
+        {"[::1]", "[::1]"},
+        {"localhost:8080", "localhost"},
+        {"0.0.0.0:8080", "127.0.0.1"},
+        {":8080", "127.0.0.1"},
+        {"8080", "127.0.0.1"},
+        {"*:8080", "127.0.0.1"},
+        {"[::]:8080", "[::1]"},
+        {"", "127.0.0.1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char host[ADDRESS_HOST_BYTES];
+        address_to_reach(rows[i][0], host);
+        assert_string_equal(host, rows[i][1]);
+    }
+}
+
 static const struct {
     const char *network, *address;
     bool has;
@@ -111,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_to_reach),
         cmocka_unit_test(test_sockets_and_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
