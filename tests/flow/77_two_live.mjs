@@ -52,7 +52,7 @@ test('two live pages behind a load balancer are one', { timeout: 240000 }, async
   const front = await balancer(), token = 'a-token-of-some-length';
   const where = place({ environment: {
     SEISMO_INNER_TOKEN: token, SEISMO_LISTEN_INNER_URL: front.url, SEISMO_DETECT_OPEN_MS: '10s', SEISMO_DETECT_QUIET_MS: '10m', SEISMO_DETECT_YOUNG_MS: '1m',
-    SEISMO_DETECT_MIN_SESSIONS: '2', SEISMO_ROLLUP_CLOSE_WAIT_MS: '5s',
+    SEISMO_DETECT_MIN_SESSIONS: '2', SEISMO_ROLLUP_CLOSE_WAIT_MS: '20s',
   } });
   const all = [], streams = [];
   let going = true, visitors;

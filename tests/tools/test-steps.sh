@@ -242,7 +242,7 @@ only_for_other() {
 }
 one_flow() {
   local began=$SECONDS code=0
-  timeout --kill-after=15 "${SEISMO_FLOW_SECONDS:-300}" "$1" >"$2" 2>&1 </dev/null || code=$?
+  timeout --kill-after=15 "${SEISMO_FLOW_SECONDS:-600}" "$1" >"$2" 2>&1 </dev/null || code=$?
   if [ "$code" = 0 ]; then echo "ok ${1##*/} ($((SECONDS - began)) s)"; return; fi
   tail -n 25 "$2" | sed 's/^/  | /'
   echo "not ok ${1##*/} ($((SECONDS - began)) s) exit code $code, $2"
