@@ -5,7 +5,7 @@ import { h, type Child } from "../lib/dom";
 import { ago, count, share, time } from "../lib/format";
 import { kept, type State } from "../lib/state";
 import type { Clicks, Element, Flags } from "../types";
-import { card, chip, column, link } from "./parts";
+import { beside, card, chip, column, link } from "./parts";
 
 const WORDS: [keyof Flags, string][] = [["rage", mark("rage clicks")], ["dead", mark("nothing happened")], ["error", mark("led to an error")], ["slow", mark("slow")]];
 
@@ -17,7 +17,7 @@ function chips(flags: Flags): Child {
 function row(state: State, element: Element, was: Clicks | null, now: number): HTMLElement {
   return h("tr", { "data-name": element.name || element.selector, "data-key": `${element.name} ${element.selector}` },
     h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: element.session }, { class: "name two", title: element.selector },
-      h("bdi", { class: "message" }, element.name || element.selector || t("unnamed")), h("span", { class: "muted" }, h("bdi", null, [element.page, element.name && element.selector].filter(Boolean).join(" · "))), h("span", { class: "only-narrow" }, chips(element.flags)))),
+      h("bdi", { class: "message" }, element.name || element.selector || t("unnamed")), h("span", { class: "muted" }, beside(element.page, element.name && element.selector)), h("span", { class: "only-narrow" }, chips(element.flags)))),
     h("td", { class: "num strong" }, count(element.count), was && change(element.count, was.rows.find(({ name, selector }) => name === element.name && selector === element.selector)?.count ?? 0, "up", count)), h("td", { class: "medium" }, chips(element.flags)),
     h("td", { class: "num wide muted" }, time(element.last, ago(Date.parse(element.last), now))));
 }

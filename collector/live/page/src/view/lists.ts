@@ -8,7 +8,7 @@ import { icon } from "../lib/icon";
 import { kept, type ListView, type State } from "../lib/state";
 import type { CallRow, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions } from "../types";
 import { badges, rowKey, when } from "./overview";
-import { figure, link, nothing } from "./parts";
+import { beside, figure, link, nothing } from "./parts";
 
 type Row = PageRow | CallRow | ErrorRow | Session;
 /* was: undefined where nothing is compared, null where there was none. Without figure a column is sorted by its words; a wide one is left out on a phone. */
@@ -42,7 +42,7 @@ const errors: List<ErrorRow> = {
 const sessions: List<Session> = {
   title: mark("Sessions"), all: (n) => t("{n} sessions", { n }), first: "last", words: (row: Session) => [row.user, row.id, row.browser, row.os, row.country, row.page, row.service].join(" "), key: (row: Session) => row.id,
   to: (row: Session) => ({ view: "session", id: row.id }),
-  name: (row: Session) => [h("bdi", { class: row.user ? "message" : "message id" }, row.user || row.id), h("span", { class: "muted" }, [row.browser, row.os, row.country, row.page].filter(Boolean).join(" · ") || t("unknown browser"))],
+  name: (row: Session) => [h("bdi", { class: row.user ? "message" : "message id" }, row.user || row.id), h("span", { class: "muted" }, beside(row.browser, row.os, row.country, row.page) ?? t("unknown browser"))],
   columns: [plainCount<Session>("views", mark("Pages"), (row) => row.views, true), plainCount<Session>("calls", mark("Calls"), (row) => row.calls, true), plainCount<Session>("clicks", mark("Clicks"), (row) => row.clicks, true),
     { name: "trouble", head: mark("Trouble"), figure: trouble, cell: badges },
     { name: "lasted", head: mark("Lasted"), wide: true, figure: (row) => Date.parse(row.last) - Date.parse(row.first), cell: (row) => span(Date.parse(row.last) - Date.parse(row.first)) },

@@ -9,7 +9,7 @@ import { kept, RANGES, rangeOf, type ListView, type State } from "../lib/state";
 import type { Alert, Alerts, Business, CallRow, Clicks, Deploy, ErrorRow, Overview, PageRow, Quantiles, Session, Sessions, Table, Vital } from "../types";
 import { businessSection } from "./business";
 import { clicksSection } from "./clicks";
-import { alertWords, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
+import { alertWords, beside, card, chip, column, figure, link, nothing, RATING_WORDS, seriesWords, sessionsWords } from "./parts";
 
 const FULL_NAMES: Record<string, string> = {
   LCP: "Largest Contentful Paint", INP: "Interaction to Next Paint", CLS: "Cumulative Layout Shift", FCP: "First Contentful Paint", TTFB: "Time to First Byte",
@@ -33,7 +33,7 @@ function alertCard(state: State, alert: Alert, now: number): HTMLElement {
     link({ ...kept(state), view: "alert", id: alert.id }, { class: "alert-link" },
       h("span", { class: "alert-icon" }, icon("alert")),
       h("span", { class: "alert-text" },
-        h("span", { class: "alert-title" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
+        h("span", { class: "alert-title" }, h("b", null, h("bdi", null, seriesWords(alert.series, alert.name, alert.detail))), ` ${words}`),
         h("span", { class: "alert-more" }, `${figures} · `, time(since, t("since {time}", { time: dateTime(Date.parse(since)) })), `, ${t("for {time}", { time: span(now - Date.parse(since)) })}`,
           people && ` · ${people}`, alert.acknowledged && ` · ${t("acknowledged by {name}", { name: alert.acknowledged.by })}`, alert.silence && ` · ${t("silenced")}`, alert.service && ` · ${alert.service}`, alert.young && ` · ${t("little history to compare with")}`)),
       h("span", { class: "alert-go" }, t("Look"), icon("next"))));
@@ -52,7 +52,7 @@ function alertsSection(state: State, alerts: Alerts | null, now: number): HTMLEl
       h("ul", { class: "plain" }, over.map((alert) => {
         const [words, figures] = alertWords(alert), end = alert.resolved ?? alert.opened ?? "";
         return h("li", { "data-name": alert.name, "data-key": alert.id, "data-state": alert.state },
-          link({ ...kept(state), view: "alert", id: alert.id }, { class: "over-link" }, h("b", null, seriesWords(alert.series, alert.name, alert.detail)), ` ${words}`),
+          link({ ...kept(state), view: "alert", id: alert.id }, { class: "over-link" }, h("b", null, h("bdi", null, seriesWords(alert.series, alert.name, alert.detail))), ` ${words}`),
           h("span", { class: "muted" }, ` ${figures} · `, rich("over since {time}", { time: time(end, dateTime(Date.parse(end))) })));
       }))));
 }
@@ -238,7 +238,7 @@ function sessionRows(state: State, rows: Session[], now: number): HTMLElement {
     rows.map((row) => h("tr", { "data-name": row.id, "data-key": row.id },
       h("th", { scope: "row" }, link({ ...kept(state), view: "session", id: row.id }, { class: "name two" },
         h("bdi", { class: row.user ? "message" : "message id" }, row.user || row.id),
-        h("span", { class: "muted" }, [row.browser, row.os, row.country, row.page].filter(Boolean).join(" · ") || t("unknown browser")))),
+        h("span", { class: "muted" }, beside(row.browser, row.os, row.country, row.page) ?? t("unknown browser")))),
       h("td", { class: "num medium" }, count(row.views)), h("td", { class: "num wide" }, count(row.calls)),
       h("td", { class: "badges" }, badges(row)), h("td", { class: "num muted" }, time(row.last, ago(Date.parse(row.last), now))))));
 }

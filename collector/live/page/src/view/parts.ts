@@ -48,6 +48,12 @@ export function column(text: string, props: Record<string, string> = {}): HTMLEl
   return h("th", { scope: "col", ...props }, text);
 }
 
+/* Words of several sources in one line: none turns the direction of its neighbours. Null when there are none. */
+export function beside(...words: (string | number | null | undefined | false)[]): Child {
+  const said = words.filter(Boolean).map(String);
+  return said.length ? said.map((one, i) => [i > 0 && " · ", h("span", { dir: "auto" }, one)]) : null;
+}
+
 // A time as a table's figure: the number stands out, its unit does not.
 export function figure(ms: number | null): Child {
   const text = duration(ms), space = text.lastIndexOf(" ");

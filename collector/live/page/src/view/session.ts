@@ -5,7 +5,7 @@ import { count, dayAndClock, duration, span, time, vital } from "../lib/format";
 import { icon } from "../lib/icon";
 import { kept, view, type State } from "../lib/state";
 import type { Moment, Rating, Timeline } from "../types";
-import { chip, link, RATING_WORDS } from "./parts";
+import { beside, chip, link, RATING_WORDS } from "./parts";
 
 // Without a prototype: a kind may be called "constructor".
 const KIND_WORDS: Record<string, string> = Object.assign(Object.create(null) as object, { page: mark("page loads"), route: mark("route changes"), api: mark("calls"), click: mark("clicks"), error: mark("errors"), vital: mark("vitals"), event: mark("business events"), mark: mark("marks"), measure: mark("measures") });
@@ -64,9 +64,9 @@ function what(moment: Moment): [Child, Child] {
       const route = moment.route || `${moment.method ?? ""} ${moment.url ?? ""}`;
       return [route, moment.url && !route.endsWith(` ${moment.url}`) ? moment.url : null];
     }
-    case "click": return [moment.name || moment.selector || t("something"), [moment.role, moment.selector].filter(Boolean).join(" · ")];
-    case "error": return [moment.message ?? t("An error"), [moment.type, moment.source].filter(Boolean).join(" · ")];
-    case "vital": return [moment.vital ?? t("A vital"), [moment.target, moment.parts?.resource ?? moment.parts?.script, moment.parts?.invoker].filter(Boolean).join(" · ")];
+    case "click": return [moment.name || moment.selector || t("something"), beside(moment.role, moment.selector)];
+    case "error": return [moment.message ?? t("An error"), beside(moment.type, moment.source)];
+    case "vital": return [moment.vital ?? t("A vital"), beside(moment.target, moment.parts?.resource ?? moment.parts?.script, moment.parts?.invoker)];
     case "event": return [moment.event ?? kindWord(moment.kind), pairs({ ...(moment.worth !== undefined && { [t("Worth")]: decimals(moment.worth, 2) }), ...moment.props })];
     case "mark":
     case "measure": return [moment.mark ?? moment.measure ?? kindWord(moment.kind), null];
