@@ -399,7 +399,7 @@ static void expire(struct index *index)
     index->looked_mono_ms = mono_ms;
 }
 
-/* Who can read on takes over. */
+/* Who can read on takes over. A bus of this process alone has nobody else, and gives up a group that nobody has. */
 static void leave(struct index *index)
 {
     pthread_mutex_lock(&index->mutex);
@@ -407,8 +407,6 @@ static void leave(struct index *index)
     index->cursor = NULL;
     pthread_mutex_unlock(&index->mutex);
     bus_unsubscribe(cursor);
-    if (index->options.halted)
-        index->options.halted(index->options.ctx);
 }
 
 static void *run(void *arg)
@@ -421,8 +419,10 @@ static void *run(void *arg)
     if (index->n_owed)
         commit(index);
     clear(index);
-    if (index->is_halted)
+    if (index->is_halted && bus_is_shared(index->options.bus))
         leave(index);
+    if (index->is_halted && index->options.halted)
+        index->options.halted(index->options.ctx);
     return NULL;
 }
 

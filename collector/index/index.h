@@ -23,8 +23,8 @@ struct index_options {
     void (*stored)(void *ctx, unsigned long documents);
     /* Told, on index's thread, when a burst of refusals makes it pause, and when that is over. May be NULL. */
     void (*paused)(void *ctx, bool paused);
-    /* Told once, on index's thread, when a record of a newer release has come, which ends it: the group has been left,
-     * so that an instance that can read on does. May be NULL. */
+    /* Told once, on index's thread, when a record of a newer release has come, which ends it: on a shared bus the group
+     * has been left, so that an instance that can read on does. May be NULL. */
     void (*halted)(void *ctx);
     void *ctx;
 };

@@ -355,8 +355,9 @@ static void *run(void *ctx)
             merge->decayed_ms = clock_mono_ms();
         }
     }
-    if (merge->halted) { /* who can read on takes over */
-        leave(merge);
+    if (merge->halted) {
+        if (bus_is_shared(merge->stage->options.bus)) /* as in partial.c */
+            leave(merge);
         stage_halted(merge->stage);
     }
     return NULL;

@@ -512,8 +512,9 @@ static void *run(void *ctx)
     }
     if (partial->cursor)
         flush(partial);
-    if (partial->halted) { /* who can read on takes over */
-        leave(partial);
+    if (partial->halted) {
+        if (partial->is_shared) /* who can read on takes over; else the group is kept, for it would be given up */
+            leave(partial);
         stage_halted(stage);
     }
     return NULL;
